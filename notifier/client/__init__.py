@@ -1,4 +1,4 @@
-"""The client: a FastAPI application's failures are reported, its background tasks retried and tracked.
+"""The client: reports a FastAPI application's failures, retries and tracks its background tasks.
 
 from notifier.client import Notifier, Tasks
 
@@ -23,7 +23,7 @@ __all__ = [
     "Counts", "Diagnosis", "MemoryTransport", "Notifier", "Run", "Tasks", "Transport", "capture_reports",
 ]  # fmt: skip
 
-# Imported where they are used: `Tasks` alone needs FastAPI, and pytest loads the plug-in of this package in every run.
+# Imported on first use: `Tasks` needs FastAPI, and pytest loads this package's plug-in in every run.
 _WHERE = {
     "Counts": "transport",
     "Diagnosis": "diagnosis",

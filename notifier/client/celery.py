@@ -1,10 +1,10 @@
-"""Celery: its tasks' failures are reported, and their runs tracked under Celery's own ids.
+"""Celery integration: reports tasks' failures, and tracks their runs under Celery's own ids.
 
     from notifier.client import celery as notifier_celery
     notifier_celery.instrument(notifier)
 
-In the module that makes the Celery application, so that it holds in the worker and where tasks are sent. It listens to
-Celery's signals and changes nothing.
+Call it in the module that makes the Celery application, so that it runs in the worker and where tasks are sent. It
+listens to Celery's signals and changes nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from notifier.client.tasks.tracking import Tracked, TrackOptions
 
 
 def instrument(notifier: Notifier, app: Celery | None = None, **options: Unpack[TrackOptions]) -> None:
-    """Track the tasks of this application, else of all. A failure is reported once, when Celery will not retry it.
+    """Tracks the tasks of this application, else of all. Reports a failure once, when Celery will not retry it.
 
-    What a task `throws`, it expects: such a failure is tracked and not reported.
+    Exceptions listed in a task's `throws` are tracked and not reported.
     """
     listening = _Listening(notifier, app, options)
     for signal, receiver in (
@@ -37,13 +37,13 @@ def instrument(notifier: Notifier, app: Celery | None = None, **options: Unpack[
         (signals.task_revoked, listening.revoked),
         (signals.worker_process_shutdown, listening.stops),
     ):
-        # The same notifier again is no second listener.
+        # A second call with the same notifier registers no second listener.
         name = f"notifier-{id(notifier)}-{id(app)}-{signal.name}"
         signal.connect(receiver, weak=False, dispatch_uid=name)
 
 
 class _Listening:
-    """The attempts under way in this process, by the tasks' ids."""
+    """The current attempts in this process, by task id."""
 
     def __init__(self, notifier: Notifier, app: Celery | None, options: TrackOptions) -> None:
         self._notifier = notifier
@@ -53,7 +53,7 @@ class _Listening:
         self._sent_on: set[str] = set()
 
     def published(self, sender: str, headers: Mapping[str, Any] | None = None, **_: Any) -> None:
-        """A task was sent: a new one, or one that is under way here and goes on elsewhere (a retry, `replace`)."""
+        """A task was sent: a new one, or a running one that continues elsewhere (a retry, `replace`)."""
         id_ = (headers or {}).get("id")
         if headers is None or id_ is None or not (self._app is None or sender in self._app.tasks):
             return
@@ -70,20 +70,20 @@ class _Listening:
 
     def retried(self, sender: Any, request: Any, reason: Any = None, **_: Any) -> None:
         if self._tracks(sender):
-            # Without a reason the worker lost its broker, and gives back what it had begun.
+            # Without a reason the worker lost its broker, and returns the tasks that it had started.
             error = getattr(reason, "exc", None) or reason or Retry("cancelled by Celery")
             error = _original(error, getattr(reason, "__context__", None))
             self._ending(sender, request.id, request).retrying(error)
 
     def failed(self, sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
-        """In the worker's main process, too: it alone sees that a child was killed, or overran its time limit."""
+        """Also runs in the worker's main process, which alone sees that a child was killed or timed out."""
         if self._tracks(sender):
             expected = bool(sender.throws) and isinstance(exception, sender.throws)
             error = _original(exception, sys.exception())
             self._ending(sender, task_id, sender.request).failed(error, expected=expected)
 
     def over(self, task_id: str, state: str | None, retval: Any, **_: Any) -> None:
-        """Comes last, and for what no other signal tells of."""
+        """Runs last, and covers states that have no other signal."""
         tracked = self._running.pop(task_id, None)
         sent_on = task_id in self._sent_on
         self._sent_on.discard(task_id)
@@ -99,19 +99,19 @@ class _Listening:
             tracked.lost("cancelled" if state == states.REJECTED else "interrupted")
 
     def revoked(self, sender: Any, request: Any, **_: Any) -> None:
-        """Revoked or expired before it began, or terminated."""
+        """Revoked or expired before it started, or terminated."""
         if self._tracks(sender):
             self._ending(sender, request.id, request).lost("cancelled")
 
     def stops(self, **_: Any) -> None:
-        """A child of the pool ends without Python's own end: what waits would be gone."""
+        """A child of the pool exits without Python's exit handlers, so pending reports are flushed here."""
         self._notifier.close()
 
     def _tracks(self, task: Any) -> bool:
         return self._app is None or task.app is self._app
 
     def _ending(self, task: Any, id_: str, request: Any) -> Tracked:
-        """The attempt that ends; this process need not have seen its beginning."""
+        """The attempt that ends. This process may not have seen its start."""
         tracked = self._running.pop(id_, None)
         return tracked or self._attempt(task, id_, request, request.args or (), request.kwargs or {})
 
@@ -129,7 +129,7 @@ class _Listening:
 
 
 def _original(error: BaseException, raised: BaseException | None) -> BaseException:
-    """The exception that was raised: Celery passes on and logs a stand-in for one that cannot be pickled."""
+    """The original exception. Celery replaces exceptions that cannot be pickled."""
     if raised is None or not isinstance(error, UnpickleableExceptionWrapper):
         return error
     reported.mark(error, None)

@@ -1,4 +1,4 @@
-"""Why did my error not arrive? What is set, where reports go, what became of them, and of one more.
+"""Diagnosis of missing reports: the settings, the destination, the counts, and a test report.
 
     print(notifier.diagnose())
 
@@ -49,7 +49,7 @@ REASONS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """`origin` is `argument`, `default` or an environment variable; `problem` says why the value is not used."""
+    """`origin` is `argument`, `default` or an environment variable. `problem` says why the value is not used."""
 
     name: str
     value: str
@@ -59,11 +59,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """`str()` is the text for people. `advice` is what to do, the first thing first; empty where all is well.
+    """`str()` gives the text for people. `advice` lists what to do, in order; it is empty if all is well.
 
-    `watched` is what is reported without being asked; nothing else is, but by `report()` and `message()`.
-    `service` is how the service answered, and `why` in its words. `counts` are this process's, and `others` those
-    that share its spool. `test` is what became of the test report.
+    `watched` is what is reported automatically; other failures need `report()` or `message()`. `service` is the
+    result of asking the service, and `why` its explanation. `counts` are this process's, `others` those of processes
+    with the same spool. `test` is the result of the test report.
     """
 
     settings: tuple[Setting, ...]
@@ -91,7 +91,7 @@ class Diagnosis:
 
 
 class Diagnosed(Protocol):
-    """The notifier, as a diagnosis knows it."""
+    """The parts of the notifier that a diagnosis uses."""
 
     @property
     def reporting(self) -> Reporting: ...
@@ -103,7 +103,7 @@ class Diagnosed(Protocol):
 
 
 def of(notifier: Diagnosed, *, test: bool, timeout: float) -> Diagnosis:
-    """Ask the service, send a test report where that is wanted, and say what was found. Blocks."""
+    """Asks the service, sends a test report if `test` is set, and returns the diagnosis. Blocks."""
     transport = notifier.reporting.transport
     service, why = _asked(transport, timeout)
     before, folder = notifier.counts(), getattr(transport, "folder", None)
@@ -146,7 +146,7 @@ def _asked(transport: object, timeout: float) -> tuple[Service, str]:
         return "not asked", ""
     answer = inquire(timeout)
     meanings: dict[str, Service] = {"refused": "refuses", "unexpected_server": "stranger", "retry": "away"}
-    # It has read nothing, and says that there is nothing to read: the key was looked at before.
+    # The service responds that there are no events, after it has checked the key.
     service = meanings.get(answer.meaning, "answers")
     return service, "" if service == "answers" else answer.why
 
@@ -154,7 +154,7 @@ def _asked(transport: object, timeout: float) -> tuple[Service, str]:
 def _tested(
     notifier: Diagnosed, before: Counts, service: Service, timeout: float
 ) -> tuple[Fate, str | None, str | None]:
-    """One more report on the usual way, and what became of it."""
+    """Sends a test report the usual way, and returns its result."""
     transport = notifier.reporting.transport
     if isinstance(transport, NullTransport):
         return "not sent", None, None

@@ -1,6 +1,6 @@
-"""The documents that leave an application, in the form that the service takes (RULES.md#the-event).
+"""The documents that leave an application, in the API's form (RULES.md#the-event).
 
-`Captured...` is what was taken down where a failure happened; the client's own thread makes of it what leaves.
+`Captured...` types hold what was captured where a failure happened. The client's thread turns them into what is sent.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 FramePlace = tuple[str, str, int, str]
-"""File, function, line, module: nothing that keeps an application's objects alive."""
+"""File, function, line and module. Holds no references to the application's objects."""
 
 
 class FrameDocument(TypedDict):
-    """One frame of a traceback; `code` is its source line, where that can be read."""
+    """One frame of a traceback. `code` is its source line, if that can be read."""
 
     file: str
     function: str
@@ -23,7 +23,7 @@ class FrameDocument(TypedDict):
 
 
 class ErrorDocument(TypedDict):
-    """The error of a task run; `reason` says why a run is lost."""
+    """The error of a task run. `reason` says why a run is lost."""
 
     type: str
     module: NotRequired[str]
@@ -32,7 +32,7 @@ class ErrorDocument(TypedDict):
 
 
 class CapturedException(TypedDict):
-    """An exception and its causes, the frames still as places."""
+    """An exception and its causes, with frames that are not completed yet."""
 
     type: str
     module: str
@@ -54,7 +54,7 @@ class ExceptionDocument(TypedDict):
 
 
 class TaskReference(TypedDict):
-    """The task run that an event came out of; a background task without a decorator has a name alone."""
+    """The task run that an event belongs to. A background task without a decorator has only a name."""
 
     name: str
     id: NotRequired[str]
@@ -79,21 +79,21 @@ class _Event(TypedDict):
 
 
 class CapturedEvent(_Event):
-    """An event as it was captured, its secrets still in it; `timestamp` is in seconds since the epoch."""
+    """An event as captured, before scrubbing. `timestamp` is in seconds since the epoch."""
 
     timestamp: float
     exception: NotRequired[CapturedException]
 
 
 class EventDocument(_Event):
-    """An event as it leaves."""
+    """An event as it is sent."""
 
     timestamp: str
     exception: NotRequired[ExceptionDocument]
 
 
 class RunDocument(TypedDict):
-    """A task run as it is now; times are seconds since the epoch, and RFC 3339 once it leaves.
+    """The current state of a task run. Times are seconds since the epoch, and RFC 3339 when sent.
 
     `process_id` is the process that has the run, or `queue`.
     """
@@ -119,7 +119,7 @@ class RunDocument(TypedDict):
 
 
 class ReportCounts(TypedDict):
-    """Counts of a process's reports, as a heartbeat tells them."""
+    """Counts of a process's reports, as sent in a heartbeat."""
 
     captured: int
     sent: int
@@ -128,7 +128,7 @@ class ReportCounts(TypedDict):
 
 
 class HeartbeatDocument(TypedDict):
-    """The sign of life of a process; `ended` in its last one."""
+    """A process's heartbeat. `ended` is set in the last one."""
 
     process_id: str
     service: str

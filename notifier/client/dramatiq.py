@@ -1,4 +1,4 @@
-"""Dramatiq: its actors' failures are reported, and their runs tracked under the messages' own ids.
+"""Dramatiq integration: reports actors' failures, and tracks their runs under the messages' ids.
 
 from notifier.client import dramatiq as notifier_dramatiq
 broker.add_middleware(notifier_dramatiq.Tracking(notifier))
@@ -20,10 +20,10 @@ AnyMessage = Message[Any] | MessageProxy
 
 
 class Tracking(Middleware):
-    """Middleware for a broker, in any place among others: a failure's end is known once its message is acked or nacked.
+    """Broker middleware. Its position is free, because a run's end is recorded when its message is acked or nacked.
 
-    A failure is reported once, when its message will not be retried. What an actor `throws`, it expects: such a failure
-    is tracked and not reported.
+    A failure is reported once, when its message will not be retried. Exceptions listed in an actor's `throws` are
+    tracked and not reported.
     """
 
     def __init__(self, notifier: Notifier, **options: Unpack[TrackOptions]) -> None:
@@ -61,7 +61,7 @@ class Tracking(Middleware):
         self._ending(broker, message).lost("cancelled")
 
     def after_ack(self, broker: Broker, message: MessageProxy) -> None:
-        """Retried; or done with, where nothing retries."""
+        """The message is retried, or finished if nothing retries it."""
         error = self._errors.pop(message.message_id, None)
         sent_on = message.message_id in self._sent_on
         self._sent_on.discard(message.message_id)
@@ -96,7 +96,7 @@ class Tracking(Middleware):
 
 
 def _name(broker: Broker, message: AnyMessage) -> str:
-    """`module.qualname` where the actor is known here, as it is in a worker."""
+    """`module.qualname` if the actor is known in this process, as it is in a worker; else the actor's name."""
     try:
         return name_of(broker.get_actor(message.actor_name).fn)
     except ActorNotFound:
@@ -104,7 +104,7 @@ def _name(broker: Broker, message: AnyMessage) -> str:
 
 
 def _max_attempts(broker: Broker, message: AnyMessage) -> int | None:
-    """None: nobody can say."""
+    """The maximum number of attempts. None if it is unlimited or unknown."""
     retries = next((middleware for middleware in broker.middleware if isinstance(middleware, Retries)), None)
     if retries is None:
         return 1

@@ -24,7 +24,7 @@ RUNS = "notifier.runs"
 
 
 class TaskRunner:
-    """Schedules tasks of one request; they begin once its response has been sent."""
+    """Schedules background tasks of one request. They start after its response has been sent."""
 
     def __init__(self, tracker: RunTracker, request: Request, background: BackgroundTasks) -> None:
         self._tracker = tracker
@@ -33,15 +33,15 @@ class TaskRunner:
 
     @overload
     def add(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> Run: ...
-    # Read when a `key` keeps the first one from matching: no signature can say "those of P, and a key".
+    # Used if `key` prevents the first overload from matching; no signature can express "P, and a key".
     @overload
     def add(self, function: Callable[..., object], /, *args: Any, key: str, **kwargs: Any) -> Run: ...  # type: ignore[overload-cannot-match]
     def add(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
-        """Run a function in the background, decorated or not; the run's `id` and `url` are known at once.
+        """Runs a function in the background, decorated or not. The run's `id` and `url` are available at once.
 
-        With a `key`, a run of the same task and key that is under way or has completed in this process is answered
-        instead of a second one; after one that failed or was lost, a new one begins. Where the function has a parameter
-        of that name, it is the function's.
+        With a `key`, a run of the same task and key that is unfinished or has completed in this process is returned
+        instead of a new one; after a failed or lost run a new one is started. If the function has a parameter named
+        `key`, it is passed to the function.
         """
         tracker = self._tracker
         key = kwargs.pop("key", None) if "key" in kwargs and not definition.has_key(function) else None
@@ -69,9 +69,9 @@ class TaskRunner:
 
 
 def _surrounded(tracker: RunTracker, function: Callable[..., Any], steps: Execution) -> Callable[[], Any]:
-    """A coroutine function that calls what somebody has put around a task; the run is where that calls the task.
+    """A coroutine function that calls a wrapper around a task. The run is the wrapper's call of the task.
 
-    Where it does not, the run is what came of it.
+    If the wrapper does not call the task, the run has the wrapper's result.
     """
 
     async def start() -> Any:
@@ -98,7 +98,7 @@ async def _result(call: Callable[[], Any]) -> Any:
 
 
 def runner(request: Request, background: BackgroundTasks) -> TaskRunner:
-    """The dependency. `RuntimeError` where the application is not instrumented."""
+    """The dependency. Raises `RuntimeError` if the application is not instrumented."""
     notifier = request.scope.get(KEY)
     if notifier is None:
         raise RuntimeError("`tasks: Tasks` needs the middleware: call notifier.instrument(app) once")
@@ -106,11 +106,11 @@ def runner(request: Request, background: BackgroundTasks) -> TaskRunner:
 
 
 Tasks = Annotated[TaskRunner, Depends(runner)]
-"""`tasks: Tasks` as a parameter of an endpoint."""
+"""Declares the parameter of an endpoint: `tasks: Tasks`."""
 
 
 def status_path(request: Request, id_: str) -> str:
-    """Where this application answers for a run: a path, for a host from the request could be anybody's."""
+    """The path of a run's status in this application. Not a URL, because the request's host is not trustworthy."""
     try:
         path = str(request.app.url_path_for(ROUTE, id=id_))
     except NoMatchFound:
@@ -119,7 +119,7 @@ def status_path(request: Request, id_: str) -> str:
 
 
 def status_router(tracker: RunTracker) -> APIRouter:
-    """`GET /tasks/{id}`: from this process, else from the service for runs of other processes and of the past."""
+    """`GET /tasks/{id}`: the status from this process, else from the service for other and earlier processes."""
     router = APIRouter(tags=["tasks"])
 
     @router.get("/tasks/{id}", name=ROUTE, response_model=None)

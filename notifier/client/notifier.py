@@ -1,4 +1,4 @@
-"""The notifier of one application: where everything that reports comes together."""
+"""The notifier of an application, the client's main class."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ R = TypeVar("R")
 A = TypeVar("A")
 
 all_notifiers: weakref.WeakSet[Notifier] = weakref.WeakSet()
-"""Every notifier of this process, for tests that look at what they captured."""
+"""All notifiers of this process, for tests."""
 
 
 class Notifier:
     """Reports the failures of one application, and tracks its tasks.
 
-    `url` and `key` are the service's, else `NOTIFIER_URL` and `NOTIFIER_KEY` (or `NOTIFIER_KEY_FILE`); without them
-    nothing is sent. `spool` is the folder that keeps what the service has not taken yet, False for none. `before_send`
-    sees each event as it would leave, and changes it, or answers None to keep it back. `ignore` are exception classes
-    (or their names) that are no failures. `in_app` are the packages whose frames are the application's own wherever
-    they are installed, by default the one that makes the notifier. Under pytest nothing is sent and no retry waits,
-    unless `send_in_tests`.
+    `url` and `key` are the service's; the defaults are `NOTIFIER_URL` and `NOTIFIER_KEY` (or `NOTIFIER_KEY_FILE`).
+    Without them nothing is sent. `spool` is the folder for unsent reports, False for none. `before_send` receives
+    each event as it would be sent, and returns it, changed or not, or None to drop it. `ignore` are exception
+    classes, or their names, that are not reported. `in_app` are packages whose frames count as the application's own
+    even if they are installed; the default is the package that creates the notifier. Under pytest nothing is sent and
+    retries do not wait, unless `send_in_tests` is set.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class Notifier:
         self.replays = Replays(self.tracker)
         self.transport.open(self._source())
         all_notifiers.add(self)
-        # After the transport's own, so that it runs before it.
+        # Registered after the transport's handler, so that it runs before it.
         atexit.register(_interrupt, weakref.ref(self))
 
     def instrument(self, app: A) -> A:
-        """Add the middleware to a FastAPI or Starlette application, before it starts; the application itself.
+        """Adds the middleware to a FastAPI or Starlette application, before it starts. Returns the application.
 
-        Every error of a request that nobody handled is reported, an `HTTPException` of 500 or more that something led
-        to, and every failure of a background task; of middleware that is added later, too.
+        Reports all unhandled errors of requests, the causes of an `HTTPException` of 500 or more, and all failures of
+        background tasks, including those in middleware that is added later.
         """
         if not hasattr(app, "build_middleware_stack"):
             raise TypeError(
@@ -102,7 +102,7 @@ class Notifier:
         return app
 
     def asgi(self, app: App) -> Middleware:
-        """Any ASGI application with the middleware around it."""
+        """Wraps any ASGI application in the middleware."""
         self.reporting.watched.add("the requests of an ASGI application")
         return Middleware(app, self, isolate=self._isolate)
 
@@ -124,12 +124,12 @@ class Notifier:
         name: str | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
     def task(self, *functions: Callable[..., Any], **given: Any) -> Any:
-        """Track a function's calls, retry them, and report what fails in the end.
+        """Tracks a function's calls, retries them, and reports the final failure.
 
-        Works for `async def` and `def`, through `BackgroundTasks`, `await`, `asyncio.create_task` or a plain call. The
-        last attempt's exception is raised as if the decorator were not there. `timeout` is in seconds for each
-        attempt; a plain function that overruns is not retried, since its thread may still run. `key` names a call, so
-        that a later success of the same key recovers an earlier failure. `replay=True` lets a person run a failed call
+        Works for `async def` and `def`, through `BackgroundTasks`, `await`, `asyncio.create_task` or a plain call.
+        The last attempt's exception is raised as without the decorator. `timeout` is in seconds for each attempt; a
+        plain function that exceeds it is not retried, because its thread may still run. `key` names a call, so that a
+        later success with the same key recovers an earlier failure. `replay=True` allows people to run a failed call
         again from the service, and needs `store_args=True`.
         """
         if functions:
@@ -147,10 +147,9 @@ class Notifier:
         fingerprint: Sequence[str] | None = None,
         links: Sequence[Mapping[str, str]] = (),
     ) -> str | None:
-        """Report an exception, by default the one being handled; the event's id, None where it is not reported.
+        """Reports an exception, by default the one being handled. Returns the event's id, None if it is not reported.
 
-        In one request or task run, the same exception object is reported once, whoever sees it again. Never raises,
-        blocks or waits.
+        Within one request or task run the same exception object is reported once. Never raises or blocks.
         """
         try:
             error = error if error is not None else sys.exception()
@@ -163,7 +162,7 @@ class Notifier:
             )  # fmt: skip
             return self.reporting.capture(error, details)
         except RecursionError:
-            return None  # not even one more call fits on the stack
+            return None  # no room on the stack for another call
 
     def message(
         self,
@@ -175,7 +174,7 @@ class Notifier:
         fingerprint: Sequence[str] | None = None,
         links: Sequence[Mapping[str, str]] = (),
     ) -> str | None:
-        """Report something that is no exception; the event's id. Never raises, blocks or waits."""
+        """Reports something that is no exception. Returns the event's id. Never raises or blocks."""
         try:
             details = ReportDetails(
                 severity=severity, message=text, labels={} if labels is None else labels,
@@ -187,11 +186,11 @@ class Notifier:
             return None  # as above
 
     def context(self, **values: object) -> AbstractContextManager[None]:
-        """`with notifier.context(order_id=42):` every report from within carries it."""
+        """`with notifier.context(order_id=42):` adds values to all reports within the block."""
         return context.added(values)
 
     def run(self, id_: str) -> Run | None:
-        """A run of this process; the last 10,000 finished ones are remembered."""
+        """A run of this process, or None. The last 10,000 finished ones are kept."""
         return self.tracker.runs.get(id_)
 
     @functools.cached_property
@@ -213,9 +212,9 @@ class Notifier:
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[TrackOptions],
     ) -> Tracked:
-        """A run that somebody else drives, such as a queue's worker; nothing is told until it begins.
+        """Tracks a run that is executed by something else, such as a queue's worker. Nothing is sent until it begins.
 
-        `max_attempts` None: without end. `queued_at` is in seconds since the epoch.
+        `max_attempts` is None if there is no limit. `queued_at` is in seconds since the epoch.
         """
         return self.tracker.track(
             name, id_=id_, attempt=attempt, max_attempts=max_attempts, queued_at=queued_at, args=args,
@@ -223,19 +222,19 @@ class Notifier:
         )  # fmt: skip
 
     def logging_handler(self, level: int = logging.ERROR) -> logging.Handler:
-        """`logging.getLogger().addHandler(notifier.logging_handler())` reports what is logged from that level on."""
+        """`logging.getLogger().addHandler(notifier.logging_handler())` reports records from that level on."""
         return logs.Handler(self.reporting, level)
 
     def install_excepthook(self) -> None:
-        """Report what ends this process or one of its threads; the hooks that were there still run."""
+        """Reports exceptions that end this process or one of its threads. Existing hooks still run."""
         hooks.install_excepthook(self.reporting)
 
     def install_asyncio_handler(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """Report what no coroutine retrieved; the loop's handler that was there still runs."""
+        """Reports exceptions that no coroutine retrieved. The loop's existing handler still runs."""
         hooks.install_asyncio_handler(self.reporting, loop or asyncio.get_running_loop())
 
     def flush(self, timeout: float = 2.0) -> bool:
-        """Wait until everything has left, at most `timeout` seconds; whether it has. Blocks."""
+        """Waits until everything has been sent, at most `timeout` seconds. Returns whether it has. Blocks."""
         self.reporting.release_all()
         return self.transport.flush(timeout)
 
@@ -244,28 +243,29 @@ class Notifier:
         return self.transport.counts()
 
     def diagnose(self, *, test: bool = True, timeout: float = 5.0) -> Diagnosis:
-        """A diagnosis: the settings and their origins, whether the service takes the key, what became of all reports.
+        """Checks the settings and their origins, whether the service accepts the key, and the counts of reports.
 
-        `test` sends one more, which is stored and told to nobody. `print(notifier.diagnose())` is for people. Blocks.
+        `test` sends a test report, which is stored and notifies nobody. `print(notifier.diagnose())` shows the
+        result. Blocks.
         """
         from notifier.client import diagnosis  # noqa: PLC0415 - hardly ever asked
 
         return diagnosis.of(self, test=test, timeout=timeout)
 
     def close(self, timeout: float = 2.0) -> None:
-        """`flush`, and stop; what has not left by then stays in the spool for the next process. Blocks."""
+        """Flushes and stops. What has not been sent by then stays in the spool for the next process. Blocks."""
         self.reporting.release_all()
         self.transport.close(timeout)
 
-    # What the middleware asks of it.
+    # Used by the middleware.
 
     def serving(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The application serves: replays run on its loop."""
+        """Called when the application starts: replays run on its event loop."""
         self.replays.loop = loop
         self.transport.beat()
 
     def abandon(self, runs: Iterable[Run]) -> None:
-        """A request is over: the runs that it scheduled and that never began are lost."""
+        """Marks the runs of a finished request that never began as lost."""
         self.tracker.abandon(runs)
 
     def _source(self) -> Source:
@@ -276,12 +276,12 @@ class Notifier:
             running=lambda: [run.id for run in self.tracker.runs.unfinished()],
             tasks=self.replays.names,
             replay=self.replays.start,
-            # What `before_send` has not seen is nowhere but in memory.
+            # With `before_send`, an event stays in memory until it has been called.
             rough=None if self.options.before_send else finish.rough,
         )
 
     def _own_transport(self, spool: str | Path | bool | None) -> Transport:
-        """Memory under pytest, nothing without an address or a key, else the service."""
+        """Memory under pytest, none without a URL or a key, else the service."""
         if not self._waits:
             from notifier.client.testing import MemoryTransport  # noqa: PLC0415 - tests alone need it
 
@@ -299,7 +299,7 @@ class Notifier:
 
 
 def _interrupt(reference: weakref.ref[Notifier]) -> None:
-    """The process ends: what has not ended by now never will."""
+    """Marks unfinished runs as interrupted at the end of the process."""
     notifier = reference()
     if notifier is not None:
         notifier.reporting.release_all()
@@ -307,7 +307,7 @@ def _interrupt(reference: weakref.ref[Notifier]) -> None:
 
 
 def _reset_after_fork() -> None:
-    """A forked child reports nothing of its parent's, and runs none of its parent's runs."""
+    """Forgets the parent's reports and runs in a forked child."""
     for notifier in all_notifiers:
         notifier.reporting.reset_after_fork()
         notifier.tracker.reset_after_fork()

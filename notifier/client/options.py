@@ -1,4 +1,4 @@
-"""The options of a notifier, by its arguments, else by the environment."""
+"""The options of a notifier, from its arguments and the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 NAME_CHARS = 256
 SEVERITIES = ("critical", "error", "warning", "info", "none")
-"""The gravest first; what is of `none` is kept, and told to nobody."""
+"""In descending order. Events of severity `none` are stored, and notify nobody."""
 
 log = logging.getLogger("notifier.client")
 
@@ -29,11 +29,11 @@ UNREADABLE = "the file that it names cannot be read"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`url` or `key` None: nothing is sent. `ignore` are exception classes, or their names as `module.Name` or `Name`.
+    """Without `url` or `key` nothing is sent. `ignore` are exception classes, or names: `module.Name` or `Name`.
 
-    `sample_rate` is the share of failures that is reported, 0 to 1. `in_app` are packages whose frames are the
-    application's own. `origins` says by name where a value came from: `argument`, `default` or a variable's name, and
-    `problems` what is wrong with one that was given and cannot be used.
+    `sample_rate` is the share of failures that is reported, 0 to 1. `in_app` are packages whose frames count as the
+    application's own. `origins` gives the source of each value: `argument`, `default` or a variable's name.
+    `problems` describes values that cannot be used.
     """
 
     service: str
@@ -51,7 +51,7 @@ class Options:
 
 
 def read(environ: Mapping[str, str], **given: Any) -> Options:
-    """Arguments first, then `NOTIFIER_*`, then defaults. `ValueError` where an argument cannot be meant."""
+    """Reads arguments first, then `NOTIFIER_*`, then defaults. Raises `ValueError` for an invalid argument."""
     rate, in_app = given.pop("sample_rate"), given.pop("in_app", ())
     if not 0 <= rate <= 1:
         raise ValueError("sample_rate is the share of failures to report: a number from 0 to 1")
@@ -77,12 +77,12 @@ def read(environ: Mapping[str, str], **given: Any) -> Options:
 
 
 def is_error_class(value: object) -> bool:
-    """Whether it is a class of exceptions."""
+    """Whether the value is an exception class."""
     return isinstance(value, type) and issubclass(value, BaseException)
 
 
 def under_pytest() -> bool:
-    """Whether this process is a test run: then nothing is sent unless it is asked for."""
+    """Whether this process runs tests. Nothing is sent then unless requested."""
     return "_pytest.runner" in sys.modules and not os.environ.get("NOTIFIER_SEND_IN_TESTS")
 
 
@@ -91,7 +91,7 @@ def _program() -> str:
 
 
 class _GivenValues:
-    """Values, where they came from, and what is wrong with them: told once, and never a reason not to start."""
+    """Values, their origins, and problems with them, which are logged once and never prevent a start."""
 
     def __init__(self, environ: Mapping[str, str], given: Mapping[str, Any]) -> None:
         self._environ, self._given = environ, given

@@ -1,4 +1,4 @@
-"""For pytest: the fixture `notifier_reports`. pytest loads this module in every run, and it imports nothing else."""
+"""pytest plug-in with the fixture `notifier_reports`. pytest loads it in every run, so it imports nothing else."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 @pytest.fixture
 def notifier_reports() -> Iterator[list[dict[str, Any]]]:
-    """The events that this test's notifiers capture, in order, as they would leave (RULES.md#the-event).
+    """The events that this test's notifiers capture, in order, as they would be sent (RULES.md#the-event).
 
-    What was logged within a request or a task and not raised is there after a second, or after `notifier.flush()`.
+    Exceptions that are logged in a request or task and not raised appear after a second, or after `notifier.flush()`.
     """
     from notifier.client.testing import capture_reports  # noqa: PLC0415 - costs nothing where nobody asks for it
 

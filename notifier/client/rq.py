@@ -1,4 +1,4 @@
-"""RQ: its jobs' failures are reported, and their runs tracked under the jobs' own ids.
+"""RQ integration: reports jobs' failures, and tracks their runs under the jobs' ids.
 
     from rq import Worker
     from notifier.client import rq as notifier_rq
@@ -6,8 +6,8 @@
     class BillingWorker(notifier_rq.Tracking, Worker):
         notifier = notifier
 
-`rq worker -w billing.worker.BillingWorker` then runs it. It goes before `Worker`, `SimpleWorker` or whichever of RQ's
-workers runs jobs in its own process or in a fork; the process of a `SpawnWorker` knows nothing of it.
+`rq worker -w billing.worker.BillingWorker` runs it. It works with `Worker`, `SimpleWorker` and other workers that run
+jobs in their own process or in a fork, but not with `SpawnWorker`.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from notifier.client.tasks.tracking import Tracked, TrackOptions
 
 FAILURES = "notifier_failures"
 ROUND = "notifier_round"
-"""In a job's `meta`: RQ counts only the retries that are left, and a job that repeats is each time another run."""
+"""Keys in a job's `meta`: RQ only counts the remaining retries, and each repetition of a job is another run."""
 
 
 class WorkHorseKilled(Exception):
-    """The process that ran a job is gone: killed by the system for its memory, say."""
+    """The process that ran a job was killed, for its memory use perhaps."""
 
 
 class RetryReturned(Exception):
-    """The job did not raise, and returned a `Retry`."""
+    """The job did not raise, but returned a `Retry`."""
 
 
 class Tracking(BaseWorker):
-    """A failure is reported once, when RQ will not retry the job."""
+    """A worker mixin. Reports a failure once, when RQ will not retry the job."""
 
     notifier: ClassVar[Notifier]
     notifier_options: ClassVar[TrackOptions] = {}
@@ -52,14 +52,14 @@ class Tracking(BaseWorker):
             return super().perform_job(job, queue)
         finally:
             if self.is_horse:
-                # It ends without Python's own end: what waits would be gone.
+                # The process exits without Python's exit handlers, so pending reports are flushed here.
                 self.notifier.close()
 
     def handle_job_success(self, job: Job, queue: Queue, started_job_registry: Any) -> None:
         if job.repeats_left:
             _remember(job, {FAILURES: 0, ROUND: job.meta.get(ROUND, 0) + 1})
         super().handle_job_success(job, queue, started_job_registry)
-        # As it was returned: `return_value()` would ask Redis.
+        # The returned object: `return_value()` would query Redis.
         self._ending(job).completed(getattr(job, "_result", None))
 
     def handle_job_retry(self, job: Job, queue: Queue, retry: Retry, *more: Any, **named: Any) -> None:
@@ -73,7 +73,7 @@ class Tracking(BaseWorker):
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         self._failed(job, exc_info[1])
-        # RQ logs the failure here without its exception, as text that a logging handler would report once more.
+        # RQ logs the failure here as text, without its exception; a logging handler would report it again.
         with guarded():
             super().handle_exception(job, *exc_info)
 
@@ -95,7 +95,7 @@ class Tracking(BaseWorker):
             tracked.failed(error)
 
     def _ending(self, job: Job) -> Tracked:
-        """The attempt that ends; a work horse that was killed had begun it."""
+        """The attempt that ends. A killed work horse had begun it."""
         tracked, self._tracked = self._tracked, None
         return tracked or self._attempt(job)
 
@@ -124,7 +124,7 @@ def _remember(job: Job, facts: dict[str, int]) -> None:
 
 
 def _call(job: Job) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    """The function and arguments that the job calls, where they can be read."""
+    """The function and arguments of the job, if they can be read."""
     try:
         return job.func_name or "", tuple(job.args), dict(job.kwargs)
     except DeserializationError:

@@ -1,10 +1,10 @@
-"""For the tests of an application: what it would have reported.
+"""Test helpers for applications: the reports that they would have sent.
 
     with capture_reports() as reports:
         ...
     assert reports[0]["exception"]["type"] == "TimeoutError"
 
-Under pytest the fixture `notifier_reports` does the same for one test.
+The pytest fixture `notifier_reports` does the same for one test.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _listening: list[Reports] = []
 
 
 class MemoryTransport:
-    """Keeps what would have been sent: `events`, and the latest change of each of `runs` by id. Nothing leaves."""
+    """Keeps what would have been sent: `events`, and in `runs` the latest change of each run by id. Sends nothing."""
 
     def __init__(self) -> None:
         self.events: deque[Document] = deque(maxlen=KEPT)
@@ -57,22 +57,22 @@ class MemoryTransport:
         self._count(reason)
 
     def beat(self) -> None:
-        """There is nobody to tell."""
+        """Does nothing."""
 
     def fetch_run(self, id_: str) -> Document | None:  # noqa: ARG002 - the protocol's name
-        """There is no service."""
+        """Always None."""
         return None
 
     def flush(self, timeout: float) -> bool:  # noqa: ARG002
         return True
 
     def counts(self) -> Counts:
-        """Events alone; what was taken counts as sent."""
+        """The counts of events. Kept ones count as sent."""
         sent = self._captured - sum(self.dropped.values())
         return Counts(captured=self._captured, sent=sent, dropped=dict(self.dropped))
 
     def close(self, timeout: float) -> None:
-        """There is nothing to keep."""
+        """Does nothing."""
 
     def _count(self, reason: str) -> None:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
@@ -80,9 +80,9 @@ class MemoryTransport:
 
 @contextmanager
 def capture_reports() -> Iterator[Reports]:
-    """The events that notifiers with a `MemoryTransport` capture within, in order, as they would leave.
+    """The events that notifiers with a `MemoryTransport` capture within the block, in order, as they would be sent.
 
-    Under pytest that is every notifier which was not given a transport of its own.
+    Under pytest that is the transport of every notifier that was given none.
     """
     _release_logged()
     reports: Reports = []
@@ -95,7 +95,7 @@ def capture_reports() -> Iterator[Reports]:
 
 
 def _release_logged() -> None:
-    """A logged exception waits for a second, and belongs to the test that logged it."""
+    """Reports delayed logs now, so that they belong to the test that logged them."""
     module = sys.modules.get("notifier.client.notifier")
     for notifier in [] if module is None else list(module.all_notifiers):
         if isinstance(notifier.transport, MemoryTransport):

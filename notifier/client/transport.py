@@ -1,8 +1,8 @@
-"""Where reports go: the seam between what an application saw and how it leaves.
+"""The transport interface, between capturing reports and sending them.
 
     capture (any thread, the event loop too)  ->  Transport  ->  the service, a test's memory, or nowhere
 
-`HttpTransport` in `notifier.client.dispatch` is the real one.
+`HttpTransport` in `notifier.client.dispatch` sends to the service.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Document = dict[str, Any]
 
 
 class Dropped(Exception):
-    """`Source.prepare` keeps a report back; `reason` is counted."""
+    """`Source.prepare` discards a report. `reason` is counted."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -27,7 +27,7 @@ class Dropped(Exception):
 class Counts:
     """Counts of reports: `captured == sent + spooled + sum(dropped.values())`.
 
-    A report is an event or a task run's change. `spooled` are those that wait, in memory or on disk.
+    A report is an event or a task run's change. `spooled` ones are waiting, in memory or on disk.
     """
 
     captured: int = 0
@@ -42,13 +42,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The notifier that opened a transport, as the transport knows it. Called from the transport's own thread.
+    """The notifier that opened a transport. Its functions are called on the transport's own thread.
 
-    `prepare` scrubs an event and gives it to `before_send`; raises `Dropped`. `prepare_run` scrubs a run's change.
-    `running` are the ids of runs that have not ended here, `tasks` the names of tasks that may be replayed. `replay`
-    runs one again: `{"id", "replay_of", "task", "key", "arguments": {"args", "kwargs"}}`; a repeat of an id is ignored.
-    None of them raises anything but `Dropped`. `rough` is called where an event is captured: it scrubs what the disk
-    may hold until `prepare` has had its turn; None: nothing may be there before.
+    `prepare` scrubs an event and passes it to `before_send`; it raises `Dropped`, and no other function raises.
+    `prepare_run` scrubs a run's change. `running` returns the ids of unfinished runs, `tasks` the names of tasks that
+    can be replayed. `replay` executes a run: `{"id", "replay_of", "task", "key", "arguments": {"args", "kwargs"}}`; a
+    repeated id is ignored. `rough` is called where an event is captured, and scrubs what may be stored before
+    `prepare` runs; None if nothing may be.
     """
 
     service: str
@@ -61,45 +61,45 @@ class Source:
 
 
 class Transport(Protocol):
-    """Takes reports. `event`, `run` and `drop` are called on the event loop: they neither block, wait nor raise."""
+    """Takes reports. `event`, `run` and `drop` are called on the event loop, so they neither block nor raise."""
 
     def open(self, source: Source) -> None:
-        """Called once, before anything else. Starts no thread: the first report or `beat` does."""
+        """Called once, before anything else. Starts no thread; the first report or `beat` does."""
         ...
 
     def event(self, event: Document) -> None:
-        """Take an event (RULES.md#the-event), not scrubbed yet. It carries its own `id` and `timestamp`."""
+        """Takes an event (RULES.md#the-event) that is not scrubbed yet. It has its `id` and `timestamp`."""
         ...
 
     def run(self, change: Document) -> None:
-        """Take a task run as it is now; a later one of the same `id` may replace it before it leaves."""
+        """Takes a task run's current state. A later one of the same `id` may replace it before it is sent."""
         ...
 
     def drop(self, reason: str) -> None:
-        """Count a report that was captured and is not wanted: `ignored`, `sampled`."""
+        """Counts a captured report that is not sent: `ignored`, `sampled`."""
         ...
 
     def beat(self) -> None:
-        """From now on, tell the service regularly that this process lives."""
+        """Starts regular heartbeats to the service."""
         ...
 
     def fetch_run(self, id_: str) -> Document | None:
-        """The service's word on a run that this process does not know; None: it knows none, or is away. Blocks."""
+        """The service's record of a run that is not in this process. None if it has none, or is unavailable. Blocks."""
         ...
 
     def flush(self, timeout: float) -> bool:
-        """Try to send what waits, for at most `timeout` seconds; whether nothing waits any more. Blocks."""
+        """Tries to send what waits, for at most `timeout` seconds. Returns whether nothing waits any more. Blocks."""
         ...
 
     def counts(self) -> Counts: ...
 
     def close(self, timeout: float) -> None:
-        """`flush`, keep the rest for a later process, and stop. Blocks."""
+        """Flushes, keeps the rest for a later process, and stops. Blocks."""
         ...
 
 
 class NullTransport:
-    """Reports go nowhere: there is no address or no key."""
+    """Discards reports. Used without a URL or a key."""
 
     def open(self, source: Source) -> None: ...
     def event(self, event: Document) -> None: ...

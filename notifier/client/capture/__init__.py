@@ -1,1 +1,1 @@
-"""An exception, a log record or a message becomes an event: once, whoever sees it."""
+"""Turns an exception, a log record or a message into an event, once, no matter how often it is seen."""

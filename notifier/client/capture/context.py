@@ -1,4 +1,4 @@
-"""The work at hand, in context variables: each request, task and thread has its own."""
+"""The current request and task run, in context variables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Scope = MutableMapping[str, Any]
 
 
 class RunningTask(Protocol):
-    """A task run, as what is reported from within it names it."""
+    """A task run, as events captured within it refer to it."""
 
     @property
     def id(self) -> str: ...
@@ -32,7 +32,7 @@ class RunningTask(Protocol):
 
 
 class TaskAttempt:
-    """The run at hand, as what happens within it sees it. `unit` is the outermost run's id."""
+    """The current attempt of a run. `unit` is the id of the outermost run."""
 
     __slots__ = ("run", "unit")
 
@@ -41,16 +41,16 @@ class TaskAttempt:
         self.unit = run.id
 
     def enter(self) -> TaskAttempt | None:
-        """The attempt becomes the one at hand; answers the attempt that was at hand before."""
+        """Makes this the current attempt, and returns the one before."""
         outer = attempt.get()
         self.unit = self.run.id if outer is None or outer.run.done else outer.unit
         attempt.set(self)
         return outer
 
     def leave(self, outer: TaskAttempt | None) -> None:
-        """The attempt is over, and `outer` is at hand again; in any other context nothing changes.
+        """Ends the attempt and restores `outer`, unless another attempt is current in this context.
 
-        The end may come in another thread, and a coroutine that is thrown away ends wherever it is collected.
+        The end may happen in another thread, and an abandoned coroutine ends wherever it is collected.
         """
         if attempt.get() is self:
             attempt.set(outer)
@@ -71,13 +71,13 @@ _CARRIED = "__notifier_context__"
 
 @contextmanager
 def added(given: Mapping[str, object]) -> Iterator[None]:
-    """Values that every report within carries under `context`, and every exception that leaves it."""
+    """Adds values to the `context` of reports within the block, and of exceptions that leave it."""
     within = {**values.get(_NOTHING), **given}
     token = values.set(within)
     try:
         yield
     except BaseException as error:
-        # Whoever reports it stands further out, where these values are gone.
+        # The exception is reported further out, where these values are gone.
         with suppress(Exception):
             exception_parts.attributes(error).setdefault(_CARRIED, within)
         raise
@@ -86,14 +86,14 @@ def added(given: Mapping[str, object]) -> Iterator[None]:
 
 
 def known(error: BaseException | None) -> Mapping[str, object]:
-    """The values at hand, and those that the exception came out of."""
+    """The current values, and those of the blocks that the exception left."""
     here = values.get(_NOTHING)
     carried = None if error is None else exception_parts.attributes(error).get(_CARRIED)
     return {**here, **carried} if isinstance(carried, dict) else here
 
 
 def unit() -> object:
-    """The request that the work at hand is a part of, else the outermost task run; None: neither."""
+    """The current request, else the outermost task run, else None."""
     scope = request.get(None)
     if scope is not None:
         return scope.get(route_template.ENTERED)
@@ -102,7 +102,7 @@ def unit() -> object:
 
 
 def of_request() -> tuple[dict[str, Any], str | None]:
-    """The request at hand (method, route, id), without its path, query, body or headers; and its trace id."""
+    """The method, route and id of the current request, and its trace id. Excludes path, query, body and headers."""
     scope = request.get(None)
     if scope is None:
         return {}, _active_span()
@@ -120,7 +120,7 @@ def of_request() -> tuple[dict[str, Any], str | None]:
 
 
 def _trace_id(header: bytes) -> str | None:
-    """W3C Trace Context, 3.2: `version-traceid-parentid-flags`."""
+    """The trace id of a `traceparent` header (W3C Trace Context, 3.2)."""
     parts = header.split(b"-")
     if len(parts) < 4 or len(parts[1]) != 32 or parts[1] == b"0" * 32:
         return None
@@ -128,7 +128,7 @@ def _trace_id(header: bytes) -> str | None:
 
 
 def _active_span() -> str | None:
-    """The trace of OpenTelemetry's current span, where an application uses it."""
+    """The trace id of OpenTelemetry's current span. None if OpenTelemetry is not used."""
     api = sys.modules.get("opentelemetry.trace")
     if api is None:
         return None

@@ -1,4 +1,4 @@
-"""Clients that have gone: an error that says no more than that is the end of a conversation, and no failure."""
+"""Recognises exceptions that only say that the client has disconnected. They are no failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAY_SO: Final = frozenset({
     "starlette.websockets:WebSocketDisconnect", "starlette.requests:ClientDisconnect",
     "uvicorn.protocols.utils:ClientDisconnected",
 })  # fmt: skip
-# Elsewhere these are failures: a socket that the application itself has closed, or one that it has opened.
+# These are failures unless the client has gone: the application may have closed the socket, or opened it.
 _SAY_SO_ONCE_GONE: Final = frozenset({"websockets.exceptions:ConnectionClosed"})
 _WORDS_ONCE_GONE: Final = (
     'Cannot call "',
@@ -27,7 +27,7 @@ _WORDS_ONCE_GONE: Final = (
 
 
 def watched(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """The same, and the scope knows from then on that the other side has closed its WebSocket."""
+    """Wraps both functions, so that the scope records when the client closes its WebSocket."""
 
     async def heard() -> Message:
         message = await receive()
@@ -46,7 +46,7 @@ def watched(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
 
 
 def is_departure(scope: Scope, error: BaseException) -> bool:
-    """Whether it says no more than that the other side is gone; of a group, whether all of it does."""
+    """Whether the exception only says that the client has gone. For a group, whether all its members do."""
     members = exception_parts.members(error)
     if members:
         return all(is_departure(scope, inner) for inner in members)

@@ -1,4 +1,4 @@
-"""Exceptions that are no `Exception`: a failure of the task that they end, or the end of what the task runs in."""
+"""Exceptions outside of `Exception`: decides which are failures of the work that they end."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from notifier.client.capture import exception_parts
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether the work failed: `sys.exit` and a foreign cancellation end nothing else while the loop lives.
+    """Whether the work failed. `sys.exit` and the cancellation of an awaited task count while the event loop runs.
 
-    A cancellation of this very task, Ctrl-C and the end of the process are no failures.
+    A cancellation of the current task, Ctrl-C and the end of the process are no failures.
     """
     kind = type(error)
     if issubclass(kind, Exception):
@@ -27,7 +27,7 @@ def is_failure(error: BaseException) -> bool:
 
 
 def _being_cancelled() -> bool:
-    """Whether somebody asked for it; who awaits another task that was cancelled gets the same exception."""
+    """Whether the current task is being cancelled. Awaiting another, cancelled task raises the same exception."""
     with contextlib.suppress(RuntimeError):
         task = asyncio.current_task()
         return task is not None and task.cancelling() > 0
@@ -35,7 +35,7 @@ def _being_cancelled() -> bool:
 
 
 def _loop_lives() -> bool:
-    """The event loop of this thread, or the one that waits for it."""
+    """Whether the event loop of this thread, or the one that waits for it, is running."""
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         return True
@@ -53,8 +53,8 @@ def in_worker_thread() -> bool:
 
 
 def worker_threads() -> Any:
-    """The module by which such a thread reaches its loop; None where nobody uses the library.
+    """The module through which a worker thread reaches its event loop. None if anyio's threads are not in use.
 
-    Starlette starts these threads without it, so that nobody need have imported it.
+    It is imported here because Starlette starts worker threads without it.
     """
     return importlib.import_module("anyio.from_thread") if "anyio.to_thread" in sys.modules else None

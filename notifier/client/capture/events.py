@@ -1,7 +1,7 @@
-"""An exception or a message as an event (RULES.md#the-event).
+"""Events from exceptions and messages (RULES.md#the-event).
 
-`of_exception` and `of_message` run where the failure happened and take down what is there; `finished` runs on the
-client's own thread and does what costs time: source lines, time stamps as text, secrets.
+`event` runs where the failure happens and only captures it; `finished` runs on the client's thread and does what
+takes time: source lines, formatted timestamps, scrubbing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
 
 CAUSES: Final = 8
-# The service's limits, within which an event arrives as it left.
+# The service's limits, so that it need not change an event.
 NAME: Final = 256
 NOTES: Final = 20
 NOTE: Final = 1_024
@@ -47,9 +47,9 @@ _KEPT: Final = frozenset({"id", "timestamp", "service", "task"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportDetails:
-    """The details that a caller gives beside the failure itself.
+    """Details that a caller gives in addition to the failure.
 
-    `checked` False: they are as an application gave them, and may be anything.
+    `checked` is False for unvalidated values from an application, which may have any type.
     """
 
     severity: str = "error"
@@ -63,9 +63,9 @@ class ReportDetails:
 
 
 def event(options: Options, details: ReportDetails, error: BaseException | None) -> CapturedEvent:
-    """An event that `finished` completes. Takes tens of microseconds, and runs no code of the application's."""
+    """Captures an event, which `finished` completes. Takes tens of microseconds, and calls no application code."""
     request, trace_id = context.of_request()
-    # The failure's own words first: what no longer fits is cut.
+    # The failure's own fields first, because what exceeds the budget is cut.
     around = json_safe.plain(
         {**details.context, **_others(context.known(error), details.context)}, budget=CONTEXT
     )
@@ -100,10 +100,10 @@ def event(options: Options, details: ReportDetails, error: BaseException | None)
 def failure(
     error: BaseException, left: int = CAUSES, seen: frozenset[int] = frozenset()
 ) -> CapturedException:
-    """The contract's exception, its frames still as places."""
+    """The captured exception. Its frames are completed by `finished`."""
     seen |= {id(error)}
     cause = _cause(error)
-    # A group out of which this one was taken and raised again says nothing more.
+    # A cause that is a group is left out if this exception was taken from it and raised again.
     if cause is not None and (left == 0 or exception_parts.holds(lambda inner: id(inner) in seen, cause)):
         cause = None
     kind, module = _type_and_module(error)
@@ -129,11 +129,11 @@ def _type_and_module(error: BaseException) -> tuple[str, str]:
 
 
 def finished(captured: CapturedEvent, in_app: tuple[str, ...] = ()) -> EventDocument:
-    """The event as it leaves: frames described, times as text, nothing that looks like a secret."""
+    """The event as it is sent: frames with source lines, timestamps as text, secrets scrubbed."""
     document: dict[str, Any] = {**captured, "timestamp": moment(captured["timestamp"])}
     if "exception" in captured:
         document["exception"] = _described(captured["exception"], in_app)
-    # An id or a name that looks like a secret is none, and the service knows the event by them.
+    # Ids and names are never secrets, even if they look like it, and the service identifies the event by them.
     identity = {name: value for name, value in document.items() if name in _KEPT}
     content = {name: value for name, value in document.items() if name not in _KEPT}
     return cast("EventDocument", {**identity, **_fitting(scrub(content))})
@@ -152,7 +152,7 @@ def _described(exception: CapturedException, in_app: tuple[str, ...]) -> Excepti
 
 
 def _fitting(document: dict[str, Any]) -> dict[str, Any]:
-    """The document within the service's limits: what stands for a secret may be longer than the secret was."""
+    """The document within the service's limits. A placeholder may be longer than the secret it replaces."""
     for name, value in document.items():
         if isinstance(value, str):
             document[name] = _shorter(value, MESSAGE if name == "message" else NAME)
@@ -169,9 +169,9 @@ def _fitting(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shorter(value: Any, most: int) -> Any:
-    """The same, its texts cut; a link's address may be longer."""
+    """The value with its strings cut to `most` characters. Links may be longer."""
     if isinstance(value, str):
-        # A cut may go through `[scrubbed]`, which the service then writes out again.
+        # A cut may go through `[scrubbed]`, which the service completes.
         return value if len(value) <= most else value[: most - MARGIN]
     if isinstance(value, dict):
         return {name: _shorter(inner, URL if name == "url" else most) for name, inner in value.items()}
@@ -179,7 +179,7 @@ def _shorter(value: Any, most: int) -> Any:
 
 
 def moment(at: float | None) -> str | None:
-    """RFC 3339, UTC, milliseconds."""
+    """The time as RFC 3339 in UTC, with milliseconds."""
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -193,7 +193,7 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _members(error: BaseException) -> list[BaseException]:
-    """The exceptions of a group: what was only cancelled meanwhile comes last."""
+    """The exceptions of a group, cancellations last."""
     return sorted(exception_parts.members(error), key=_cancelled)
 
 

@@ -1,6 +1,6 @@
-"""Parts of an exception as the interpreter keeps them.
+"""Reads the parts of an exception that the interpreter stores.
 
-What a class of the application puts in front of them, a property `__cause__` say, is not asked: it may raise anything.
+Overrides in the application's classes, such as a property `__cause__`, are bypassed, because they may raise anything.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _members = vars(BaseExceptionGroup)["exceptions"].__get__
 
 
 def is_one(value: object) -> TypeGuard[BaseException]:
-    """Whether it is an exception, whatever it calls its class."""
+    """Whether the value is an exception, even if it overrides `__class__`."""
     return issubclass(type(value), BaseException)
 
 
 def holds(judge: Callable[[BaseException], bool], error: BaseException) -> bool:
-    """Whether a judgement is true of an exception, or of all that a group has."""
+    """Whether the predicate is true of an exception, or of all members of a group."""
     inner = members(error)
     return judge(error) or (bool(inner) and all(holds(judge, member) for member in inner))
 
@@ -38,7 +38,7 @@ def traceback(error: BaseException) -> TracebackType | None:
 
 
 def cause(error: BaseException) -> BaseException | None:
-    """The exception that it was raised from, else the one that was handled meanwhile, unless that is suppressed."""
+    """The explicit cause, else the context unless it is suppressed."""
     raised_from = _cause(error)
     if raised_from is None and not _suppresses(error):
         raised_from = _context(error)
@@ -50,18 +50,18 @@ def raised_from(error: BaseException) -> BaseException | None:
 
 
 def behind(error: BaseException) -> BaseException | None:
-    """As `cause`, also where it is not to be shown."""
+    """The explicit cause, else the context, even if it is suppressed."""
     raised_from = _cause(error)
     return cast("BaseException | None", _context(error) if raised_from is None else raised_from)
 
 
 def members(error: BaseException) -> tuple[BaseException, ...]:
-    """The exceptions of a group; of all else none."""
+    """The exceptions of a group, empty for other exceptions."""
     return _members(error) if issubclass(type(error), BaseExceptionGroup) else ()
 
 
 def notes(error: BaseException) -> list[str]:
-    """The notes that are text."""
+    """The notes that are strings."""
     added = attributes(error).get("__notes__", ())
     return [str.__str__(note) for note in added if issubclass(type(note), str)] if _is_list(added) else []
 

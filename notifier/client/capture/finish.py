@@ -1,4 +1,4 @@
-"""The last thing before a report leaves, on the client's own thread: secrets out, the application's word on it."""
+"""Final processing before a report is sent, on the client's thread: scrubbing and `before_send`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from notifier.client.documents import CapturedEvent
 
 NAMES: Final = ("id", "timestamp", "service", "task")
-"""What the service knows an event by: a secret's shape in it is none."""
+"""The fields that identify an event. They are not scrubbed."""
 
 
 def event(document: Document, options: Options) -> Document:
-    """The event as it leaves. `Dropped` where `before_send` keeps it back, or fails: it may be there to hide things."""
+    """The event as it is sent. Raises `Dropped` if `before_send` discards it or fails, as it may hide data."""
     finished = cast("Document", events.finished(cast("CapturedEvent", document), options.in_app))
     if options.before_send is None:
         return finished
@@ -32,12 +32,12 @@ def event(document: Document, options: Options) -> Document:
 
 
 def rough(document: Document) -> Document:
-    """The event without its secrets, and without what takes time; `event` completes it as it does any other."""
+    """The scrubbed event, without the slow parts, to be stored until `event` completes it."""
     return {**scrub(document), **{name: document[name] for name in NAMES if name in document}}
 
 
 def run(change: Document) -> Document:
-    """A task run's change as it leaves. Arguments that lost a secret cannot be run again."""
+    """A task run's change as it is sent. Arguments that lost a secret cannot be replayed."""
     cleaned = change | {
         name: events.moment(change[name]) for name in ("queued_at", "started_at", "finished_at")
     }

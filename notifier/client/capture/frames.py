@@ -1,4 +1,4 @@
-"""A traceback's frames: taken down on the application's thread, described on the client's own."""
+"""A traceback's frames: captured on the application's thread, completed with source lines on the client's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAIN: Final = frozenset({"__main__", "__mp_main__"})
 
 
 def places(trace: TracebackType | None) -> list[FramePlace]:
-    """Outermost first; of a deep recursion the first ten and the last forty."""
+    """The frames, outermost first. Of a deep recursion the first ten and the last forty."""
     frames: list[FramePlace] = []
     while trace is not None:
         code = trace.tb_frame.f_code
@@ -39,7 +39,7 @@ def places(trace: TracebackType | None) -> list[FramePlace]:
 
 
 def module_of(names: Mapping[str, Any]) -> str:
-    """A module's name, also where it is the program; empty for what was never imported."""
+    """The name of a module, also if it is run as the program. Empty for code that was never imported."""
     name = names.get("__name__")
     if name in _MAIN:
         name = getattr(names.get("__spec__"), "name", "")
@@ -47,7 +47,7 @@ def module_of(names: Mapping[str, Any]) -> str:
 
 
 def package_of(module: str) -> str:
-    """The package that a module belongs to; below a namespace, which belongs to nobody, its part of that."""
+    """The package of a module. In a namespace package, the part of it that the module belongs to."""
     parts = module.split(".")
     for end in range(1, len(parts)):
         name = ".".join(parts[:end])
@@ -57,7 +57,7 @@ def package_of(module: str) -> str:
 
 
 def packages_of_caller() -> list[str]:
-    """The package outside of the client that called it; a program that is no package has none."""
+    """The package that called the client. Empty for a program outside of any package."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented, and what `logging` uses
     while frame is not None and module_of(frame.f_globals).startswith("notifier.client"):
         frame = frame.f_back
@@ -66,9 +66,9 @@ def packages_of_caller() -> list[str]:
 
 
 def described(frames: Sequence[FramePlace], in_app: tuple[str, ...] = ()) -> list[FrameDocument]:
-    """The frames as the contract has them, without those of the client itself. Reads source files.
+    """The frames in the API's form, without the client's own. Reads source files.
 
-    `in_app` are the packages that are the application's own, wherever they are installed.
+    `in_app` are packages that are the application's own even if they are installed as libraries.
     """
     return [_frame(in_app, *place) for place in frames if not place[0].startswith(_OWN)]
 
@@ -88,7 +88,7 @@ def _frame(in_app: tuple[str, ...], file: str, function: str, line: int, module:
 
 @lru_cache(maxsize=2_048)
 def _name(file: str, module: str) -> str:
-    """The file as its module is called: where it lies and how the program was started say nothing of it."""
+    """The file path relative to the module's package, independent of the installation and the start command."""
     path = file.replace("\\", "/")
     installed = _INSTALLED.match(path)
     if installed is not None:
@@ -103,12 +103,12 @@ def _name(file: str, module: str) -> str:
     parts = module.split(".")
     if parts[-1] == last.partition(".")[0]:
         parts = parts[:-1]
-    # What was loaded by its path alone is told apart by the name it was given.
+    # Code loaded by its path is identified by the name it was given.
     return "/".join([*parts, last])
 
 
 def _packages(folders: list[str]) -> list[str]:
-    """The folders of a program that are packages."""
+    """The directories of a program that are packages."""
     end = len(folders)
     while end and Path("/".join(folders[:end]), "__init__.py").is_file():
         end -= 1

@@ -1,4 +1,4 @@
-"""Names of functions in reports and task runs: `module.qualname`, or the name that the function's task was given."""
+"""Names of functions in reports and task runs: `module.qualname`, or the name given to the function's task."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Final
 from notifier.client.capture import json_safe
 
 TASK: Final = "__notifier_task__"
-"""Where a decorated function has its task."""
+"""The attribute of a decorated function that holds its task."""
 
 
 def name_of(function: object) -> str:
-    """`module.qualname`, of what a partial or a method is made of."""
+    """`module.qualname` of a function. Partials and methods are unwrapped."""
     task = task_of(function)
     if task is not None:
         return str(task.name)
@@ -22,12 +22,12 @@ def name_of(function: object) -> str:
 
 
 def task_of(function: object) -> Any:
-    """The task of a decorated function; None: the function is not decorated."""
+    """The task of a decorated function. None if it is not decorated."""
     return getattr(innermost(function), "__dict__", {}).get(TASK)
 
 
 def innermost(function: Any) -> Any:
-    """The function that partials and bound methods lead to."""
+    """The function inside partials and bound methods."""
     while isinstance(function, functools.partial):
         function = function.func
     return getattr(function, "__func__", function)

@@ -1,6 +1,7 @@
-"""Arguments of `report` and `message`, in a form that an event can hold.
+"""Validates the arguments of `report` and `message`.
 
-A mistake in it costs what it is about, and never the report: whoever calls is handling a failure, and is seldom tested.
+A wrong argument never loses the report, because it is given while a failure is handled, in code that is seldom
+tested.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _LEVELS: Final = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (log
 
 
 def checked(error: object, details: ReportDetails) -> tuple[BaseException | None, ReportDetails]:
-    """The failure and its details, whatever they were."""
+    """The failure and its details, converted to valid values."""
     failure, message = _failure(error, details.message)
     return failure, ReportDetails(
         severity=severity_of(details.severity),
@@ -32,7 +33,7 @@ def checked(error: object, details: ReportDetails) -> tuple[BaseException | None
 
 
 def _failure(error: Any, message: object) -> tuple[BaseException | None, object]:
-    """The exception, and the message. For `error` stand as well what `sys.exc_info()` answers, a class, and words."""
+    """The exception and the message. `error` may also be the result of `sys.exc_info()`, a class, or a string."""
     if error is None or exception_parts.is_one(error):
         return error, message
     if isinstance(error, tuple) and len(error) == 3 and exception_parts.is_one(error[1]):
@@ -43,7 +44,7 @@ def _failure(error: Any, message: object) -> tuple[BaseException | None, object]
 
 
 def text(value: object) -> str:
-    """Words as they are; of a lazy translation or any other object, what it says of itself."""
+    """The text of a value. Lazy translations and other objects are converted by `str`."""
     kind = type(value)
     if kind is str:
         return value  # type: ignore[return-value]
@@ -56,7 +57,7 @@ def text(value: object) -> str:
 
 
 def severity_of(value: object) -> str:
-    """A severity's name; `error` for what is none. A number is a level of `logging`."""
+    """The name of a severity, `error` for an unknown one. A number is a level of `logging`."""
     if isinstance(value, Enum):
         value = value.value
     if type(value) is int:
@@ -65,12 +66,12 @@ def severity_of(value: object) -> str:
 
 
 def severity_of_level(number: int) -> str:
-    """The severity of a level of `logging`."""
+    """The severity for a level of `logging`."""
     return next((name for level, name in _LEVELS if number >= level), "info")
 
 
 def _mapping(name: str, value: object) -> Mapping[str, object]:
-    """By text. What is no mapping is kept under the parameter's name."""
+    """The mapping with strings as keys. A value that is no mapping is kept under the parameter's name."""
     if type(value) is dict and all(type(key) is str for key in value):
         return value
     if value is None:
@@ -82,13 +83,13 @@ def _mapping(name: str, value: object) -> Mapping[str, object]:
 
 
 def _parts(value: object) -> Sequence[str]:
-    """A fingerprint's parts; of a set in the same order each time."""
+    """The parts of a fingerprint. Sets are sorted."""
     parts = [text(part) for part in _listed(value, FINGERPRINT)]
     return sorted(parts) if isinstance(value, set | frozenset) else parts
 
 
 def _links(value: object) -> list[dict[str, str]]:
-    """Links with an address; one that is an address alone has no better title than that it is a link."""
+    """Links that have a URL. A plain URL gets a default title."""
     links = []
     for link in _listed(value, LINKS) if value is not None else ():
         given = _mapping("url", link)
@@ -99,7 +100,7 @@ def _links(value: object) -> list[dict[str, str]]:
 
 
 def _listed(value: object, most: int) -> list[Any]:
-    """The entries, the first `most`; what is one by itself is the only one."""
+    """The first `most` entries of a collection. A single value counts as a collection of one."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         return [value]
     try:

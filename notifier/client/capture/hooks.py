@@ -1,4 +1,4 @@
-"""The interpreter's own last resorts: what ends a process or a thread, and what no coroutine retrieved."""
+"""Chains the interpreter's hooks for uncaught exceptions of processes, threads and event loops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notifier.client.capture.reporting import Reporting
 
 
 def install_excepthook(reporting: Reporting) -> None:
-    """Chain `sys.excepthook` and `threading.excepthook`."""
+    """Chains `sys.excepthook` and `threading.excepthook`."""
     before, before_thread = sys.excepthook, threading.excepthook
     reporting.watched.add("what ends the process or a thread")
 
@@ -33,7 +33,7 @@ def install_excepthook(reporting: Reporting) -> None:
 
 
 def install_asyncio_handler(reporting: Reporting, loop: asyncio.AbstractEventLoop) -> None:
-    """Chain the loop's exception handler."""
+    """Chains the loop's exception handler."""
     before = loop.get_exception_handler()
     reporting.watched.add("what no coroutine retrieved")
 

@@ -1,4 +1,4 @@
-"""Ids in the form of UUIDv7 (RFC 9562, 5.7): ordered by time, without a call to the kernel for each."""
+"""UUIDv7 ids (RFC 9562, 5.7): ordered by time, without a system call for each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import random
 import time
 
-# Our own, for an application may seed the shared one.
+# A generator of its own, because applications may seed the shared one.
 _dice = random.Random(os.urandom(32))  # noqa: S311 - ids are told apart, not guessed at
 _bits = _dice.getrandbits
 

@@ -1,7 +1,7 @@
-"""Objects of an application as JSON values, without running an application's code.
+"""Converts an application's objects to JSON values without running its code.
 
-No `__repr__`, `__str__`, property or iterator of a class that is not the interpreter's own is called: it may raise,
-recurse, take a second, query a database or answer a megabyte. Such an object is shown by its type's name.
+No `__repr__`, `__str__`, property or iterator of a non-builtin class is called: it may raise, recurse, take a second,
+query a database or return a megabyte. Such an object is shown by its type's name.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ STRIKES: Final = 2
 STRIKES_WITHIN_S: Final = 60.0
 INT_BITS: Final = 63
 WIDEST: Final = 6
-"""How many bytes of JSON one unit of the budget may become: control characters are escaped, numbers are long."""
+"""The maximum bytes of JSON per unit of the budget: control characters are escaped, and numbers are long."""
 CUT: Final = "..."
 
 _SIMPLE: Final = frozenset({str, int, float, bool, type(None)})
 _slow: dict[type, tuple[float, ...]] = {}
-"""When a class's own `__str__` was slow, as far as that counts."""
+"""The times at which a class's own `__str__` was slow."""
 
 
 def type_name(value: object) -> str:
-    """`int`, `billing.models.Order`; of a class that hides its name, `object`."""
+    """`int`, `billing.models.Order`; `object` for a class that hides its name."""
     return name_of(type(value))
 
 
 def name_of(kind: type) -> str:
-    """A class's name with its module, which the interpreter's own go without."""
+    """The name of a class with its module, except for builtins."""
     return full_name(kind).removeprefix("builtins:").replace(":", ".")
 
 
@@ -61,9 +61,9 @@ def full_name(kind: type) -> str:
 def message_of(error: BaseException) -> str:
     """The message of an exception, at most 3,000 characters.
 
-    One whose own `__str__`, written in Python, was slow twice within a minute is left alone for that minute. One that
-    never returns blocks the caller: in another thread it would run the application's code where that is not expected,
-    and an exception sent into this thread may arrive after it has returned.
+    A `__str__` written in Python that was slow twice within a minute is not called again for a minute. One that never
+    returns blocks the caller: calling it in another thread would run the application's code where it does not expect
+    it, and an asynchronous exception may arrive after it has returned.
     """
     kind = type(error)
     try:
@@ -73,7 +73,7 @@ def message_of(error: BaseException) -> str:
 
 
 def _said(error: BaseException, kind: type) -> str:
-    """The message by whoever wrote `__str__`: the interpreter's own would run the code of what the exception holds."""
+    """The message by the class's `__str__`. The interpreter's own is only called if it runs no other code."""
     owner, method = _wrote_str(kind)
     if isinstance(method, FunctionType):
         return _timed(error, kind)
@@ -92,7 +92,7 @@ def _wrote_str(kind: type) -> tuple[type, object]:
 
 
 def _timed(error: BaseException, kind: type) -> str:
-    """The message by a `__str__` written in Python; what a busy machine costs does not silence a class."""
+    """The message by a `__str__` written in Python. CPU time is measured, so a busy machine disables no class."""
     now = time.monotonic()
     strikes = tuple(at for at in _slow.get(kind, ()) if now - at < STRIKES_WITHIN_S)
     if len(strikes) >= STRIKES:
@@ -106,7 +106,7 @@ def _timed(error: BaseException, kind: type) -> str:
 
 
 def _held(error: BaseException) -> list[object]:
-    """The values that the interpreter's `__str__` would show of an exception."""
+    """The values that the interpreter's `__str__` would show."""
     held: list[object] = [*error.args]
     if issubclass(type(error), OSError):
         held += [getattr(error, name) for name in ("filename", "filename2")]
@@ -114,7 +114,7 @@ def _held(error: BaseException) -> list[object]:
 
 
 def _harmless(value: object, depth: int) -> bool:
-    """Whether showing it runs nothing of the application's, and ends soon."""
+    """Whether converting the value to a string runs no application code, and is fast."""
     kind = type(value)
     if kind in _SIMPLE or kind is bytes or kind is type:
         return True
@@ -125,7 +125,7 @@ def _harmless(value: object, depth: int) -> bool:
 
 
 def plain(value: Any, *, budget: int = BUDGET) -> Any:
-    """The value as JSON of at most about `budget` characters; what does not fit is cut and says so by `...`."""
+    """The value as JSON of about `budget` characters at most. Cut values end in `...`."""
     if type(value) in _SIMPLE and type(value) is not float and (type(value) is not str or len(value) < 200):
         return value if type(value) is not int or -(2**INT_BITS) <= value < 2**INT_BITS else _integer(value)
     try:
@@ -135,7 +135,7 @@ def plain(value: Any, *, budget: int = BUDGET) -> Any:
 
 
 class _Plain:
-    """One walk over one value."""
+    """The conversion of one value."""
 
     def __init__(self, budget: int) -> None:
         self._left = budget
@@ -192,7 +192,7 @@ class _Plain:
 
 
 def is_json(value: object, *, budget: int) -> bool:
-    """Whether JSON gives back exactly this value, in at most `budget` bytes: as the service counts them."""
+    """Whether the value survives a round trip through JSON, in at most `budget` bytes as the service counts them."""
     try:
         left = _json_size(value, budget, 50)
         if left < 0 or (budget - left) * WIDEST <= budget:
@@ -204,7 +204,7 @@ def is_json(value: object, *, budget: int) -> bool:
 
 
 def _json_size(value: Any, left: int, depth: int) -> int:
-    """The rest of the budget after the least that the value can take; negative: too large, or not JSON."""
+    """The remaining budget after the smallest encoding of the value. Negative if it is too large, or not JSON."""
     kind = type(value)
     if kind not in _SIMPLE:
         return _json_inner(value, left, depth)
@@ -232,7 +232,7 @@ def _json_inner(value: Any, left: int, depth: int) -> int:
 
 
 def arguments(args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
-    """Names of the arguments' types: what a report says of them where their values are not to be kept."""
+    """The types of the arguments, which a report shows if their values are not stored."""
     return {
         "args": [type_name(value) for value in args[:WIDTH]],
         "kwargs": {name: type_name(kwargs[name]) for name in list(kwargs)[:WIDTH]},
@@ -249,7 +249,7 @@ def _float(number: float) -> float | str:
 
 
 def _own_text(value: object) -> str:
-    """`str()` of a class of the standard library; of one derived from it, the type's name."""
+    """`str()` of an instance of a standard library class. For subclasses, the type's name."""
     kind = type(value)
     return str(value) if kind.__module__.partition(".")[0] in _STANDARD else f"<{name_of(kind)}>"
 
@@ -277,7 +277,7 @@ _OF_THE_LIBRARY: Final = (datetime, date, time_of_day, timedelta, UUID, Decimal,
 _SHOW_WHAT_THEY_HOLD: Final = frozenset({BaseException, KeyError, OSError, SyntaxError, ImportError})
 _STANDARD: Final = frozenset({"datetime", "uuid", "decimal", "pathlib"})
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
-# In this order: a member of an enumeration may be a string or a number, too.
+# In this order, because members of an enumeration may also be strings or numbers.
 _SCALARS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (Enum, _enum),
     (str, str.__str__),

@@ -14,7 +14,7 @@ from notifier.client.capture.reentrancy import inside
 from notifier.client.capture.reporting import Reporting
 
 STACK_LINES: Final = 40
-"""Of `stack_info`, the innermost."""
+"""The number of innermost lines kept of `stack_info`."""
 
 _OWN: Final = "notifier.client"
 _OF_ANY_RECORD: Final = frozenset({
@@ -22,7 +22,7 @@ _OF_ANY_RECORD: Final = frozenset({
 })  # fmt: skip
 _FILLED_IN: Final = re.compile(r"%(?:\(\w*\))?[#0 +-]*[\d*]*(?:\.[\d*]+)?[hlL]?[a-zA-Z%]").sub
 _WORDS: Final = re.compile(r"[^\W\d_]+").findall
-# Words that any failure may be told with: a template of nothing else would make one incident of all.
+# Words of any error message: a template of nothing else would put unrelated failures into one incident.
 _EMPTY: Final = frozenset({
     "a", "an", "at", "by", "caught", "critical", "err", "error", "errors", "exc", "exception", "fail", "failed",
     "failure", "fatal", "for", "got", "in", "message", "msg", "occurred", "of", "on", "the", "unexpected", "unhandled",
@@ -31,10 +31,10 @@ _EMPTY: Final = frozenset({
 
 
 class Handler(logging.Handler):
-    """A record with an exception reports the exception, once; one without reports its message.
+    """Reports a record's exception, or its message if it has none.
 
-    An exception that is logged within a request or a task and raised on is the request's or the task's failure, and
-    the task's own rules say whether that is reported.
+    An exception that is logged in a request or task and then raised is reported once, as the request's or the task's
+    failure, and the task's options decide whether it is reported.
     """
 
     def __init__(self, reporting: Reporting, level: int = logging.ERROR) -> None:
@@ -50,7 +50,7 @@ class Handler(logging.Handler):
             details = _details(record, error, self._reporting.options.service)
             told_of = _told_of(record, details.message or "") if error is None else None
         except RecursionError:
-            return  # what led here is raised on, and has better words
+            return  # the cause is raised too, and reported with more detail
         if error is not None:
             self._reporting.logged(error, details)
         elif told_of is not None:
@@ -64,7 +64,7 @@ def _details(record: logging.LogRecord, error: BaseException | None, service: st
         message = given.text(record.getMessage())
     except BaseException:  # noqa: BLE001 - arguments that do not fit their message, or end the process when shown
         message = str(json_safe.plain(record.msg))
-    # The template is the same problem, whatever was filled in; an exception has a better identity.
+    # The template identifies the problem, whatever is filled in, unless there is an exception.
     template = record.args and error is None and isinstance(record.msg, str) and _says_what(record.msg)
     return ReportDetails(
         severity=given.severity_of_level(record.levelno),
@@ -82,10 +82,10 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _told_of(record: logging.LogRecord, message: str) -> BaseException | None:
-    """The exception that a record without one tells of: it was given, or is handled just now and quoted."""
+    """The exception that a record without one refers to: an argument, or the handled one if its text is quoted."""
     arguments = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
     for value in (record.msg, *arguments, *_extra(record).values()):
-        # Not by `isinstance`: an object of the application may do anything when it is asked.
+        # Not `isinstance`, which may call the object's code.
         if issubclass(type(value), BaseException):
             return cast("BaseException", value)
     error = sys.exception()
@@ -97,7 +97,7 @@ def _told_of(record: logging.LogRecord, message: str) -> BaseException | None:
 
 
 def _says_what(template: str) -> bool:
-    """Whether a template has a word of its own. A record's names are the same whatever is filled in."""
+    """Whether a template has a word of its own. A template that is JSON does not qualify."""
     if template.lstrip()[:1] in {"{", "["}:
         return False
     return not _EMPTY.issuperset(word.lower() for word in _WORDS(_FILLED_IN(" ", template)))

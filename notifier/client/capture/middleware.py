@@ -1,4 +1,4 @@
-"""The middleware: sees what nobody handled, reports it, runs the siblings of a failed task, and passes it on."""
+"""ASGI middleware: reports unhandled errors, runs the remaining background tasks after a failed one, and re-raises."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ SERVER_ERRORS: Final = range(500, 600)
 KEY: Final = "notifier"
 RUNS: Final = "notifier.runs"
 SEEN: Final = "notifier.seen"
-"""Where a request's scope has the notifier, the runs that it scheduled, and the failure that goes on."""
+"""The keys of a request's scope for the notifier, the runs that the request scheduled, and a passed-on failure."""
 
 
 class Reporter(Protocol):
-    """The notifier, as its middleware knows it: what reports, and the runs that an application's requests schedule."""
+    """The parts of the notifier that its middleware uses."""
 
     @property
     def reporting(self) -> Reporting: ...
@@ -51,14 +51,14 @@ class Reporter(Protocol):
 
 @dataclass(slots=True)
 class PassedOnFailure:
-    """A failure that a middleware further in has dealt with and passed on, and by now the failures of its siblings."""
+    """A failure that an inner middleware has reported and re-raised, and the failures of its sibling tasks."""
 
     of: int
     failures: list[BaseException] = field(default_factory=list)
 
 
 class Middleware:
-    """Pure ASGI. A request that succeeds costs it two dictionary entries."""
+    """Pure ASGI middleware. A successful request costs two dictionary entries."""
 
     def __init__(self, app: App, notifier: Reporter, *, isolate: bool = True) -> None:
         self._app = app
@@ -93,12 +93,12 @@ class Middleware:
             scope[SEEN] = seen = PassedOnFailure(id(error))
             await self._failed(error, seen.failures)
             return
-        # Another of these further in has run the siblings; it may be another notifier's, which sends nothing.
+        # Another middleware further in has run the siblings. It may belong to a notifier that sends nothing.
         for failure in seen.failures:
             self._tell(failure)
 
     async def _failed(self, error: BaseException, failures: list[BaseException]) -> None:
-        """Report it, run what it kept from running, and leave it to go on."""
+        """Reports the error, and runs the background tasks that it prevented."""
         failures.append(error)
         failed = self._tell(error)
         await settling.wait_async(self._reporting.transport)
@@ -108,7 +108,7 @@ class Middleware:
             self._remember(error)
 
     def _tell(self, error: BaseException) -> starlette_traceback.FailedBackgroundTask | None:
-        """Report it; the background task that it came out of, if it did."""
+        """Reports the error. Returns the background task that raised it, None if it was raised elsewhere."""
         original = reported.unwrapped(error)
         try:
             failed = starlette_traceback.find(original)
@@ -119,7 +119,7 @@ class Middleware:
         return failed
 
     def _remember(self, error: BaseException) -> None:
-        """The wrapped error is marked as well: the server logs it, and that may be much later."""
+        """Marks the error and what wraps it: the server logs the wrapper, possibly much later."""
         original = reported.unwrapped(error)
         event_id = self._reporting.marked(original)[1]
         for seen in (error, original):
@@ -144,13 +144,13 @@ class Middleware:
         self._reporting.capture(error, ReportDetails(task=task, context=more))
 
     async def _run(self, sibling: Callable[[], Awaitable[None]], failures: list[BaseException]) -> None:
-        """Run a sibling; if it fails as well, that is another failure, and its own siblings follow."""
+        """Runs a sibling task. If it fails too, its failure is reported and its own siblings are run."""
         try:
             await sibling()
         except BaseException as error:
             if not endings.is_failure(error):
                 raise
-            # The first failure is the one that goes on.
+            # The first failure is the one that is re-raised.
             await self._failed(error, failures)
 
     async def _lifespan(self, scope: context.Scope, receive: Receive, send: Send) -> None:
@@ -172,7 +172,7 @@ class Middleware:
 
 
 class ErrorResponseMiddleware:
-    """The innermost: sees what a handler makes a server error's answer of. Such a failure goes no further."""
+    """The innermost middleware: captures errors that an exception handler turns into a server error's response."""
 
     def __init__(self, app: App, reporting: Reporting) -> None:
         self._app = app
@@ -187,16 +187,16 @@ class ErrorResponseMiddleware:
         await self._app(scope, receive, watched if scope["type"] == "http" else send)
 
     def _answered(self, error: BaseException | None) -> None:
-        """An `HTTPException` that something led to is told; one that was raised by itself is an answer."""
+        """Reports the cause of an `HTTPException`. Without a cause it is an intended response."""
         kind = sys.modules["starlette.exceptions"].HTTPException
         if error is not None and issubclass(type(error), kind) and exception_parts.cause(error) is not None:
             self._reporting.capture(error, ReportDetails())
 
 
 def surround(app: Any, notifier: Reporter, *, isolate: bool) -> None:
-    """Stand around all that an application is made of when it starts, and within all of its middleware.
+    """Wraps the whole application when it starts, and its innermost part, within all other middleware.
 
-    Between 0.31.1 and 0.45.3, Starlette's `BaseHTTPMiddleware` tells nobody of a background failure below it.
+    Between 0.31.1 and 0.45.3, Starlette's `BaseHTTPMiddleware` swallows failures of background tasks below it.
     """
     import starlette  # noqa: PLC0415 - whoever calls this has it
     from starlette.middleware import Middleware as Entry  # noqa: PLC0415
@@ -208,7 +208,7 @@ def surround(app: Any, notifier: Reporter, *, isolate: bool) -> None:
         try:
             return Middleware(build(), notifier, isolate=isolate)
         except Exception as error:
-            # A middleware that cannot be made: every request ends here, and there is nothing around it yet.
+            # A middleware failed to build. All requests fail here, and nothing surrounds the application yet.
             notifier.reporting.capture(error, ReportDetails(severity="critical"))
             raise
 

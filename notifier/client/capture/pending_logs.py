@@ -1,8 +1,8 @@
-"""Logged failures wait a moment: most are raised on, and who sees them next knows more, or retries.
+"""Delays the reports of logged exceptions, because most are raised afterwards and reported with more detail.
 
 `logger.exception(...)` followed by `raise` is one failure, and so is `logger.error(f"... {error}")`. The middleware
-knows its background task, a decorated task knows whether it will be tried again; both usually see it within a
-millisecond. What nobody has claimed after a second was got over, and is reported as it was logged.
+knows the background task, and a decorated task knows whether it is retried; both usually see the exception within a
+millisecond. What nobody has claimed after a second was handled, and is reported as it was logged.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ CHAIN: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class PendingLog:
-    """A failure that was logged, and the event that reports it if nobody else does.
+    """A logged failure, and the event that is sent unless another report claims it.
 
-    `words`: the record told of it in words alone, so that the event is a message.
+    `words` is true if the record only mentioned the exception in its text, so that the event is a message.
     """
 
     error: BaseException
@@ -37,7 +37,7 @@ class PendingLog:
 
 
 class PendingLogs:
-    """`release` is given what nobody claimed, on a thread of its own."""
+    """Calls `release` with unclaimed failures, on a thread of its own."""
 
     def __init__(self, release: Callable[[PendingLog], None]) -> None:
         self._release = release
@@ -45,7 +45,7 @@ class PendingLogs:
         self._timer: threading.Timer | None = None
 
     def add(self, error: BaseException, event: CapturedEvent, *, words: bool = False) -> None:
-        """Hold an event for a second; a second one with the same exception adds nothing, further words do."""
+        """Holds an event for a second. A repeat of the same exception is ignored unless `words` is set."""
         log = PendingLog(error, event, time.monotonic() + HOLD_S, words)
         if len(self._logged) >= PENDING_AT_MOST:
             self._release(log)
@@ -57,7 +57,7 @@ class PendingLogs:
             self._wait()
 
     def claim(self, failure: BaseException) -> CapturedEvent | None:
-        """Claim what was logged of this failure, or of what led to it: the event, which is then this one's affair."""
+        """Removes the events logged for this failure or its causes. Returns one of them, None if there is none."""
         claimed: list[PendingLog] = []
         inner: BaseException | None = failure
         for _ in range(CHAIN if self._logged else 0):
@@ -68,14 +68,14 @@ class PendingLogs:
         return min(claimed, key=lambda log: log.words).event if claimed else None
 
     def _claimed(self, error: BaseException) -> list[PendingLog]:
-        """With its traceback, at place 0, and in words, from 1 on."""
+        """The logged events of an exception: at index 0 with its traceback, further ones mention it in text."""
         claimed = [self._logged.pop((id(error), 0), None)]
         while len(claimed) == 1 or claimed[-1] is not None:
             claimed.append(self._logged.pop((id(error), len(claimed)), None))
         return [log for log in claimed if log is not None]
 
     def release_all(self) -> None:
-        """Report everything that waits, now."""
+        """Reports all pending events now."""
         self._release_until(float("inf"))
 
     def _wait(self) -> None:
@@ -91,6 +91,6 @@ class PendingLogs:
 
     def _release_until(self, now: float) -> None:
         for key, logged in list(self._logged.items()):
-            # Whoever takes it out of the dictionary has it: there is no second.
+            # Whichever thread removes the entry reports it, so that it is reported once.
             if logged.until <= now and self._logged.pop(key, None) is not None:
                 self._release(logged)

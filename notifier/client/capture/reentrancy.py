@@ -1,4 +1,4 @@
-"""Threads inside the client's own code, where nothing is reported: a report of a report would not end."""
+"""Marks threads that run the client's own code. Nothing is reported there, to avoid endless recursion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ here = _Depth()
 
 
 class _Guarded:
-    """Marks this thread as the client's own until it is left."""
+    """Marks this thread as running the client's code until the block ends."""
 
     __slots__ = ()
 
@@ -31,10 +31,10 @@ _guarded = _Guarded()
 
 
 def guarded() -> _Guarded:
-    """A context manager around what the client does on an application's thread."""
+    """A context manager around the client's code on an application's thread."""
     return _guarded
 
 
 def inside() -> bool:
-    """Whether this thread is in the client's own code: what it logs or raises is its own affair."""
+    """Whether this thread runs the client's code, whose logs and exceptions are not reported."""
     return here.depth > 0

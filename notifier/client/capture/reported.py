@@ -1,4 +1,4 @@
-"""One failure is one report of each notifier: an exception that was reported says so itself."""
+"""Prevents duplicate reports: marks exceptions as handled by a notifier."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from notifier.client.capture import context, exception_parts
 
 _NAME = "__notifier__"
 REMEMBERED_S = 60.0
-"""An exception object that is raised again later (a module's constant, say) is another failure."""
+"""After this time the same exception object, such as a module's constant, counts as a new failure."""
 
 UNITS: Final = 64
 
 ANY_OWNER: Final = object()
-"""For what nobody is to report: a stand-in for an exception that is."""
+"""The owner of marks that hold for all notifiers: the exception is not to be reported."""
 
 
 def mark(error: BaseException, event_id: str | None, owner: object = ANY_OWNER) -> None:
-    """Remember that `owner` has dealt with this failure; `event_id` None: it is not to be reported."""
+    """Marks the failure as handled by `owner`. `event_id` is None if it is not to be reported."""
     seen = (event_id, time.monotonic())
     try:
         owners = _owners(error)
@@ -30,9 +30,9 @@ def mark(error: BaseException, event_id: str | None, owner: object = ANY_OWNER) 
 
 
 def marked(error: BaseException, owner: object) -> tuple[bool, str | None]:
-    """Whether this owner has dealt with it, and its report's id.
+    """Whether this owner has handled the exception, and the id of its report.
 
-    An object that is raised in another request or task run as well is another failure.
+    The same object raised in another request or task run is another failure.
     """
     try:
         owners = _owners(error)
@@ -50,7 +50,7 @@ def _owners(error: BaseException) -> Mapping[object, Mapping[object, tuple[str |
 
 
 def unwrapped(error: BaseException) -> BaseException:
-    """The exception a person wants to hear of: Starlette wraps those that have a handler once the response started."""
+    """The original of an exception that Starlette wrapped because a response had already started."""
     while (
         type(error) is RuntimeError
         and error.__cause__ is not None

@@ -1,4 +1,4 @@
-"""Reporting a failure once, whatever sees it, and never in the way of what it watches."""
+"""Reports each failure once, and never disturbs the application."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ELSEWHERE_S: Final = 1.0
 
 
 class Reporting:
-    """Turns what was raised, logged or said into events, and hands them to the transport.
+    """Turns exceptions, log records and messages into events, and passes them to the transport.
 
-    `watched` says in words what is reported without being asked, for `Notifier.diagnose`.
+    `watched` describes what is reported automatically, for `Notifier.diagnose`.
     """
 
     def __init__(self, options: Options, transport: Transport) -> None:
@@ -35,21 +35,21 @@ class Reporting:
         self.transport = transport
         self.watched: set[str] = set()
         self._pending = PendingLogs(self._release)
-        # Says which marks are its own, also where it is gone and another is at its place in memory.
+        # Identifies this notifier's marks. Unlike `id()`, it is not reused after the notifier is gone.
         self._owner = object()
 
     def mark(self, error: BaseException, event_id: str | None) -> None:
-        """The failure has been dealt with by this notifier; another notifier may still report it."""
+        """Marks the failure as handled by this notifier. Others may still report it."""
         reported.mark(error, event_id, self._owner)
 
     def marked(self, error: BaseException) -> tuple[bool, str | None]:
-        """Whether it has, and its report's id."""
+        """Whether this notifier has handled the exception, and the id of its report."""
         return reported.marked(error, self._owner)
 
     def capture(self, error: BaseException | None, details: ReportDetails) -> str | None:
-        """Report once, whatever sees it. Never raises.
+        """Reports a failure once, and returns its event's id. Never raises.
 
-        Where the stack has come to its end, the report is made on another one.
+        If the stack is exhausted the report is made in another thread.
         """
         told: list[str | None] = []
         if here.depth:
@@ -57,7 +57,7 @@ class Reporting:
         try:
             self._report(error, details, told)
         except RecursionError:
-            # With no function of Python's own from here on, which would need what is not there.
+            # From here on no Python function is called, because the stack has no room for its frame.
             try:
                 done = allocate_lock()
                 done.acquire()
@@ -86,7 +86,7 @@ class Reporting:
             done.release()
 
     def logged(self, error: BaseException, details: ReportDetails) -> None:
-        """An exception was logged; where somebody further out will see it as well, that one's report is the better."""
+        """Handles a logged exception. If it may be raised further, the report is delayed."""
         within = context.attempt.get() is not None or context.request.get(None) is not None
         if not within:
             self.capture(error, details)
@@ -94,20 +94,20 @@ class Reporting:
             _quietly(lambda: self._hold(error, details))
 
     def worded(self, error: BaseException, details: ReportDetails) -> None:
-        """A record told of an exception in words alone; if that is raised on, both are one failure."""
+        """Handles a record that mentions an exception in its text. If that is raised too, both are one failure."""
         if not inside() and not self.marked(error)[0] and not isinstance(self.transport, NullTransport):
             _quietly(lambda: self._pending.add(error, self._event(details, None), words=True))
 
     def forget(self, error: BaseException) -> None:
-        """The failure is not to be reported, however often it was logged."""
+        """Prevents a report of this failure, however often it was logged."""
         self._pending.claim(error)
 
     def release_all(self) -> None:
-        """Report what was logged a moment ago, now."""
+        """Reports all delayed logs now."""
         self._pending.release_all()
 
     def reset_after_fork(self) -> None:
-        """In a forked child: what was logged in the parent is the parent's to report."""
+        """Discards the parent's delayed logs in a forked child."""
         self._pending = PendingLogs(self._release)
 
     def _captured(self, error: BaseException | None, details: ReportDetails) -> str | None:
@@ -127,7 +127,7 @@ class Reporting:
         return event_id
 
     def _send(self, error: BaseException | None, details: ReportDetails) -> str | None:
-        """The id of the event that leaves, None where it is not wanted."""
+        """Sends an event and returns its id. None if the options exclude it."""
         if isinstance(self.transport, NullTransport):
             return None
         reason = self._unwanted(error)
@@ -146,7 +146,7 @@ class Reporting:
             self._pending.add(error, self._event(details, error))
 
     def _release(self, logged: PendingLog) -> None:
-        """A logged failure that nobody claimed is reported as it was logged."""
+        """Sends a logged failure that no other report claimed."""
         if self.marked(logged.error)[0]:
             return
         reason = self._unwanted(None if logged.words else logged.error)
@@ -158,7 +158,7 @@ class Reporting:
             self.mark(logged.error, None if reason else logged.event["id"])
 
     def _within(self, details: ReportDetails) -> ReportDetails:
-        """The details with the task at hand; only the task's own failure is linked to the run."""
+        """The details with the current task. Only the task's own failure refers to the run."""
         attempt = context.attempt.get()
         if details.task is not None or attempt is None:
             return details
@@ -181,19 +181,19 @@ class Reporting:
 
 
 def _with_words(details: ReportDetails, logged: CapturedEvent) -> ReportDetails:
-    """The details with what the failure was logged with; the request and the run are known where it is reported."""
+    """The details extended by what was logged with the failure. Request and run are those of the report."""
     words = {name: value for name, value in logged["context"].items() if name not in {"request", "task_run"}}
     return replace(
         details,
         message=details.message or logged.get("message"),
         context={**words, **details.context},
-        # The record's level is mostly the habit of `logger.exception`; only this one is chosen.
+        # `logger.exception` sets the level by habit; only `critical` is a deliberate choice.
         severity="critical" if logged["severity"] == "critical" else details.severity,
     )
 
 
 def _matches(error: BaseException, ignored: Ignored) -> bool:
-    """Whether it is one, or a group of nothing else."""
+    """Whether the error is of an ignored class, or a group of only such errors."""
     return exception_parts.holds(lambda inner: _is_one(type(inner), ignored), error)
 
 
@@ -205,7 +205,7 @@ def _is_one(kind: type[BaseException], ignored: Ignored) -> bool:
 
 
 def _quietly(call: Callable[[], None]) -> None:
-    """An error of the client itself is logged, and does not end what the client watches."""
+    """Runs `call`. An error of the client is logged and not raised."""
     try:
         with guarded():
             call()
@@ -214,5 +214,5 @@ def _quietly(call: Callable[[], None]) -> None:
 
 
 def _admit() -> None:
-    with suppress(Exception):  # the words of what failed may be hostile
+    with suppress(Exception):  # the failure's text may raise too
         log.exception("a failure could not be reported")

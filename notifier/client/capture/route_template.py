@@ -1,4 +1,4 @@
-"""The route of a request, as its template: the path itself may hold a token, an address or a name."""
+"""The route template of a request, because its path may hold a token, an address or a name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Final
 Scope = MutableMapping[str, Any]
 
 ENTERED: Final = "notifier.entered"
-"""Where a scope says how its request came in, and by that which request it is."""
+"""The scope's key for its `RequestEntry`, which also identifies the request."""
 
 
 class RequestEntry:
-    """The application that a request came to first, with the path and root path that it had there."""
+    """The application that received a request first, with the path and root path that it saw."""
 
     __slots__ = ("app", "path", "root_path")
 
@@ -23,13 +23,13 @@ class RequestEntry:
 
 
 def entered(scope: Scope, app: object) -> None:
-    """Remember how a request came in: mounts change all of it on the way."""
+    """Records how a request came in, because mounts change the scope."""
     if ENTERED not in scope:
         scope[ENTERED] = RequestEntry(scope, app)
 
 
 def template(scope: Scope) -> str | None:
-    """`/tenants/{tenant}/orders/{id}`, mounts and routers' prefixes included; None where no route is known."""
+    """`/tenants/{tenant}/orders/{id}`, including mounts and routers' prefixes. None if the route is unknown."""
     first, chosen = scope[ENTERED], _chosen(scope)
     if chosen is not None and scope.get("root_path", "") == first.root_path:
         return chosen
@@ -41,7 +41,7 @@ def template(scope: Scope) -> str | None:
 
 
 def _chosen(scope: Scope) -> str | None:
-    """The route that routing says it has chosen. FastAPI's route knows nothing of the routers that include it."""
+    """The route recorded by routing. FastAPI's route lacks the prefixes of the routers that include it."""
     route = scope.get("route")
     including = (scope.get("fastapi") or {}).get("effective_route_context")
     if including is not None and getattr(including, "original_route", None) is route:
@@ -51,7 +51,7 @@ def _chosen(scope: Scope) -> str | None:
 
 
 def _walked(routes: Any, scope: Scope) -> str | None:
-    """The first route that takes the request, from the outermost application inwards."""
+    """The first matching route, searched from the outermost application inwards."""
     other_method = None
     for route in _flat(routes):
         match, child = route.matches(scope)
@@ -67,7 +67,7 @@ def _walked(routes: Any, scope: Scope) -> str | None:
 
 
 def _flat(routes: Any) -> Iterator[Any]:
-    """FastAPI keeps the routers that were included, and makes their routes when they are asked for."""
+    """The routes, including those of FastAPI's included routers, which it resolves lazily."""
     for route in routes:
         including = getattr(route, "effective_route_contexts", None)
         if including is None:

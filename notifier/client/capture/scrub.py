@@ -1,6 +1,6 @@
-"""Secrets leave a report before it leaves the process: by the name they stand under, and by their shape.
+"""Removes secrets from a report before it leaves the process: by the name of their field, and by their shape.
 
-The service scrubs again by the same rules; what never left cannot be read on the way.
+The service scrubs again by the same rules.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def scrub(value: Any) -> Any:
 
 
 def _items(values: list[Any]) -> list[Any]:
-    """A command's words may come one by one: `["--password", "x"]`."""
+    """The items of a list. Command-line options come as separate items: `["--password", "x"]`."""
     clean = [scrub(inner) for inner in command(values)]
     if is_secret_pair(values):
         clean[1] = SCRUBBED
@@ -59,7 +59,7 @@ def _scrub_key(key: str) -> str:
 
 
 def _under(key: str, value: Any) -> Any:
-    """Truth values and null say nothing worth hiding; all else under a secret's name goes."""
+    """The scrubbed value of a key. Booleans and null are kept even if the key names a secret."""
     if value is not None and not isinstance(value, bool) and names_secret(key):
         return SCRUBBED
     return [scrub(value[0]), SCRUBBED] if is_login(key, value) else scrub(value)

@@ -1,7 +1,7 @@
-"""A final failure is on disk before its task ends: whoever sees the end may end the process next.
+"""Delays the end of a failed task until its report is on disk, because the process may exit next.
 
-Most are safe where they were captured. Only where `before_send` has to see them first, or many come at once, the end
-waits for the writer, some milliseconds, and never on the event loop.
+Most reports are safe as soon as they are captured. Only if `before_send` is set, or many reports arrive at once, the
+task waits some milliseconds for the writer, and never blocks an event loop.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ LOOK_S: Final = 0.001
 
 
 def wait(transport: Transport) -> None:
-    """In the thread that a task runs in; on an event loop's own thread nothing waits."""
+    """Waits in the task's thread. Returns at once on an event loop's own thread."""
     pending = _pending(transport)
     if pending is not None and not _on_a_loop():
         pending.wait(AT_MOST_S)
 
 
 async def wait_async(transport: Transport) -> None:
-    """The same, while the loop goes on; a loop of another library than asyncio waits for nothing."""
+    """Waits without blocking the event loop. Returns at once on loops other than asyncio's."""
     pending = _pending(transport)
     until = time.monotonic() + (AT_MOST_S if _on_a_loop() else 0.0)
     while pending is not None and not pending.is_set() and time.monotonic() < until:  # noqa: ASYNC110 - a thread sets it

@@ -1,7 +1,7 @@
-"""Starlette's background tasks, as the traceback of a failure tells of them.
+"""Finds Starlette's background tasks in the traceback of a failure.
 
-Starlette runs them one after the other in `BackgroundTasks.__call__`; its frame in the traceback names the function
-that failed, and the ones after it, which will not run. Nothing has to be patched to learn them.
+Starlette runs them in turn in `BackgroundTasks.__call__`. Its frame in the traceback holds the function that failed
+and those after it, which will not run, so nothing has to be patched.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CAUSES: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedBackgroundTask:
-    """A background task that raised. `skipped` are Starlette's tasks after it, in their order."""
+    """A background task that raised. `skipped` are the tasks after it, in order."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -28,9 +28,9 @@ class FailedBackgroundTask:
 
 
 def find(error: BaseException) -> FailedBackgroundTask | None:
-    """The background task that this exception came out of; None: it came out of something else.
+    """The background task that raised this exception. None if it was raised elsewhere.
 
-    A dependency or a middleware may have raised another one of it, so that what led to it is looked at as well.
+    A dependency or a middleware may have raised another exception from it, so causes are searched too.
     """
     module = sys.modules.get("starlette.background")
     seen: BaseException | None = error if module is not None else None
@@ -47,12 +47,12 @@ def find(error: BaseException) -> FailedBackgroundTask | None:
 def _found(error: BaseException, module: Any) -> FailedBackgroundTask | None:
     calls = [frame for frame in _frames(error) if frame.f_code.co_name == "__call__"]
     selves = [(frame, frame.f_locals.get("self")) for frame in calls]
-    # FastAPI's list has a loop of its own, so that what counts is whose method it is.
+    # FastAPI's list has its own loop, so frames are recognised by the owner of their method.
     lists = [(frame, self) for frame, self in selves if isinstance(self, module.BackgroundTasks)]
     tasks = [self for _, self in selves if isinstance(self, module.BackgroundTask) and hasattr(self, "func")]
     if not tasks:
         return None
-    # The innermost list first: what follows there would have run first.
+    # The innermost list first, because its remaining tasks would have run first.
     skipped = [
         task for frame, self in reversed(lists) for task in _after(self.tasks, frame.f_locals.get("task"))
     ]
@@ -63,7 +63,7 @@ def _found(error: BaseException, module: Any) -> FailedBackgroundTask | None:
 
 
 def _frames(error: BaseException) -> list[FrameType]:
-    """The traceback's frames; where the exception only wraps another, that one's follow."""
+    """The frames of the traceback, followed by those of the exception that this one wraps."""
     frames = []
     trace = exception_parts.traceback(error)
     while trace is not None:
@@ -76,6 +76,6 @@ def _frames(error: BaseException) -> list[FrameType]:
 
 
 def _after(tasks: Sequence[Any], at: object) -> list[Any]:
-    """The tasks that follow the one the loop was at."""
+    """The tasks after the one that the loop had reached."""
     place = next((index for index, task in enumerate(tasks) if task is at), len(tasks))
     return list(tasks[place + 1 :])

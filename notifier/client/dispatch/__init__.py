@@ -1,8 +1,8 @@
-"""How reports leave the process: queue, journal on disk, exchange with the service.
+"""The dispatch of reports: a queue, a journal on disk, and requests to the service.
 
-event()/run()   any thread, the event loop too: a queue, and nothing that waits
-Writer          a thread: prepares, encodes, and puts all of it on the disk within some twenty milliseconds
-Sender          a thread: reads the journal in order, posts it, and forgets what the service has taken; beats
+event()/run()   any thread, the event loop included: puts into a queue, never waits
+Writer          a thread: prepares and encodes reports, and writes them to the disk within some twenty milliseconds
+Sender          a thread: posts the journal in order, removes what the service has accepted, and sends heartbeats
 """
 
 from notifier.client.dispatch.transport import HttpTransport

@@ -1,4 +1,4 @@
-"""Counters of a process's reports, in a small mapped file that outlives a SIGKILL."""
+"""Counters of a process's reports, in a small memory-mapped file that survives SIGKILL."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _AT: Final = {name: 8 * (index + 1) for index, name in enumerate(_NAMES)}
 _MAGIC: Final = b"NTFTLY1\0"
 SIZE: Final = 4_096
 ROOM: Final = 256 * 1_024
-"""Bytes after the counters, for what is on its way to the journal."""
+"""The bytes after the counters, for events that are not in the journal yet."""
 _SLOTS: Final = 64
-# What any thread counts as it captures, and where its slots are.
+# Counters that several threads write, and the offsets of their slots.
 SHARED: Final = {
     "seen": 2_048, "seen_runs": 2_560, "queue_full": 3_072, "ignored": 3_584, "sampled": 1_024, "other": 1_536,
 }  # fmt: skip
@@ -32,13 +32,13 @@ _slots = struct.Struct(f"<{_SLOTS}q")
 
 
 class Counters:
-    """Counters by name, each written by one thread but for those that any thread may reach, in order of their numbers.
+    """Named counters. Each is written by one thread, except for the shared ones, which any thread may advance.
 
-    Without a file they are in memory alone.
+    Without a file they are in memory only.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Counters of a file that is there; `begin` makes one."""
+        """Opens an existing file; `begin` makes one."""
         self.path = path
         self._descriptor: int | None = None
         self._map: mmap.mmap | bytearray = bytearray(SIZE)
@@ -48,7 +48,7 @@ class Counters:
 
     @classmethod
     def begin(cls, path: Path) -> Counters:
-        """A new file, which is this process's before anybody can see it under its name."""
+        """Makes a new file. It is locked by this process before it gets its name."""
         unseen = path.with_suffix(".new")
         os.close(os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
@@ -62,7 +62,7 @@ class Counters:
         return counters
 
     def _mapped(self, descriptor: int) -> mmap.mmap:
-        """Written before it is mapped: where the disk is full, a write says so, and a map ends the process."""
+        """Fills the file before mapping it: on a full disk a write raises, but access to the map ends the process."""
         try:
             head = os.pread(descriptor, SIZE, 0)
             if len(head) < SIZE or not head.startswith(_MAGIC):
@@ -83,7 +83,7 @@ class Counters:
         self.set(name, self.get(name) + n)
 
     def reach(self, name: str, number: int) -> None:
-        """The `number`-th of these. Of threads that come at once, none hides what another has reached."""
+        """Advances a shared counter to `number`. Threads write to different slots, so none hides another's value."""
         _number.pack_into(self._map, SHARED[name] + 8 * (number % _SLOTS), number)
 
     def reached(self, name: str) -> int:
@@ -95,59 +95,59 @@ class Counters:
 
     @property
     def unwritten(self) -> int:
-        """How many were captured, wanted, and have not come to the journal or to be counted."""
+        """The number of captured reports that are neither in the journal nor counted as dropped yet."""
         runs = self.reached("seen_runs") - self.get("taken_runs")
         return max(0, self.seen - self.get("taken")) + max(0, runs)
 
     def books(self) -> tuple[int, Mapping[str, int]]:
-        """How many were captured, and what of them was dropped: by reason, without zeros.
+        """The number of captured reports, and the dropped ones by reason, without zeros.
 
-        What any thread counts is read once, so that both have the same of it.
+        Shared counters are read once, so that both figures agree.
         """
         shared = {reason: self.reached(reason) for reason in REASONS if reason in SHARED}
         dropped = {reason: self.get(reason) + shared.get(reason, 0) for reason in REASONS}
         return self.get("captured") + sum(shared.values()), {why: n for why, n in dropped.items() if n}
 
     def tell(self, dropped: Mapping[str, int]) -> None:
-        """The service has been told of these, so that no heir tells of them again."""
+        """Records drops as reported, so that a process that adopts the file does not report them again."""
         for reason, n in dropped.items():
             self.set(f"told_{reason}", n)
 
     def settle(self) -> None:
-        """All reports count as written, and all drops as told."""
+        """Counts all reports as written, and all drops as reported."""
         self.set("taken", self.seen)
         self.set("taken_runs", self.reached("seen_runs"))
         self.tell(self.books()[1])
 
     def untold(self) -> Mapping[str, int]:
-        """Drops that the service has not been told of, by reason."""
+        """Drops that have not been reported to the service, by reason."""
         left = {reason: n - self.get(f"told_{reason}") for reason, n in self.books()[1].items()}
         return {reason: n for reason, n in left.items() if n > 0}
 
     @property
     def room(self) -> mmap.mmap | None:
-        """The file as it is mapped, where there is one that has more than the counters."""
+        """The mapped file. None if there is none, or if it holds only the counters."""
         return self._map if isinstance(self._map, mmap.mmap) and len(self._map) == SIZE + ROOM else None
 
     def lock(self) -> None:
-        """Have the file to itself from now on. `OSError` where somebody else has it."""
+        """Locks the file for this process. Raises `OSError` if another process holds the lock."""
         import fcntl  # noqa: PLC0415 - POSIX alone has it
 
         assert self._descriptor is not None
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def try_lock(self) -> bool:
-        """Whether this process has the file to itself from now on: its owner is this one, or dead."""
+        """Whether this process holds the lock now, because its owner is this process, or dead."""
         try:
             self.lock()
         except OSError:
             return False
         assert self._descriptor is not None
-        # Whoever had it before may have removed it since it was opened.
+        # The previous owner may have removed the file since it was opened.
         return os.fstat(self._descriptor).st_nlink > 0
 
     def close(self, *, remove: bool = False) -> None:
-        """Give the file up; its counts stay readable here."""
+        """Closes the file. Its counts stay readable."""
         if self._descriptor is None:
             return
         self._map = bytearray(self._map[:SIZE])
@@ -157,7 +157,7 @@ class Counters:
         self._descriptor = None
 
     def abandon(self) -> None:
-        """In a forked child: the file is its parent's, and the child must not keep its lock alive."""
+        """Closes a parent's file in a forked child, which would otherwise keep the lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

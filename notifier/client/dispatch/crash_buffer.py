@@ -1,7 +1,7 @@
-"""Where an event is safe from the moment it is captured: in the mapped file, until the journal has it.
+"""Keeps captured events in the mapped file until they are in the journal, so that they survive a crash.
 
-Whoever captures puts it there itself, which neither waits nor asks the kernel for anything. There is room for sixteen;
-in a storm, when the writer is behind, the others are counted alone until they are written.
+The capturing thread writes them itself, without waiting or system calls. There is room for sixteen; in a storm, when
+the writer is behind, further ones are only counted until they are written.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from notifier.client.transport import Document
 
 PLACES: Final = 16
 _EACH: Final = ROOM // PLACES
-# The event's number (0: there is none), the length and the checksum of what follows.
+# The event's number (0 if there is none), and the length and checksum of the data.
 _header = struct.Struct("<qII")
 
 
 class CrashBuffer:
-    """`rough` makes of an event what the disk may hold; None: nothing of it."""
+    """`rough` scrubs an event for storing it. If it is None, nothing is stored."""
 
     def __init__(self, counters: Counters, rough: Callable[[Document], Document] | None) -> None:
         self._counters, self._rough = counters, rough
 
     def keep(self, number: int, event: Document) -> bool:
-        """Whether the `number`-th event is safe from now on. Called by any thread."""
+        """Stores the `number`-th event. Returns whether it is safe now. Callable from any thread."""
         room, at = self._counters.room, _place(number)
         if room is None or self._rough is None or _number(room, at) > self._counters.get("taken"):
             return False
@@ -44,7 +44,7 @@ class CrashBuffer:
 
 
 def recovered(counters: Counters, taken: int) -> list[Document]:
-    """The events that a dead process had captured after the first `taken`, in order, as far as they are here."""
+    """The events that a dead process captured after the first `taken`, in order, as far as they are stored."""
     room = counters.room
     events = [] if room is None else sorted(_read(room), key=lambda numbered: numbered[0])
     return [event for number, event in events if number > taken]

@@ -1,4 +1,4 @@
-"""Documents as JSON records; whatever is in them, a record comes out."""
+"""Encodes documents as JSON records, whatever they contain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 def record(document: dict[str, Any]) -> bytes:
-    """One line of JSON. What an application's `before_send` put in and JSON cannot hold is shown as text."""
+    """One line of JSON. Values from `before_send` that JSON cannot hold are converted to strings."""
     try:
         text = _encode(document)
     except (ValueError, TypeError, RecursionError):
@@ -21,9 +21,9 @@ def record(document: dict[str, Any]) -> bytes:
 
 
 def shrunk(line: bytes) -> bytes | None:
-    """The event without what is large: source lines, context, long texts; None: it was small already, or is no event.
+    """The event without its large parts: source lines, context, long texts. None if it is small or no event.
 
-    `before_send` may have made anything of it.
+    `before_send` may have changed it in any way.
     """
     if len(line) <= LEAST_BYTES:
         return None

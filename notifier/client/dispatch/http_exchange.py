@@ -1,4 +1,4 @@
-"""One request to the service, and what its answer means."""
+"""Requests to the service, and the meaning of its responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-# Here and not where it is needed: a process that forks while a thread imports leaves its child a lock held for ever.
+# Imported here: a process that forks while a thread imports leaves a locked import lock in its child.
 import httpx
 
 Meaning = Literal["taken", "retry", "too_large", "invalid", "refused", "unexpected_server"]
@@ -30,12 +30,12 @@ HEARTBEAT: Final = "/v1/processes/heartbeat"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceAnswer:
-    """An answer of the service, by what is to be done.
+    """The meaning of a response.
 
-    `taken`: the service has all records, but for `rejected` ones that it will never take. `retry`: the service is away
-    or busy, and asks to wait for `after` seconds. `invalid`: a record cannot be read. `too_large`: the request is.
-    `refused`: the key does not work. `unexpected_server`: what answers is no notifier. `why` is in the answer's
-    words.
+    `taken`: the service has accepted all records except for `rejected` ones, which are invalid. `retry`: the service
+    is unavailable or busy, and asks to wait `after` seconds. `invalid`: a record cannot be read. `too_large`: the
+    request is too large. `refused`: the key is not accepted. `unexpected_server`: the server is no notifier. `why` is
+    the response's explanation.
     """
 
     meaning: Meaning
@@ -46,29 +46,29 @@ class ServiceAnswer:
 
 
 class Exchange:
-    """A keep-alive connection to the service. Used by one thread at a time; never raises."""
+    """A keep-alive connection to the service. For one thread at a time; never raises."""
 
     def __init__(self, url: str, key: str, *, now: Callable[[], float] = time.time) -> None:
         self._url = url
-        # Secrets often come with their file's last line break.
+        # Secrets read from files often end in a line break.
         self._key = key.strip()
         self._now = now
         self._http: httpx.Client | None = None
 
     def warm(self) -> None:
-        """Make the connection's parts now: they import what they need. A wrong address is told when it is used."""
+        """Creates the HTTP client early, because that imports modules. A wrong URL is only reported when it is used."""
         with contextlib.suppress(Exception):
             self._client()
 
     def post(self, path: str, records: Sequence[bytes]) -> ServiceAnswer:
-        """An array of JSON records."""
+        """Posts records as a JSON array."""
         return self._asked("POST", path, b"[" + b",".join(records) + b"]", expects="results")
 
     def post_one(self, path: str, document: Any, *, seconds: float = TOTAL_S) -> ServiceAnswer:
         return self._asked("POST", path, json.dumps(document).encode(), seconds, expects="interval")
 
     def probe(self, *, seconds: float) -> ServiceAnswer:
-        """A request with no events at all: a service that takes the key answers `invalid`."""
+        """Posts a request without events. A service that accepts the key responds with `invalid`."""
         return self._asked("POST", "/v1/events", b"[]", seconds, expects="results")
 
     def get(self, path: str, *, seconds: float) -> ServiceAnswer:
@@ -83,7 +83,7 @@ class Exchange:
         self, method: str, path: str, body: bytes, seconds: float = TOTAL_S, *, expects: str
     ) -> ServiceAnswer:
         if not (self._key.isascii() and self._key.isprintable() and self._key):
-            # Left to the HTTP library, it would be shown in an error's message.
+            # The HTTP library would show such a key in its error message.
             return ServiceAnswer(meaning="refused", why="it is empty, or has characters that no key has")
         try:
             status, retry_after, content = self._request(method, path, body, seconds)
@@ -111,7 +111,7 @@ class Exchange:
         if self._http is None:
             url = urlsplit(self._url)
             beyond = url.hostname not in LOOPBACK
-            # To read the authorities takes longer than ten reports, and plain HTTP has no use for them.
+            # Loading the certificate authorities takes longer than ten reports, and plain HTTP does not need them.
             if url.scheme == "https":
                 verify = httpx.create_ssl_context()
                 verify.load_default_certs()
@@ -124,7 +124,7 @@ class Exchange:
 
 
 def _content(response: httpx.Response, until: float) -> bytes:
-    """The body, as far as a notifier's could go; what answers at a wrong address may never end."""
+    """The body, cut at the size of a notifier's responses. Another server's may never end."""
     content = b""
     for chunk in response.iter_bytes():
         content += chunk
@@ -138,9 +138,9 @@ def _content(response: httpx.Response, until: float) -> bytes:
 def read(
     status: int, retry_after: str | None, body: bytes, *, now: float, expects: str | None = None
 ) -> ServiceAnswer:
-    """The meaning of an answer. Pure.
+    """The meaning of a response. Pure.
 
-    `expects` names a field that a notifier's 2xx has; an answer without it is another server's.
+    `expects` names a field that every 2xx response of a notifier has. Without it the server is another one.
     """
     document = _json(body)
     words = _words(document, status)
@@ -166,7 +166,7 @@ def read(
 
 
 def wait(header: str | None, *, now: float) -> float | None:
-    """Seconds that `Retry-After` asks for (RFC 9110, 10.2.3): a number or an HTTP date, at most five minutes."""
+    """The seconds in `Retry-After` (RFC 9110, 10.2.3), a number or an HTTP date, at most five minutes."""
     if not header:
         return None
     try:

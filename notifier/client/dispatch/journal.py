@@ -1,7 +1,7 @@
-"""Records that wait to be sent, in order: checksummed frames in files of one process, or in memory where no disk is.
+"""Records that wait to be sent, in order: checksummed frames in one process's files, or in memory without a disk.
 
-A frame is a header and a compressed body of JSON records, one a line, all of one kind. A file that is whole and sent is
-deleted; where reading goes on is in the counters. What cannot be read is skipped, never trusted.
+A frame is a header and a compressed body of JSON records of one kind, one per line. A file is deleted once all of it
+is sent; the read position is in the counters. Damaged frames are skipped.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _header = struct.Struct("<4sBIIIdq")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordBatch:
-    """Records of one kind that follow each other. `frames` is how many frames they were, `at` when the first came."""
+    """Consecutive records of one kind. `frames` is their number of frames, `at` the time of the first."""
 
     kind: RecordKind
     records: Sequence[bytes]
@@ -44,36 +44,36 @@ class RecordBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftovers:
-    """Of a dead process: events that it had not written yet, and what it had dropped and told nobody of, by reason."""
+    """Leftovers of a dead process: events that it had not written, and drops that it had not reported, by reason."""
 
     events: Sequence[Document]
     dropped: Mapping[str, int]
 
 
 class Journal(Protocol):
-    """A queue of frames. Safe from several threads."""
+    """A thread-safe queue of frames."""
 
     counters: Counters
 
     @property
     def waiting(self) -> int:
-        """Records that are in it."""
+        """The number of records in the journal."""
         ...
 
     def append(self, kind: RecordKind, records: Sequence[bytes], mark: int) -> bool:
-        """Put them at the end; False: it is full, or the disk will not. `mark`: how many reports were taken by now."""
+        """Appends records. Returns False if it is full or the disk refuses. `mark` counts the events taken so far."""
         ...
 
     def peek(self, most: int, most_bytes: int) -> RecordBatch | None:
-        """The first records, at most that many of one kind, at least one frame; None: there are none."""
+        """The first records of one kind, at most `most` but at least one frame. None if the journal is empty."""
         ...
 
     def advance(self, batch: RecordBatch) -> None:
-        """Forget these: they have been dealt with."""
+        """Removes the records of a batch."""
         ...
 
     def lost(self) -> int:
-        """Where nothing more can be read: how many records wait all the same. They are forgotten."""
+        """Discards the records that can no longer be read, and returns their number."""
         ...
 
     def close(self) -> None: ...
@@ -85,7 +85,7 @@ class _Frame:
     count: int
     at: float
     body: bytes
-    # Where the one after it begins.
+    # The position of the next frame.
     end: tuple[int, int] = (0, 0)
     mark: int = 0
 
@@ -95,7 +95,7 @@ class _Frame:
 
 
 class MemoryJournal:
-    """Where no folder can be written: bounded, and gone with the process."""
+    """A journal without a writable folder: bounded, and lost with the process."""
 
     def __init__(
         self, counters: Counters, *, most_bytes: int = MEMORY_BYTES, now: Callable[[], float] = time.time
@@ -134,15 +134,15 @@ class MemoryJournal:
                 self._waiting -= frame.count
 
     def lost(self) -> int:
-        """No record is lost: what is in memory can be read."""
+        """Always 0: records in memory can be read."""
         return 0
 
     def close(self) -> None:
-        """There is nothing to keep."""
+        """Does nothing."""
 
 
 def batch_of(frames: Sequence[_Frame], most: int, most_bytes: int) -> RecordBatch | None:
-    """As many of the first frames as go together."""
+    """As many of the first frames as fit into one batch."""
     records: list[bytes] = []
     size, taken = 0, 0
     for frame in frames:
@@ -158,7 +158,7 @@ def batch_of(frames: Sequence[_Frame], most: int, most_bytes: int) -> RecordBatc
 
 
 class FileJournal:
-    """Files `NAME.NUMBER.log` beside `NAME.tally`. `most_bytes` bounds all logs in the folder, other processes' too."""
+    """Files `NAME.NUMBER.log` beside `NAME.tally`. `most_bytes` limits the logs of all processes in the folder."""
 
     def __init__(
         self,
@@ -181,13 +181,13 @@ class FileJournal:
         self._last = max(self._sizes, default=0)
         first = min(self._sizes, default=1)
         at = (counters.get("segment"), counters.get("offset"))
-        # A file that is gone has been sent as a whole.
+        # A missing file has been sent completely.
         self._at = at if at[0] >= first else (first, 0)
         self._ahead: deque[_Frame] = deque()
         self._read_to = self._at
         self.mark = 0
         self._waiting = self._count()
-        # Those that its owner wrote and that are not intact any more.
+        # The records that were written and are no longer intact.
         self.damaged = max(0, counters.get("written") - counters.get("passed") - self._waiting)
 
     @property
@@ -234,8 +234,8 @@ class FileJournal:
             return lost
 
     def leftovers(self) -> Leftovers:
-        """Once it is adopted: what its owner left beside what waits."""
-        # The journal may be a step ahead of the counters.
+        """The leftovers of the previous owner, after the journal has been adopted."""
+        # The journal may be one write ahead of the counters.
         self.counters.set("taken", max(self.counters.get("taken"), self.mark))
         events = recovered(self.counters, self.counters.get("taken"))
         dropped = Counter(self.counters.untold())
@@ -243,12 +243,12 @@ class FileJournal:
         return Leftovers(events=events, dropped=+dropped)
 
     def settle(self) -> None:
-        """The leftovers are another process's now, and counted there: nobody counts them again."""
+        """Marks the leftovers as adopted, so that they are not counted again."""
         self.counters.settle()
         self.counters.add("passed", self.damaged)
 
     def close(self) -> None:
-        """Stop writing; files stay where something waits in them, or was dropped that nobody has been told of."""
+        """Closes the files. They are kept if records wait in them, or if drops have not been reported."""
         with self._lock:
             self._closed = True
             if self._writing is not None:
@@ -260,7 +260,7 @@ class FileJournal:
         self.counters.close(remove=not self._waiting and not self.counters.untold())
 
     def abandon(self) -> None:
-        """In a forked child: the files are its parent's, and so is the lock, which must not outlive it here."""
+        """Closes a parent's files in a forked child, which would otherwise keep their lock."""
         self.counters.abandon()
 
     def _path(self, number: int) -> Path:
@@ -270,7 +270,7 @@ class FileJournal:
         return sorted(int(path.name.split(".")[-2]) for path in self._folder.glob(f"{self._name}.*.log"))
 
     def _write(self, data: bytes) -> None:
-        """One write a frame: a process that is killed leaves a whole frame or a torn last one."""
+        """Writes one frame in one write, so that a killed process leaves a whole frame or a torn last one."""
         if self._writing is None or self._sizes.get(self._last, 0) >= SEGMENT_BYTES:
             self._begin_segment()
         assert self._writing is not None
@@ -296,7 +296,7 @@ class FileJournal:
         self._sizes[number] = 0
 
     def _fits(self, more: int) -> bool:
-        """Whether there is room. What others have is looked up once a second."""
+        """Whether there is room. The size of other processes' files is looked up once a second."""
         if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
             self._looked_at = time.monotonic()
             self._others = self._used_by_others()
@@ -311,7 +311,7 @@ class FileJournal:
         return used
 
     def _read_on(self) -> bool:
-        """The next file's frames into memory, or what has come to the one that is written; False: there is nothing."""
+        """Loads the next frames into memory. Returns False if there are none."""
         number, offset = self._read_to
         while True:
             size = self._sizes.get(number, 0)
@@ -327,7 +327,7 @@ class FileJournal:
             number, offset = self._read_to = (min(following), 0)
 
     def _load(self, number: int, offset: int) -> list[_Frame]:
-        """The intact frames of a file from there; what is torn or damaged is passed over."""
+        """The intact frames of a file from an offset. Torn or damaged ones are skipped."""
         try:
             data = self._data(number, offset, self._sizes[number] - offset)
         except OSError:
@@ -343,14 +343,14 @@ class FileJournal:
 
     def _data(self, number: int, offset: int, length: int) -> bytes:
         if number == self._last and self._writing is not None:
-            # Also when somebody who cleans up has removed its name.
+            # Works even if the file has been unlinked.
             return os.pread(self._writing, length, offset)
         with self._path(number).open("rb") as file:
             file.seek(offset)
             return file.read(length)
 
     def _count(self) -> int:
-        """Intact records that are there when it is opened."""
+        """The number of intact records when the journal is opened."""
         records = 0
         while self._read_on():
             records += sum(frame.count for frame in self._ahead)
@@ -364,7 +364,7 @@ class FileJournal:
         self.counters.set("offset", self._at[1])
 
     def _tidy(self) -> None:
-        """Delete what has been sent; the file that is written as well, once it is large and nothing waits in it."""
+        """Deletes sent files, including the current one if it is large and nothing waits in it."""
         for number in [sent for sent in self._sizes if sent < self._at[0]]:
             self._delete(number)
         if (

@@ -1,4 +1,4 @@
-"""The processes of this machine, their spools and what became of their reports: read, and nothing changed."""
+"""Lists the processes of this machine with their spools and counts. Read-only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from notifier.client.transport import Counts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One that reports, or that died before all of it had left: a later process of the service sends that."""
+    """A process that reports, or that died with unsent reports, which a later process of the service sends."""
 
     service: str
     name: str
@@ -23,12 +23,12 @@ class Process:
 
 
 def processes(folder: Path) -> list[Process]:
-    """The processes of one service's folder."""
+    """The processes in one service's folder."""
     return list(_found(folder)) if folder.is_dir() else []
 
 
 def all_processes() -> list[Process]:
-    """The processes of all services whose spool is where it usually is."""
+    """The processes of all services with a spool in the default place."""
     root = usual_folder("_").parent
     return [process for folder in sorted(root.glob("*")) for process in processes(folder)]
 
@@ -36,7 +36,7 @@ def all_processes() -> list[Process]:
 def _found(folder: Path) -> Iterator[Process]:
     for path in sorted(folder.glob("*.tally")):
         try:
-            # One that is just being made is not to be filled by a reader.
+            # A file that is just being made must not be filled by a reader.
             counters = Counters(path) if path.stat().st_size >= SIZE else None
         except OSError:
             continue
@@ -50,7 +50,7 @@ def _found(folder: Path) -> Iterator[Process]:
 
 
 def _locked(path: Path) -> bool:
-    """Whether its owner lives: it alone has the file's lock."""
+    """Whether the owner is alive, which alone holds the file's lock."""
     import fcntl  # noqa: PLC0415 - POSIX alone has it
 
     try:

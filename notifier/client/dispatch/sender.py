@@ -1,4 +1,4 @@
-"""The sender's thread: from the journals to the service, in order, and a sign of life now and then."""
+"""The sender thread: posts the journals to the service, in order, and sends heartbeats."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATHS: Final = {"events": "/v1/events", "runs": "/v1/task-runs"}
 
 
 class Sender:
-    """`journals` are those of dead processes first, then this one's. `counts` says what a heartbeat tells."""
+    """Sends the journals of dead processes first, then this process's. `counts` returns the figures for heartbeats."""
 
     def __init__(
         self, exchange: Exchange, own: Journal, source: Source, process: str, counts: Callable[[], Counts],
@@ -54,7 +54,7 @@ class Sender:
         self.lock = threading.Lock()
 
     def run(self) -> None:
-        """Until it is stopped, or the process ends."""
+        """Runs until it is stopped or the process ends."""
         with guarded():
             while not self.stopped:
                 try:
@@ -68,23 +68,23 @@ class Sender:
             self._exchange.close()
 
     def beat(self) -> None:
-        """Tell the service from now on that this process lives."""
+        """Starts sending heartbeats."""
         if self._beat_at == float("inf"):
             self._beat_at = 0.0
             self.wake.set()
 
     def flush(self, until: float) -> None:
-        """Until then, wait neither for more reports nor, once, after a failure; only as the service asks."""
+        """Until `until`, skips lingering and, once, the pause after a failure. Waits that the service asks for stay."""
         self._flush_until, self._not_before = until, self._asked_to_wait_until
         self.wake.set()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Stops after the current request."""
         self.stopped = True
         self.wake.set()
 
     def idle(self, until: float) -> bool:
-        """Whether nothing will have been tried by then."""
+        """Whether no request is due before this time."""
         return self.stopped or self.refused or self._not_before >= until
 
     @property
@@ -118,7 +118,7 @@ class Sender:
             self._deal(journal, batch)
 
     def _next(self) -> tuple[Journal, RecordBatch] | None:
-        """The batch that leaves now: of dead processes first, of this one once it has lingered or is full."""
+        """The next batch to send: dead processes' first, then this process's if it has lingered or is full."""
         for journal in list(self.adopted):
             batch = journal.peek(RECORDS, BYTES)
             if batch is not None:
@@ -135,14 +135,14 @@ class Sender:
         return (self._own, batch) if old or self._flushing(time.monotonic()) else None
 
     def _forget_unreadable(self, journal: Journal) -> None:
-        """Records that cannot be read count as corrupt: somebody has removed or damaged the journal's files."""
+        """Counts records that cannot be read as corrupt: the journal's files were removed or damaged."""
         if journal.waiting:
             with self.lock:
                 self._own.counters.add("corrupt", journal.lost())
 
     def _deal(self, journal: Journal, batch: RecordBatch) -> None:
         if time.time() - batch.at > self._max_age:
-            # What came together with the oldest may be younger.
+            # The batch may hold newer records than its oldest.
             oldest = journal.peek(1, 0) or batch
             self._done(journal, oldest, {"expired": len(oldest.records)})
             return
@@ -160,7 +160,7 @@ class Sender:
             journal.advance(batch)
 
     def _post(self, kind: str, records: Sequence[bytes]) -> dict[str, int] | None:
-        """Send them all; what was dropped of them, None: they must wait."""
+        """Sends records. Returns the dropped ones by reason, None if they must wait."""
         answer = self._exchange.post(PATHS[kind], records)
         match answer.meaning:
             case "taken":
@@ -177,7 +177,7 @@ class Sender:
                 return None
 
     def _smaller(self, kind: str, records: Sequence[bytes], answer: ServiceAnswer) -> dict[str, int] | None:
-        """Half of them at a time; one that is alone is cut once, and given up if that does not help."""
+        """Sends halves separately. A single record is shrunk once, and dropped if it is still too large."""
         if len(records) > 1:
             dropped: dict[str, int] = {}
             middle = len(records) // 2
@@ -232,9 +232,9 @@ class Sender:
         self._beat_at = time.monotonic() + interval
 
     def send_shutdown(self, exchange: Exchange) -> None:
-        """The last sign of life, where there was one before or something to tell.
+        """Sends the last heartbeat, if there was one before or there are drops to report.
 
-        Over an exchange of its own: the thread has the other.
+        Uses its own connection, because the thread may be using the other.
         """
         counts = self._counts()
         if (self._beat_at != float("inf") or self._own.counters.untold()) and not self.refused:
@@ -258,7 +258,7 @@ class Sender:
         }
 
     def _say(self, what: str, sentence: str) -> None:
-        """Each thing once: a service that is away for a night is one line."""
+        """Logs each message once, so that a service that is down for a night gives one line."""
         if what not in self._said:
             self._said.add(what)
             log.warning("%s", sentence)

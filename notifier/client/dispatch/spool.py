@@ -1,4 +1,4 @@
-"""The folder that keeps what the service has not taken: one file set for each process, and the sets of the dead."""
+"""The folder with unsent reports: the files of this process, and those of dead processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 class Spool:
-    """`where` is a folder, None for one among the temporary files, False for none: then memory alone keeps reports."""
+    """`where` is a folder, None for one below the temporary directory, False for memory only."""
 
     def __init__(
         self, where: str | Path | bool | None, service: str, *, most_bytes: int = MOST_BYTES,
@@ -29,12 +29,12 @@ class Spool:
     ) -> None:  # fmt: skip
         self._most, self._now = most_bytes, now
         self.folder = None if where is False else _folder(where, service)
-        # Where anybody may make folders, and one of that name may be somebody else's.
+        # In a shared directory a folder of that name may belong to another user.
         self._among_others = where is None and not os.environ.get("NOTIFIER_SPOOL")
         self._look_at = 0.0
 
     def own(self, process: str) -> Journal:
-        """The journal of this process; in memory, with one warning, where the folder cannot be used."""
+        """The journal of this process. In memory, with one warning, if the folder cannot be used."""
         if self.folder is None:
             return MemoryJournal(Counters(), now=self._now)
         try:
@@ -47,7 +47,7 @@ class Spool:
             return MemoryJournal(Counters(), now=self._now)
 
     def orphans(self, own: str) -> list[FileJournal]:
-        """Once a minute: file sets of processes that are dead, oldest first."""
+        """The journals of dead processes, oldest first. Looked up once a minute."""
         if self.folder is None or time.monotonic() < self._look_at:
             return []
         self._look_at = time.monotonic() + LOOK_EVERY_S
@@ -74,14 +74,14 @@ def _folder(where: str | Path | bool | None, service: str) -> Path:
 
 
 def usual_folder(service: str) -> Path:
-    """Where a service's processes keep reports that were told of no other place."""
+    """The default folder of a service's unsent reports."""
     base = os.environ.get("NOTIFIER_SPOOL")
     root = Path(base) if base else Path(tempfile.gettempdir()) / f"notifier-{_user()}"
     return root / (_UNSAFE.sub("_", service) or "_")
 
 
 def _make(folder: Path, *, among_others: bool) -> None:
-    """For this user alone: what is in it becomes requests with this user's key."""
+    """Makes a folder for this user only, because its content is sent with this user's key."""
     if among_others:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check(folder.parent)

@@ -1,4 +1,4 @@
-"""`HttpTransport`: the queue in front, the two threads behind, and what fork and exit do to them."""
+"""`HttpTransport`: a queue, two threads, and the handling of fork and exit."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class _ProcessPipeline:
         self.started = False
 
     def start(self) -> None:
-        """Once, by whoever comes first; nobody waits for it."""
+        """Starts the threads once. Never blocks."""
         if not self._starting.acquire(blocking=False):
             return
-        # Where no thread can be had, at the interpreter's end or for want of memory, the next report tries again.
+        # Thread creation fails at interpreter exit or without memory; the next report tries again.
         with guarded(), contextlib.suppress(RuntimeError):
             for name, target in (("notifier-writer", self._write), ("notifier-sender", self.sender.run)):
                 if name not in self._threads:
@@ -83,34 +83,34 @@ class _ProcessPipeline:
     def _wrote(self) -> None:
         self.sender.wake.set()
         if self._leaving and not self._left.is_set():
-            # Here, where it may hang: whoever closes waits only so long.
+            # In this thread, because it may hang, and `close` waits only for a limited time.
             self.sender.send_shutdown(Exchange(self._transport.url, self._transport.key))
             self._left.set()
 
     def written(self, until: float) -> bool:
-        """Whether what was captured by now is in the journal, at `until` at the latest."""
+        """Waits until what has been captured is in the journal, or until `until`. Returns whether it is."""
         thread = self._threads.get("notifier-writer")
         if thread is None or not thread.is_alive():
             self.writer.step()
             return True
-        if thread is threading.current_thread():  # in `before_send`
+        if thread is threading.current_thread():  # called from `before_send`
             return False
         return self.queue.ask().wait(max(0.0, until - time.monotonic()))
 
     def sends(self, until: float) -> bool:
-        """Whether anything may still leave by then: at the interpreter's end there may be no thread to do it."""
+        """Whether something may still be sent by then. At interpreter exit there may be no thread for it."""
         thread = self._threads.get("notifier-sender")
         return thread is not None and thread.is_alive() and not self.sender.idle(until)
 
     def balance(self) -> Counts:
-        """The counts so far; reports in the queue are not counted yet."""
+        """The current counts, without reports in the queue."""
         with self.writer.lock, self.sender.lock:
             captured, dropped = self.journal.counters.books()
             sent, spooled = self.journal.counters.get("sent"), self.sender.waiting
             return Counts(captured=captured, sent=sent, spooled=spooled, dropped=dropped)
 
     def close(self, seconds: float) -> None:
-        """Say goodbye, stop, and leave no file behind where everything has been dealt with."""
+        """Sends the last heartbeat, stops, and removes the files if nothing is left in them."""
         self.sender.stop()
         self._leaving = True
         thread = self._threads.get("notifier-writer")
@@ -118,13 +118,13 @@ class _ProcessPipeline:
             self.queue.ask()
             self._left.wait(seconds)
         with guarded(), self.writer.lock, self.sender.lock:
-            # What the writer is still at is counted by whoever finds these files.
+            # Reports that the writer has not finished are counted by the process that adopts the files.
             if not self.sender.waiting and not self.journal.counters.unwritten:
                 self.writer.closed = True
                 self.journal.close()
 
     def abandon(self) -> None:
-        """In a forked child: files and their locks are its parent's."""
+        """Closes a parent's files in a forked child."""
         for journal in (self.journal, *self.sender.adopted):
             if isinstance(journal, FileJournal):
                 with contextlib.suppress(OSError):
@@ -144,7 +144,7 @@ class _ProcessPipeline:
                 self.queue.put(event)
 
     def has_adopted(self) -> bool:
-        """Whether dead processes have left something, which this one sends: it has no threads yet."""
+        """Whether dead processes left something to send. Checked before this process has threads."""
         with guarded():
             self._adopt()
         return bool(self.sender.adopted)
@@ -154,9 +154,10 @@ class _ProcessPipeline:
 
 
 class HttpTransport:
-    """Sends to the service at `url`. `spool` is a folder, None for the usual one, False for none.
+    """Sends to the service at `url`. `spool` is a folder, None for the default one, False for none.
 
-    `max_spool` bounds it, in bytes, and `max_age` what is in it, in seconds; `pauses` are the waits after failures.
+    `max_spool` limits the spool in bytes, `max_age` the age of its records in seconds. `pauses` are the waits after
+    failures, in seconds.
     """
 
     def __init__(
@@ -173,7 +174,7 @@ class HttpTransport:
         self.spool, self.max_spool, self.max_age, self.pauses = spool, max_spool, max_age, pauses
         self._source: Source | None = None
         self._pipeline: _ProcessPipeline | None = None
-        # Re-entrant: a signal's handler may report in the middle of the first report.
+        # Re-entrant, because a signal handler may report during the first report.
         self._lock = threading.RLock()
         self._closed = False
         _all.add(self)
@@ -196,7 +197,7 @@ class HttpTransport:
         self._running.sender.beat()
 
     def fetch_run(self, id_: str) -> Document | None:
-        """Over a connection of its own, for any thread may ask."""
+        """Uses its own connection, because any thread may call it."""
         with guarded():
             exchange = Exchange(self.url, self.key)
             answer = exchange.get(f"/v1/task-runs/{id_}", seconds=FETCH_S)
@@ -204,9 +205,9 @@ class HttpTransport:
         return answer.body if answer.meaning == "taken" and isinstance(answer.body, dict) else None
 
     def settling(self) -> threading.Event | None:
-        """Set once all events captured by now would survive this process; None: they would already.
+        """An event that is set once all captured events would survive a crash. None if they would already.
 
-        Where the disk hangs, and many wait for it, nobody else does.
+        If many callers wait already because the disk hangs, further ones do not.
         """
         pipeline = self._pipeline
         if pipeline is None or not pipeline.queue.exposed() or pipeline.queue.runs.qsize() > SETTLING_AT_MOST:
@@ -214,7 +215,7 @@ class HttpTransport:
         return pipeline.queue.ask()
 
     def inquire(self, seconds: float) -> ServiceAnswer:
-        """Whether the service is there and takes the key, over a connection of its own. Blocks."""
+        """Whether the service responds and accepts the key, asked over a separate connection. Blocks."""
         with guarded():
             exchange = Exchange(self.url, self.key)
             answer = exchange.probe(seconds=seconds)
@@ -223,13 +224,13 @@ class HttpTransport:
 
     @property
     def process(self) -> str:
-        """How this process is called in its spool and by the service."""
+        """The name of this process in its spool and at the service."""
         pipeline = self._pipeline
         return "" if pipeline is None else pipeline.process
 
     @property
     def folder(self) -> Path | None:
-        """Where reports wait for the service; None: in memory alone."""
+        """The folder of unsent reports. None if they are in memory only."""
         pipeline = self._pipeline
         return None if pipeline is None else pipeline.spool.folder
 
@@ -275,7 +276,7 @@ class HttpTransport:
         return pipeline
 
     def _begin(self) -> _ProcessPipeline:
-        """The first report of a forked child."""
+        """Starts a new pipeline for the first report of a forked child."""
         with self._lock:
             if self._pipeline is None:
                 assert self._source is not None
@@ -284,7 +285,7 @@ class HttpTransport:
             return self._pipeline
 
     def reset_after_fork(self) -> None:
-        """A forked child has none of its parent's threads: what they were about to send is its parent's."""
+        """Drops the parent's pipeline in a forked child, which has none of its threads. The parent sends the rest."""
         pipeline, self._pipeline = self._pipeline, None
         self._lock, self._closed = threading.RLock(), False
         if pipeline is not None:
@@ -298,7 +299,7 @@ def _at_exit(reference: weakref.ref[HttpTransport]) -> None:
 
 
 def _close_with_multiprocessing(transport: HttpTransport) -> None:
-    """The transport closes with a child of multiprocessing, which leaves without `atexit`."""
+    """Closes the transport with a child of multiprocessing, which skips `atexit`."""
     process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
     if process is not None and util is not None and process.parent_process() is not None:
         util.Finalize(None, _at_exit, args=(weakref.ref(transport),), exitpriority=0)

@@ -1,6 +1,6 @@
-"""The writer's thread: from the queues to the journal.
+"""The writer thread: moves reports from the queues to the journal.
 
-The first event after a rest is written at once, what follows within some twenty milliseconds, together.
+The first event after a pause is written at once, following ones are collected for some twenty milliseconds.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ RECORDS_IN_A_STORM: Final = 1_000
 BYTES: Final = 256 * 1024
 
 Run = Document | threading.Event
-"""A run's change, or somebody who waits until all before it is written."""
+"""A run's change, or an event to set once everything before it is written."""
 
 
 class CaptureQueue:
-    """Reports that were captured and are not written yet. No signal and no thread can come between a step of it.
+    """Captured reports that are not written yet. Each step is atomic against signals and threads.
 
-    Whatever comes is counted where it comes, in the mapped file: if the process is killed, it is known how much it was.
+    Reports are counted in the mapped file as they arrive, so that their number is known if the process is killed.
     """
 
     def __init__(self, counters: Counters, crash_buffer: CrashBuffer) -> None:
@@ -57,10 +57,10 @@ class CaptureQueue:
         number = self._count("seen")
         rested = time.monotonic() - self.wrote_at > REST_S
         safe = False
-        with contextlib.suppress(Exception):  # whatever is wrong with it, the writer finds a way
+        with contextlib.suppress(Exception):  # the writer handles invalid events
             safe = self._crash_buffer.keep(number, event)
         self.events.put(event)
-        if not safe:  # marked only now: a turn that does not find the event must not take it for written
+        if not safe:  # marked last: a turn of the writer that misses the event must not count it as written
             self._exposed.add(number)
         if rested and not self.hurried:
             self._hurry()
@@ -68,15 +68,15 @@ class CaptureQueue:
             self._rouse()
 
     def exposed(self) -> list[int]:
-        """Numbers of the events that are in the queue, or being written, and would die with the process."""
+        """The numbers of events that are in the queue, or being written, and would be lost in a crash."""
         return list(self._exposed)
 
     def written(self, numbers: Sequence[int]) -> None:
-        """Take it that these events are on disk, or dropped."""
+        """Marks these events as written or dropped."""
         self._exposed.difference_update(numbers)
 
     def put_run(self, change: Document) -> None:
-        """The latest change of a run replaces the one before."""
+        """Adds a run's change, which replaces earlier ones."""
         if self.runs.qsize() >= 2 * QUEUED_AT_MOST:
             self.drop("queue_full")
             return
@@ -85,11 +85,11 @@ class CaptureQueue:
         self._rouse()
 
     def drop(self, reason: str) -> None:
-        """Count one that will not leave: `ignored`, `sampled`, `queue_full`."""
+        """Counts a report that is not sent: `ignored`, `sampled`, `queue_full`."""
         self._count(reason if reason in SHARED else "other")
 
     def ask(self) -> threading.Event:
-        """Set once everything before it has been written; the writer does not rest before that."""
+        """An event that is set once everything before it is written. The writer does not pause before that."""
         asked = threading.Event()
         self.runs.put(asked)
         self._hurry()
@@ -101,20 +101,20 @@ class CaptureQueue:
         return number
 
     def _hurry(self) -> None:
-        """Have it written now: the first wakes the writer where it sleeps, the second where it rests."""
+        """Has the queue written at once. The first item wakes the writer if it sleeps, the second if it pauses."""
         self.armed = self.hurried = True
         self.wake.put(None)
         self.wake.put(None)
 
     def _rouse(self) -> None:
-        """Wake the writer, once until it looks; what comes after it has disarmed this is seen or wakes it again."""
+        """Wakes the writer, at most once per turn. `armed` is reset before the queue is read, so none is missed."""
         if not self.armed:
             self.armed = True
             self.wake.put(None)
 
 
 class Writer:
-    """Keeps the books of what was captured: nobody else writes them.
+    """Writes captured reports to the journal and the counters. No other thread writes those counters.
 
     `lock` is held while they change, and never while the application's `before_send` runs.
     """
@@ -129,7 +129,7 @@ class Writer:
         self.lock = threading.Lock()
 
     def run(self, wrote: Callable[[], None]) -> None:
-        """Until the process ends. `wrote` is called after each turn."""
+        """Runs until the process ends. Calls `wrote` after each turn."""
         with guarded():
             while True:
                 self._queue.wake.get()
@@ -142,7 +142,7 @@ class Writer:
                 wrote()
 
     def step(self) -> None:
-        """Write what is there now. Runs are taken first and written last: a failure's event is there before its run."""
+        """Writes what is queued. Runs are read first and written last, so that a failure's event precedes its run."""
         with self._turn, guarded():
             self._queue.armed = self._queue.hurried = False
             exposed = self._queue.exposed()
@@ -158,13 +158,13 @@ class Writer:
                     waiter.set()
 
     def _write_runs(self, changes: Sequence[Document]) -> None:
-        """Each run as it was last heard of, in the order in which they were first heard of."""
+        """Writes the latest change of each run, in the order of the first changes."""
         latest = {change["id"]: change for change in changes}
         self._write("runs", list(latest.values()))
         self._counters.add("taken_runs", len(changes) - len(latest))
 
     def _write(self, kind: RecordKind, documents: Sequence[Document]) -> None:
-        # Each frame gives up the interpreter's lock twice, and a busy thread gives it back after milliseconds.
+        # Each frame releases the GIL twice, and a busy thread returns it only after milliseconds.
         most = max(RECORDS, min(RECORDS_IN_A_STORM, len(documents) // 2))
         part = _Part(most)
         for document in documents:
@@ -175,9 +175,9 @@ class Writer:
         self._keep(kind, part)
 
     def _keep(self, kind: RecordKind, part: _Part) -> None:
-        """A part into the journal and the books: whoever has the lock sees both or neither.
+        """Writes a part to the journal and the counters, under the lock, so that readers see both or neither.
 
-        A process may be killed between any two steps: what is not in the journal yet is not counted as taken.
+        The process may be killed at any step, so reports count as taken only after they are in the journal.
         """
         with self.lock:
             for reason, n in part.dropped.items():
@@ -188,14 +188,14 @@ class Writer:
                 self._count(kind, self._append(kind, part.lines, self._counters.get("taken") + events), lines)
 
     def _count(self, kind: RecordKind, reason: str | None, n: int) -> None:
-        """So many have been dealt with: they are in the journal, or dropped for that reason."""
+        """Counts reports as in the journal, or as dropped for a reason."""
         if reason is not None:
             self._counters.add(reason, n)
         self._counters.add("taken" if kind == "events" else "taken_runs", n)
         self._counters.add("captured", n)
 
     def _append(self, kind: RecordKind, lines: Sequence[bytes], mark: int) -> str | None:
-        """Why they cannot be kept."""
+        """Appends to the journal. Returns the reason if that is impossible, else None."""
         if self.refused:
             return "unauthorised"
         if self.closed:
@@ -206,7 +206,7 @@ class Writer:
         return "spool_full"
 
     def _prepared(self, kind: RecordKind, document: Document) -> bytes | str:
-        """A record, or the reason why there is none."""
+        """The encoded record, or the reason why it is dropped."""
         try:
             if kind == "events":
                 return record(self._source.prepare(document))
@@ -222,21 +222,21 @@ class Writer:
             return "unreadable"
 
     def _say(self, what: str, sentence: str, *, exc_info: bool = False) -> None:
-        """Each thing once."""
+        """Logs each message once."""
         if what not in self._said:
             self._said.add(what)
             log.warning("%s", sentence, exc_info=exc_info)
 
 
 def _taken(waiting: queue.SimpleQueue[T]) -> Iterator[T]:
-    """The entries that wait, as far as they go in one turn."""
+    """The queued entries, up to the limit of one turn."""
     with contextlib.suppress(queue.Empty):
         for _ in range(2 * QUEUED_AT_MOST):
             yield waiting.get_nowait()
 
 
 class _Part:
-    """The records of one frame, so many and about 256 KiB, and what was dropped on the way."""
+    """The records of one frame, limited in number and to about 256 KiB, and the reports dropped while preparing it."""
 
     def __init__(self, most: int) -> None:
         self.lines: list[bytes] = []
@@ -245,7 +245,7 @@ class _Part:
         self._size = 0
 
     def add(self, record: bytes | str) -> None:
-        """A record, or the reason why there is none."""
+        """Adds a record, or the reason why a report was dropped."""
         if isinstance(record, str):
             self.dropped[record] += 1
         else:

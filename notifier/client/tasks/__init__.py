@@ -1,1 +1,1 @@
-"""Tasks: how their runs are tried, tracked, told of and run again."""
+"""Tasks: execution with retries, tracking, reporting and replay of runs."""

@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt: one pure function."""
+"""The delay before the next attempt, a pure function."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ BASE = 1.0
 CAP = 60.0
 JITTER = 0.2
 LONGEST_S = 31_536_000.0
-"""A year: beyond some more, the interpreter's own timers refuse."""
+"""A year. The interpreter's timers fail at somewhat longer delays."""
 
 Backoff = float | Sequence[float] | Callable[[int], float]
-"""Seconds before the first retry, doubled for each further one; or each retry's own; or a function of its number."""
+"""Seconds before the first retry, doubled for each further one; or a sequence; or a function of the retry's number."""
 
 
 def delay(backoff: Backoff, failures: int, *, jitter: float) -> float:
     """Seconds to wait after the `failures`-th failure (from 1). `jitter` from -1 to 1 shifts it by up to 20 %.
 
-    A number doubles up to 60 s. Of a sequence the last one repeats, and like a function's answer it is taken as it is:
-    neither capped nor spread. Never negative.
+    A number doubles up to 60 s. The last item of a sequence repeats. Items and a function's results are used as they
+    are, without cap or jitter. Never negative.
     """
     if callable(backoff):
         return _within(backoff(failures))

@@ -1,4 +1,4 @@
-"""The definition of a task: its function, and how its runs are tried, reported and kept."""
+"""The definition of a task: its function, and the options for executing, reporting and storing its runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NOT_CALLABLE: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDefinition:
-    """One function as a task. `retries` come after the first attempt; `timeout` is seconds for each attempt."""
+    """One function as a task. `retries` are in addition to the first attempt; `timeout` is in seconds per attempt."""
 
     name: str
     function: Callable[..., Any]
@@ -47,7 +47,7 @@ class TaskDefinition:
     key: Callable[..., str] | None = None
 
     def new_run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], key: str | None = None) -> Run:
-        """A run of this task with these arguments, pending."""
+        """A new pending run of this task with these arguments."""
         if key is None and self.key is not None:
             key = self._key_of(args, kwargs)
         run = Run(self.name, self.retries + 1, key=key)
@@ -70,7 +70,7 @@ class TaskDefinition:
         run.replayable = "no" if not self.replay else "yes" if whole else "touched"
 
     def next_wait(self, failures: int, error: Exception, *, jitter: float) -> float | None:
-        """Seconds until the attempt after this failure; None: it was the last. Pure."""
+        """Seconds until the next attempt after this failure. None if it was the last. Pure."""
         if failures > self.retries or isinstance(error, Overrun) or not self._retries_on(error):
             return None
         return delay(self.backoff, failures, jitter=jitter)
@@ -83,11 +83,11 @@ class TaskDefinition:
 
 
 class Overrun(TimeoutError):
-    """A function of a thread did not end in time. It may still run, so that it is not started a second time."""
+    """A function did not finish in time in its thread. It may still run, so it is not retried."""
 
 
 def describe(function: Callable[..., Any], **options: Any) -> TaskDefinition:
-    """A task of this function. `TypeError` or `ValueError` for what cannot be one, when it is declared."""
+    """Validates the options of a task. Raises `TypeError` or `ValueError` when it is declared."""
     if not callable(function):
         raise TypeError(_NOT_CALLABLE.get(type(function), "a task is a function, and this cannot be called"))
     inner = innermost(function)
@@ -121,7 +121,7 @@ def _seconds(timeout: object) -> float | None:
 
 
 def _retried(kinds: Any) -> RetryOn:
-    """Several classes come as a tuple, or as any other collection of them."""
+    """The exception classes to retry on, as a tuple if they come in another collection."""
     kinds = tuple(kinds) if isinstance(kinds, list | set | frozenset) else kinds
     classes = kinds if isinstance(kinds, tuple) else (kinds,) if isinstance(kinds, type) else ()
     if not (isinstance(kinds, tuple) or callable(kinds)) or not all(map(is_error_class, classes)):
@@ -144,10 +144,10 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def has_key(function: Callable[..., Any]) -> bool:
-    """Whether `key=` is an argument of this function's own."""
+    """Whether the function has a parameter `key` of its own."""
     try:
         parameter = inspect.signature(function).parameters.get("key")
-    except (TypeError, ValueError):  # what is not written in Python need not say
+    except (TypeError, ValueError):  # builtins may have no signature
         return False
     return parameter is not None and parameter.kind in {
         parameter.POSITIONAL_OR_KEYWORD,
@@ -156,20 +156,20 @@ def has_key(function: Callable[..., Any]) -> bool:
 
 
 def of(function: object) -> TaskDefinition | None:
-    """The task that a decorated function is, or that something else has been put around."""
+    """The task of a decorated function, also if it is wrapped by another decorator. None if there is none."""
     task = task_of(function)
     return task if isinstance(task, TaskDefinition) else None
 
 
 def is_itself(function: object, task: TaskDefinition) -> bool:
-    """Whether a call of it is the task's run, and no other decorator's that leads there, or not."""
+    """Whether calling the function is the task's run, and not a wrapper that may or may not call it."""
     return getattr(function, "__wrapped__", None) is task.function
 
 
 def peeled(
     function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """The function that partials and bound methods lead to, with the arguments that they add."""
+    """The function inside partials and bound methods, with the arguments that those add."""
     named = dict(kwargs)
     while True:
         if isinstance(function, functools.partial):
@@ -186,4 +186,4 @@ def attach(wrapper: Callable[..., Any], task: TaskDefinition) -> None:
 
 
 def nothing() -> None:
-    """The function of a task that somebody else calls."""
+    """The function of a task that is executed elsewhere."""

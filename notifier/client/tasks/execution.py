@@ -1,4 +1,4 @@
-"""Running a task: attempts, retries, and what is said of each."""
+"""Executes a task: attempts, retries, and their reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VALUES: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list
 
 
 class RunListener(Protocol):
-    """The starter of an execution, as the execution knows it: it reports, and hears of each change of the run."""
+    """The owner of an execution: it reports failures, and is called on each change of the run."""
 
     @property
     def waits_between_retries(self) -> bool: ...
@@ -35,7 +35,7 @@ class RunListener(Protocol):
 
 
 class Execution:
-    """The life of one run, whoever drives it. `discards`: nobody takes the result."""
+    """The lifecycle of one run, whatever executes it. `discards` is true if nothing uses the result."""
 
     __slots__ = ("args", "attempt", "discards", "kwargs", "listener", "reporting", "run", "task")
 
@@ -65,14 +65,14 @@ class Execution:
         self.listener.changed(self.run)
 
     def answered(self, result: object) -> None:
-        """Raises `TypeError` where nothing has run yet, and nobody is there who would make it run."""
+        """Raises `TypeError` if the result is an unstarted coroutine or generator that nothing will run."""
         if self.discards and type(result) in _YIELDING:
             raise TypeError(
                 "a task is a function or a coroutine function; this one answered with a generator"
             )
 
     def failed(self, error: Exception) -> float | None:
-        """An attempt failed, and that is told: seconds until the next one, None where there is none."""
+        """Records and reports a failed attempt. Returns the seconds until the next one, None if there is none."""
         try:
             wait = self.task.next_wait(self.run.attempt, error, jitter=random.uniform(-1, 1))  # noqa: S311 - spreads retries
         except Exception:  # noqa: BLE001 - the application's own functions
@@ -82,7 +82,7 @@ class Execution:
         return wait if wait is None or self.listener.waits_between_retries else 0.0
 
     def tell(self, error: BaseException, *, final: bool) -> None:
-        """Say what is to be said of a failure that whoever drives this run retries, or not."""
+        """Reports a failure according to the task's options. `final` is false if the run is retried."""
         reported, event_id = self.reporting.marked(error)
         if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
             event_id = event_id if reported else self.reporting.capture(error, self._details())
@@ -92,12 +92,12 @@ class Execution:
             self.reporting.mark(error, event_id)
 
     def over(self, error: BaseException, *, final: bool) -> None:
-        """The attempt has ended, once what was told of it is safe."""
+        """Records the end of an attempt, after its report is safe."""
         self.run.end("failed" if final else "retrying", error=events.structured(error))
         self.listener.changed(self.run)
 
     def ended_badly(self, error: BaseException, *, final: bool) -> None:
-        """All of it at once, in the thread of the attempt."""
+        """Reports and records a failed attempt, blocking the attempt's thread."""
         self.tell(error, final=final)
         if final:
             settling.wait(self.reporting.transport)
@@ -111,7 +111,7 @@ class Execution:
             self.listener.changed(self.run)
 
     def broken_off(self, error: BaseException) -> None:
-        """An exception that is no `Exception` ended the run, which is not retried."""
+        """Handles an exception outside of `Exception`, which ends the run without a retry."""
         if self.run.done:
             return
         if endings.is_failure(error):
@@ -132,9 +132,9 @@ async def run_async(
     kwargs: Mapping[str, Any],
     begun: Awaitable[Any] | None = None,
 ) -> Any:
-    """Run a coroutine function to its end, with its retries. Raises what its last attempt raised.
+    """Runs a coroutine function with its retries. Raises the last attempt's exception.
 
-    `begun`: what the first attempt has answered already, and nobody has awaited.
+    `begun` is the awaitable that the first attempt has returned already.
     """
     task = execution.task
     outer = execution.attempt.enter()
@@ -146,7 +146,7 @@ async def run_async(
                 result, begun = begun or task.function(*args, **kwargs), None
                 while True:
                     result = await (result if task.timeout is None else _in_time(task.timeout, result))
-                    # A wrapper that only makes the coroutine of what it wraps has done nothing yet.
+                    # A wrapper that only returned a coroutine has not run anything yet.
                     if type(result) is not CoroutineType:
                         break
                 execution.answered(result)
@@ -169,10 +169,10 @@ async def run_async(
 
 
 def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """The same for a plain function, in the thread that calls it.
+    """Runs a plain function with its retries, in the calling thread.
 
-    One that answers with a coroutine, as a lambda around a coroutine function does, or with a query that runs when it
-    is awaited, has done nothing yet: it is awaited on the loop that waits for this thread, else by whoever called.
+    A function may return an unstarted awaitable, as a lambda around a coroutine function or a lazy query does. It is
+    awaited on the event loop that waits for this thread, else it is returned to the caller.
     """
     task = execution.task
     outer = execution.attempt.enter()
@@ -206,7 +206,7 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
 
 
 def _wants_to_be_awaited(kind: type) -> bool:
-    """Not asked of the object itself, which may do anything. A future's work goes on without it."""
+    """Whether the type is awaitable. The object is not asked, because it may run code. Futures run by themselves."""
     if kind is CoroutineType or kind in _VALUES:
         return kind is CoroutineType
     mro = type.__getattribute__(kind, "__mro__")
@@ -214,7 +214,7 @@ def _wants_to_be_awaited(kind: type) -> bool:
 
 
 def _to_its_end(call: Coroutine[Any, Any, Any]) -> Any:
-    """The coroutine's result, where a loop waits for this thread; else the coroutine, for whoever called to await."""
+    """The coroutine's result if an event loop waits for this thread, else the coroutine for the caller to await."""
     workers = endings.worker_threads()
     if workers is None or not endings.in_worker_thread():
         return call
@@ -232,7 +232,7 @@ async def _in_time(seconds: float, call: Awaitable[Any]) -> Any:
 
 
 def _in_thread(seconds: float, call: Callable[[], Any]) -> Any:
-    """Call in a thread of its own and wait that long. A thread cannot be stopped: `Overrun` leaves it running."""
+    """Calls in a thread and waits that long. Threads cannot be stopped: `Overrun` leaves it running."""
     future: concurrent.futures.Future[Any] = concurrent.futures.Future()
     inner = contextvars.copy_context()
 

@@ -1,4 +1,4 @@
-"""Runs that a person asked for again: the service hands them out with a heartbeat, and they run here."""
+"""Replays: runs that a person requested, received with a heartbeat's response and executed here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notifier.client.tasks.tracking import RunTracker
 
 
 class Replays:
-    """The tasks that a person may ask to run again. `loop` is where coroutine functions run."""
+    """The tasks that can be replayed in this process. Coroutine functions run on `loop`."""
 
     def __init__(self, tracker: RunTracker) -> None:
         self._tracker = tracker
@@ -23,16 +23,16 @@ class Replays:
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def offer(self, task: TaskDefinition) -> None:
-        """A task that was declared with `replay=True` may be asked for again."""
+        """Registers a task that was declared with `replay=True`."""
         if task.replay:
             self._tasks[task.name] = task
 
     def names(self) -> list[str]:
-        """Tasks that can run now: for coroutine functions, only while the application's loop runs."""
+        """Tasks that can run now. Coroutine functions need the application's event loop."""
         return [task.name for task in list(self._tasks.values()) if not task.is_async or self._running()]
 
     def start(self, order: Mapping[str, Any]) -> None:
-        """Run one again, under the id that the service gave it. Called from the client's thread; never raises."""
+        """Executes a replay under the id from the service. Called on the client's thread; never raises."""
         task = self._tasks.get(str(order.get("task")))
         repeated = self._tracker.runs.get(str(order.get("id"))) is not None
         if task is None or repeated or (task.is_async and not self._running()):

@@ -1,4 +1,4 @@
-"""Task runs as this process knows them: what `GET /tasks/{id}` answers, also while the service is away."""
+"""Task runs of this process, as `GET /tasks/{id}` returns them, even if the service is unavailable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEPT: Final = 10_000
 RESULT_BYTES: Final = 65_536
 PREVIEW_CHARS: Final = 1_000
 IN_QUEUE: Final = "queue"
-"""For `process_id`: no process has it, so that it is not lost with the one that had it last."""
+"""The `process_id` of a run in a queue, so that it is not lost with its previous process."""
 
 _LOST: Final[Mapping[str, str]] = {
     "cancelled": "it was cancelled before it had ended",
@@ -31,10 +31,11 @@ _LOST: Final[Mapping[str, str]] = {
 
 
 class Run:
-    """One execution of a task. `url` answers its status once `notifier.router` is included.
+    """One execution of a task. `url` returns its status if `notifier.router` is included.
 
-    Times are seconds since the epoch. `duration_ms` is the last attempt's. `result` is the task's own where JSON can
-    give it back in 64 KiB, else `{"truncated": true, "preview"}`; `error` is `{"type", "module", "message"}`.
+    Times are seconds since the epoch. `duration_ms` is the last attempt's. `result` is the task's own if it survives
+    a round trip through JSON in 64 KiB, else `{"truncated": true, "preview"}`. `error` is `{"type", "module",
+    "message"}`.
     """
 
     __slots__ = (
@@ -61,9 +62,9 @@ class Run:
         self.replay_of: str | None = None
         self.arguments: Mapping[str, Any] | None = None
         self.replayable = "no"
-        # Whether nobody has begun it yet.
+        # Whether it has not begun yet.
         self.waits = True
-        # Whether it waits in a queue outside of this process, for whichever worker takes it.
+        # Whether it waits in an external queue, for any worker.
         self.queued = False
 
     @property
@@ -71,7 +72,7 @@ class Run:
         return self.status in FINAL
 
     def as_json(self) -> dict[str, Any]:
-        """The answer of a status call; times are RFC 3339."""
+        """The response of a status request. Times are RFC 3339."""
         return {
             "id": self.id,
             "task": self.task,
@@ -88,7 +89,7 @@ class Run:
         }
 
     def begin(self) -> None:
-        """The next attempt starts."""
+        """Starts the next attempt."""
         if self.waits:
             self.waits = False
         else:
@@ -98,7 +99,7 @@ class Run:
         self.finished_at = None
 
     def end(self, status: Status, *, result: object = None, error: ErrorDocument | None = None) -> None:
-        """The attempt is over, and with `retrying` another will follow."""
+        """Ends an attempt. The status `retrying` means that another follows."""
         now = time.time()
         self.status = status
         self.finished_at = now
@@ -109,11 +110,11 @@ class Run:
             self.result = kept(result)
 
     def lose(self, reason: LostReason) -> None:
-        """The run is lost: nobody will know how it would have ended."""
+        """Marks the run as lost: its result will never be known."""
         self.end("lost", error={"type": "TaskLost", "message": _LOST[reason], "reason": reason})
 
     def change(self, service: str, environment: str) -> RunDocument:
-        """The run as it is now, for the service; times still as numbers."""
+        """The current state for the service, with times as numbers."""
         document: RunDocument = {
             "id": self.id,
             "task": self.task,
@@ -139,16 +140,16 @@ class Run:
 
 
 def kept(result: Any) -> Any:
-    """A result as it is shown: JSON as it is, all else and what is too large as a preview that says so."""
+    """A result as it is stored: JSON unchanged, everything else and what is too large as a marked preview."""
     if json_safe.is_json(result, budget=RESULT_BYTES):
         return result
     return {"truncated": True, "preview": json_safe.plain(result, budget=PREVIEW_CHARS)}
 
 
 class RunRegistry:
-    """The last 10,000 finished runs, and all that are not finished. Safe from any thread without a lock.
+    """The last 10,000 finished runs, and all unfinished ones. Thread-safe without a lock.
 
-    Every step is one operation on a dictionary or a deque, which the interpreter does not interrupt.
+    Every step is one operation on a dictionary or a deque, which is atomic in CPython.
     """
 
     def __init__(self) -> None:
@@ -164,7 +165,7 @@ class RunRegistry:
             self._keys[run.task, run.key] = run
 
     def finish(self, run: Run) -> None:
-        """The run has ended, and may be forgotten from now on."""
+        """Records the end of a run, which may be forgotten from now on."""
         if self._unfinished.pop(run.id, None) is None:
             return
         self._finished.append(run)
@@ -172,7 +173,7 @@ class RunRegistry:
             self._forget(self._finished.popleft())
 
     def release(self, run: Run) -> None:
-        """The run has not ended, and is no longer this process's."""
+        """Removes an unfinished run that no longer belongs to this process."""
         if self._unfinished.pop(run.id, None) is not None:
             self._forget(run)
 
@@ -180,7 +181,7 @@ class RunRegistry:
         return self._runs.get(id_)
 
     def standing(self, task: str, key: str) -> Run | None:
-        """The run that a key stands for; one that failed or was lost stands for nothing."""
+        """The unfinished or completed run with a key. None if there is none, or it failed or was lost."""
         run = self._keys.get((task, key))
         return None if run is None or run.status in {"failed", "lost"} else run
 

@@ -1,4 +1,4 @@
-"""Runs of tasks: started here, or driven by a queue's worker that does its own retrying."""
+"""Tracks task runs: executed here, or by a queue's worker with its own retries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from notifier.client.transport import Document
 
 
 class TrackOptions(TypedDict, total=False):
-    """Options of a queue's hook: as in `Notifier.task`."""
+    """Options of a queue integration, as in `Notifier.task`."""
 
     severity: str
     alert: Alert
@@ -39,9 +39,9 @@ def _expecting(run: Run) -> Iterator[None]:
 
 
 class RunTracker:
-    """The runs of one notifier, and their changes on the way to the service.
+    """The runs of one notifier, whose changes it sends to the service.
 
-    `waits_between_retries` is False in a test run: a retry follows at once. `declared` counts the decorated tasks.
+    `waits_between_retries` is False in tests, where retries follow at once. `declared` counts the decorated tasks.
     """
 
     def __init__(self, reporting: Reporting, *, waits_between_retries: bool) -> None:
@@ -53,44 +53,44 @@ class RunTracker:
         self._service, self._environment = reporting.options.service, reporting.options.environment
 
     def changed(self, run: Run) -> None:
-        """The service is told how this run stands."""
+        """Sends the current state of a run."""
         if run.done:
             self.runs.finish(run)
         self.transport.run(cast("Document", run.change(self._service, self._environment)))
 
     def register(self, run: Run) -> None:
-        """A run that begins later is this process's, and the service is told of it."""
+        """Adds a run that begins later in this process, and sends it."""
         self.adopt(run)
         self.changed(run)
 
     def adopt(self, run: Run) -> None:
-        """The run is this process's from now on: should the process die, the run is lost."""
+        """Takes ownership of the run: if the process dies, the run is lost."""
         self.runs.add(run)
         self.transport.beat()
 
     def release(self, run: Run) -> None:
-        """The run is back in its queue, and any process may take it next."""
+        """Gives up ownership of a run that is back in its queue, where any process may take it."""
         self.runs.release(run)
 
     def abandon(self, runs: Iterable[Run]) -> None:
-        """A request is over: the runs that it scheduled and that never began are lost."""
+        """Marks the runs of a finished request that never began as lost."""
         for run in runs:
             if run.waits and not run.done:
                 run.lose("dropped")
                 self.changed(run)
 
     def interrupt(self) -> None:
-        """The process ends: every run that has not ended is lost."""
+        """Marks all unfinished runs as lost at the end of the process."""
         for run in self.runs.unfinished():
             run.lose("interrupted")
             self.changed(run)
 
     def reset_after_fork(self) -> None:
-        """A forked child runs none of its parent's runs."""
+        """Forgets the parent's runs in a forked child."""
         self.runs = RunRegistry()
 
     def decorated(self, function: Callable[..., Any], task: TaskDefinition) -> Callable[..., Any]:
-        """The function, each call of it a run of the task."""
+        """Wraps a function so that each call is a run of the task."""
         self.declared += 1
         if task.is_async:
 
@@ -111,7 +111,7 @@ class RunTracker:
     def started(
         self, task: TaskDefinition, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Callable[[], Any]:
-        """A function that executes this run: a coroutine function where the task's function is one."""
+        """A function that executes this run, a coroutine function if the task's function is one."""
         steps = Execution(self, task, run, args, kwargs)
         steps.discards = True
         if task.is_async:
@@ -140,7 +140,7 @@ class RunTracker:
         kwargs: Mapping[str, Any],
         **options: Unpack[TrackOptions],
     ) -> Tracked:
-        """A run that a queue's worker drives: `Notifier.track`."""
+        """A run that a queue's worker executes; see `Notifier.track`."""
         task = TaskDefinition(name=name[:NAME_CHARS], function=definition.nothing, is_async=False, **options)
         run = task.new_run(tuple(args), kwargs)
         run.id = id_ or run.id
@@ -156,15 +156,15 @@ class RunTracker:
         return Execution(self, task, run, args, kwargs)
 
     def expecting(self, run: Run) -> AbstractContextManager[None]:
-        """The next call of this run's task within is this run's."""
+        """Within the block, the next call of this run's task is counted as this run."""
         return _expecting(run)
 
 
 class Tracked:
-    """One run from outside: `queued` where it is sent, then for each attempt `processing` and how the attempt ended.
+    """A run executed elsewhere: `queued` when it is sent, then `processing` and a result for each attempt.
 
-    Each attempt may be in another process, with a `Tracked` of its own for the same id: what waits in a queue is no
-    process's, so that it is not lost with the process that had it last.
+    Attempts may be in different processes, each with its own `Tracked` for the same id. A queued run belongs to no
+    process, so that it is not lost with its previous one.
     """
 
     def __init__(self, tracker: RunTracker, run_execution: Execution) -> None:
@@ -177,14 +177,14 @@ class Tracked:
         return self._execution.run
 
     def queued(self) -> None:
-        """The run was sent, and waits for a worker."""
+        """Records that the run was sent, and waits for a worker."""
         if self._tracker.runs.get(self.run.id) is not None:
-            return  # a worker in this very process was faster
+            return  # a worker in this process was faster
         self.run.queued = True
         self._tracker.changed(self.run)
 
     def processing(self, attempt: int | None = None) -> None:
-        """An attempt begins, the next one or that number; failures that are logged within it wait for its end."""
+        """Starts an attempt, the next one or the given number. Failures logged within it are reported at its end."""
         run = self.run
         if attempt is not None:
             run.attempt, run.waits = attempt, True
@@ -194,7 +194,7 @@ class Tracked:
         self._outer = self._execution.attempt.enter()
 
     def retrying(self, error: BaseException) -> None:
-        """The attempt failed, and the queue will try again."""
+        """Records a failed attempt that the queue will retry."""
         self.run.queued = True
         self._execution.ended_badly(error, final=False)
         self._tracker.release(self.run)
@@ -205,14 +205,14 @@ class Tracked:
         self._leave()
 
     def failed(self, error: BaseException, *, expected: bool = False) -> None:
-        """The run failed for good. An error that its task declared to be `expected` is not reported."""
+        """Records the final failure. An `expected` error, declared by its task, is not reported."""
         if expected:
             self._tracker.reporting.mark(error, None)
         self._execution.ended_badly(error, final=True)
         self._leave()
 
     def lost(self, reason: LostReason = "cancelled") -> None:
-        """The run was taken away before it ended."""
+        """Records that the run was taken away before it ended."""
         self._execution.lost(reason)
         self._leave()
 

@@ -1,8 +1,8 @@
-"""Acts of a person on an incident: acknowledge, snooze, the end of either, resolve, reopen, note.
+"""People's actions on one incident: acknowledge, snooze, undo either, resolve, reopen, note.
 
-Each is a function of an open transaction that answers the incident's id; `perform` runs one of them, or several, and
-answers the incident. Of two people who act at once one wins, and the other is told by whom, when, and what to do. The
-same again by the same person changes nothing.
+Each is a function of an open transaction that returns the incident's id. `perform` runs an action and returns the
+incident. If two people act at once one wins, and the other gets an error that says who acted, when, and what to do.
+Repeating one's own action changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from notifier.wording import audit_details
 LONGEST: Duration = 100 * YEAR
 NOTE_CHARS = 4_000
 
-# What an act is the end of, and may itself be ended by.
+# Audit actions that an undo searches for, the latest of which it would end.
 _ENDS = {
     "unacknowledge": {"acknowledge", "unacknowledge", "resolve", "reopen"},
     "unsnooze": {"snooze", "unsnooze", "resolve", "reopen"},
@@ -40,9 +40,9 @@ _BY_ITSELF = {
 def acknowledge(
     tx: Tx, actor: Actor, name: str, *, until: Instant | None = None, take_over: bool = False
 ) -> str:
-    """Repeats and escalation of the incident stop, until then or until it is reopened.
+    """Stops repeats and escalation of the incident until `until`, or until it is reopened.
 
-    An incident that another person has is refused, unless the actor wants to `take_over`.
+    Raises `Refused` if another person has acknowledged it, unless `take_over` is set.
     """
     check_until(until, tx.now)
     incident = _locked(tx, actor, name)
@@ -59,7 +59,7 @@ def acknowledge(
 
 
 def unacknowledge(tx: Tx, actor: Actor, name: str) -> str:
-    """An acknowledged incident counts as open again, and its snooze goes on."""
+    """Makes an acknowledged incident open again. A snooze continues."""
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
         raise _over(incident, "reopen it if it is not over")
@@ -76,7 +76,7 @@ def unacknowledge(tx: Tx, actor: Actor, name: str) -> str:
 
 
 def unsnooze(tx: Tx, actor: Actor, name: str) -> str:
-    """The snooze ends, and an incident that is still open is told."""
+    """Ends a snooze. An incident that is still open is notified."""
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
         raise _over(incident, "there is no snooze to end")
@@ -89,7 +89,7 @@ def unsnooze(tx: Tx, actor: Actor, name: str) -> str:
 
 
 def snooze(tx: Tx, actor: Actor, name: str, *, until: Instant) -> str:
-    """The incident is told of only when it is resolved, until then."""
+    """Holds all notifications but the resolution until `until`."""
     check_until(until, tx.now)
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
@@ -108,7 +108,7 @@ def snooze(tx: Tx, actor: Actor, name: str, *, until: Instant) -> str:
 
 
 def resolve(tx: Tx, actor: Actor, name: str) -> str:
-    """The incident is over."""
+    """Resolves the incident."""
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
         if incident.resolved_by != actor.name:
@@ -120,7 +120,7 @@ def resolve(tx: Tx, actor: Actor, name: str) -> str:
 
 
 def reopen(tx: Tx, actor: Actor, name: str) -> str:
-    """An incident that was acknowledged, snoozed or resolved counts as open again."""
+    """Makes an acknowledged, snoozed or resolved incident open again."""
     incident = _locked(tx, actor, name)
     if incident.state is State.OPEN and incident.snoozed_until is None:
         if incident.reopened_by != actor.name:
@@ -137,7 +137,7 @@ def reopen(tx: Tx, actor: Actor, name: str) -> str:
 
 
 def note(tx: Tx, actor: Actor, name: str, text: str) -> str:
-    """A note for readers of the incident's timeline. `text` is sanitised already."""
+    """Adds a note to the incident's timeline. `text` is sanitised already."""
     if not text.strip() or len(text) > NOTE_CHARS:
         raise Unreadable("text", f"a note has 1 to {NOTE_CHARS} characters")
     incident = _locked(tx, actor, name)
@@ -146,7 +146,7 @@ def note(tx: Tx, actor: Actor, name: str, text: str) -> str:
 
 
 async def perform(database: Database, action: Callable[[Tx], str], *, url: str | None) -> Incident:
-    """Run an action (`lambda tx: acknowledge(tx, actor, name)`) in a transaction; the incident as it is then."""
+    """Runs an action (`lambda tx: acknowledge(tx, actor, name)`) in a transaction. Returns the resulting incident."""
 
     def work(tx: Tx) -> Incident:
         incident = views.incident(tx, action(tx), project=None, url=url)
@@ -157,19 +157,19 @@ async def perform(database: Database, action: Callable[[Tx], str], *, url: str |
 
 
 def moment(text: str) -> Instant:
-    """`until` as people write it: RFC 3339 with an offset; `Unreadable` where it is not."""
+    """Parses `until`, an RFC 3339 time with an offset. Raises `Unreadable` otherwise."""
     try:
         at = parse_rfc3339(text)
     except ValueError:
         at = None
-    # A time without an offset would be read as UTC, and the person may mean their own.
+    # Without an offset the time would be read as UTC, and the person may mean local time.
     if at is None or not has_offset(text):
         raise Unreadable("until", "give a time with its offset, such as 2026-11-22T09:00:00+01:00")
     return at
 
 
 def check_until(until: Instant | None, now: Instant) -> None:
-    """`Unreadable` where an acknowledgement or a snooze cannot last until then."""
+    """Raises `Unreadable` if an acknowledgement or a snooze cannot end then."""
     if until is None:
         return
     if until <= now:
@@ -187,7 +187,7 @@ def _locked(tx: Tx, actor: Actor, name: str) -> LockedIncident:
 
 
 def _again(tx: Tx, actor: Actor, incident: LockedIncident, action: str, sentence: str) -> None:
-    """An act that was done already changes nothing where this actor did it, and is `Refused` to another."""
+    """Handles a repeated action: no change if this actor did it before, `Refused` for another."""
     last = next(
         (entry for entry in reversed(audit.entries(tx, incident.id)) if entry.action in _ENDS[action]), None
     )
@@ -212,7 +212,7 @@ def _over(incident: LockedIncident, advice: str) -> Refused:
 
 
 def _was(incident: LockedIncident) -> str:
-    """The acts that a reopening ends, for the audit."""
+    """The states that a reopening ends, for the audit."""
     parts = []
     if incident.state is not State.OPEN:
         who = incident.acknowledged_by if incident.state is State.ACKNOWLEDGED else incident.resolved_by

@@ -1,4 +1,4 @@
-"""The actor who gives a command, and the row that says so."""
+"""The caller of a command, and its audit entries."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from notifier.store.database import Tx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """`name` is who the caller says it is, `key_name` is the key that it used.
+    """`name` is the caller's own claim, `key_name` the key that it used.
 
-    `project` is where its commands are recorded. `project_scope` is the project whose things it may see and touch,
-    None for those of all. `new_id` makes the ids of the rows.
+    `project` is where its commands are recorded. `project_scope` is the project that it may access, None for all.
+    `new_id` makes ids of rows.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Actor:
     new_id: Callable[[], str]
 
     def record(self, tx: Tx, action: str, subject: str, detail: str | None = None) -> None:
-        """Write down what this actor does, in the transaction that does it."""
+        """Adds an audit entry in the transaction of the action."""
         audit.add(
             tx,
             id_=self.new_id(),

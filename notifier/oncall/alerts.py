@@ -1,4 +1,4 @@
-"""Incidents as those see them who know an Alertmanager: alerts, what silences and inhibits them, groups."""
+"""Incidents as Alertmanager's API shows them: alerts with what silences and inhibits them, and groups."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from notifier.store.views.alerts import AlertMembership, UnresolvedAlert
 
 MOST: Final = 10_000
 ENDED_SHOWN: Final[Duration] = 5 * DAY
-"""So long a silence that has ended is listed, as in an Alertmanager."""
+"""How long an ended silence is listed, as in Alertmanager."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertGroup:
-    """A group that an alert is told in: its id, the key of its route, and its labels."""
+    """A group that an alert belongs to: its id, the key of its route, and its labels."""
 
     id: str
     route: str
@@ -37,9 +37,9 @@ class AlertGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedAlert:
-    """An incident that is not resolved.
+    """An unresolved incident.
 
-    `posted` is what its sender posted (labels, annotations, generatorURL), None where that is no alert of Prometheus.
+    `posted` is what its sender posted (labels, annotations, generatorURL), None if it is no Prometheus alert.
     `silenced_by` are ids of silences, `inhibited_by` of incidents.
     """
 
@@ -57,19 +57,19 @@ class ListedAlert:
 
 
 async def find(database: Database, project: str) -> list[ListedAlert]:
-    """The newest 10,000 of a project, the newest first."""
+    """The newest 10,000 unresolved incidents of a project, newest first."""
     return await database.read(lambda tx: _find(tx, project))
 
 
 async def find_silences(database: Database, project: str) -> Sequence[Silence]:
-    """The silences of a project that are not over or ended lately, the newest first."""
+    """The silences of a project that are not over or ended recently, newest first."""
     return await database.read(
         lambda tx: silence_rows.latest(tx, project, ended_since=tx.now - ENDED_SHOWN, most=MOST)
     )
 
 
 async def put_silence(database: Database, actor: Actor, id_: str, draft: Draft) -> str:
-    """Change the silence of this id; without one, or where it is over, make another. The id of what there is then."""
+    """Changes the silence with this id, or makes a new one if there is none or it is over. Returns the id."""
 
     def work(tx: Tx) -> str:
         if id_:

@@ -1,4 +1,4 @@
-"""One act on many incidents: what can be done is done in one transaction, and what cannot is named with its reason."""
+"""One action on many incidents, in one transaction. Those that do not allow it are returned with reasons."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from notifier.wording import audit_details
 
 AT_MOST = 1_000
 EVERY_AT_MOST = 20_000
-"""So many for a person at a page, who cannot narrow a storm."""
+"""The limit for a person on a page, who cannot narrow down a storm."""
 
 SkipReason = Literal["unknown", "resolved", "already", "taken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedIncident:
-    """One incident that the act was not done to. `id` is the name that the caller gave it, or its id."""
+    """An incident that was skipped. `id` is the name that the caller gave, or its id."""
 
     id: str
     reason: SkipReason
@@ -36,14 +36,14 @@ class SkippedIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOutcome:
-    """How many incidents the act was done to, and which it was not."""
+    """The number of incidents that were changed, and those that were skipped."""
 
     done: int
     skipped: tuple[SkippedIncident, ...]
 
 
 class Act(Protocol):
-    """An act on each incident: `name` is the audit's word, `detail` its further one."""
+    """An action on each incident. `name` and `detail` are stored in the audit."""
 
     @property
     def name(self) -> str: ...
@@ -56,7 +56,7 @@ class Act(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeAct:
-    """Acknowledge incidents until that moment, or until they are reopened."""
+    """Acknowledges incidents until `until`, or until they are reopened."""
 
     until: Instant | None = None
     name: str = "acknowledge"
@@ -83,7 +83,7 @@ class AcknowledgeAct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnoozeAct:
-    """Tell nothing but the incidents' resolution until then."""
+    """Holds everything but the incidents' resolution until `until`."""
 
     until: Instant
     name: str = "snooze"
@@ -110,7 +110,7 @@ class SnoozeAct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveAct:
-    """End the incidents."""
+    """Resolves the incidents."""
 
     name: str = "resolve"
     detail: str | None = None
@@ -128,7 +128,7 @@ class ResolveAct:
 
 
 async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> BulkOutcome:
-    """Act on the incidents with these ids or numbers; names that are given twice count once."""
+    """Acts on the incidents with these ids or numbers. Repeated names count once."""
     unique = tuple(dict.fromkeys(names))
     ids = await database.read(lambda tx: exact_ids(tx, "incident", unique, actor.project_scope))
     return await database.write(
@@ -139,10 +139,10 @@ async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[s
 async def on_found(
     database: Database, actor: Actor, act: Act, q: str, *, state: State | None = None, most: int = AT_MOST
 ) -> BulkOutcome:
-    """Act on what is unresolved, or in a state, and meets a query, as `search` reads it.
+    """Acts on incidents that match a query, as `search` reads it, and are unresolved or in `state`.
 
-    `Unreadable` where that is over `most`: `AT_MOST`, and up to `EVERY_AT_MOST` for a person who was asked whether it
-    is meant.
+    Raises `Unreadable` if there are more than `most`: `AT_MOST`, or up to `EVERY_AT_MOST` for a person who has
+    confirmed.
     """
     ids, count = await _matching(database, actor, q, state, most=most)
     if count > most:
@@ -154,9 +154,9 @@ async def on_found(
 
 
 async def in_turns(database: Database, actor: Actor, act: Act, ids: Sequence[str]) -> BulkOutcome:
-    """Act on the incidents with these ids, `AT_MOST` in a transaction."""
+    """Acts on the incidents with these ids, `AT_MOST` per transaction."""
     done, skipped = 0, list[SkippedIncident]()
-    for first in range(0, max(len(ids), 1), AT_MOST):  # of none too: an act that is refused is refused
+    for first in range(0, max(len(ids), 1), AT_MOST):  # also without ids: an invalid action is refused
         names = {id_: id_ for id_ in ids[first : first + AT_MOST]}
         outcome = await database.write(partial(_perform, actor=actor, act=act, names=names))
         done += outcome.done
@@ -165,7 +165,7 @@ async def in_turns(database: Database, actor: Actor, act: Act, ids: Sequence[str
 
 
 async def count_found(database: Database, actor: Actor, q: str, *, state: State | None = None) -> int:
-    """How many an act on all that meets the query would be done to."""
+    """The number of incidents that an action on all matches would change."""
     return (await _matching(database, actor, q, state, most=0))[1]
 
 
@@ -182,7 +182,7 @@ async def _matching(
 
 
 def _perform(tx: Tx, actor: Actor, act: Act, names: Mapping[str, str | None]) -> BulkOutcome:
-    """`names` has the id that each stands for, None where there is no such incident, or several."""
+    """Acts in one transaction. `names` maps to ids, None for an unknown or ambiguous name."""
     act.check(tx.now)
     ids = {id_ for id_ in names.values() if id_ is not None}
     locked = lock_all(tx, ids, project=actor.project_scope)

@@ -1,4 +1,4 @@
-"""Whether anything has happened that a page would show otherwise."""
+"""Change detection for pages that update themselves."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from notifier.store.database import Database, Subscription
 
 
 def subscribe(database: Database) -> Subscription:
-    """Woken by every commit, of any replica, that changes what is open, held, told or delivered."""
+    """A subscription that every commit of any replica wakes if it changes what is open, held, notified or delivered."""
     return database.signals.subscribe("attention", "groups", "targets", "sweep")
 
 
 async def events_counted(database: Database) -> int:
-    """How many events were ever accepted, by all replicas: an event of a known problem wakes nobody."""
+    """The number of events ever accepted by all replicas. Events of known problems wake no subscription."""
     return await database.read(ledger.accepted)

@@ -1,4 +1,4 @@
-"""How the channels and their targets are."""
+"""The health of channels and their targets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Condition = Literal["ok", "cooling", "disabled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFacts:
-    """A channel as the configuration has it. `rate_limit` is the bucket of each of its targets."""
+    """A configured channel. `rate_limit` is the token bucket of each of its targets."""
 
     type: str
     targets: tuple[str, ...]
@@ -30,7 +30,7 @@ class ChannelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetHealth:
-    """One target. `tokens` is what its bucket holds now, None without one; `pending` counts what waits for it."""
+    """One target. `tokens` is the level of its bucket, None without one; `pending` counts waiting deliveries."""
 
     row: TargetRow
     state: Condition
@@ -61,7 +61,7 @@ async def health(
     *,
     project_scope: str | None,
 ) -> tuple[ChannelHealth, ...]:
-    """Every channel, by name. Targets are the instance's; `pending` counts deliveries of `project_scope` only."""
+    """All channels, by name. Targets belong to the instance; `pending` counts deliveries of `project_scope` only."""
     ids = sorted({target for targets in rules.targets.values() for target in targets})
     rows, pending = await database.read(
         lambda tx: (views.target_rows(tx, ids), views.pending_by_target(tx, ids, project=project_scope))
@@ -84,7 +84,7 @@ async def health(
 
 
 async def record_test(database: Database, name: str, actor: Actor) -> None:
-    """Write down that somebody sends a test through a channel."""
+    """Adds an audit entry for a channel test."""
     await database.write(lambda tx: actor.record(tx, "test_channel", name))
 
 

@@ -1,4 +1,4 @@
-"""The part of the running service that queries and commands are given."""
+"""The parts of the running service that queries and commands need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notifier.store.database import Database
 
 
 class OncallContext(Protocol):
-    """The database and the present rules; `new_id` makes ids of rows. A reload replaces the rules."""
+    """The database and the current rules, which a reload replaces. `new_id` makes ids of rows."""
 
     @property
     def database(self) -> Database: ...

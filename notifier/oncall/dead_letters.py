@@ -1,4 +1,4 @@
-"""Dead letters: what waits for a person's decision, and the commands that renew it or give it up."""
+"""Dead letters: queries, and the commands that retry or discard them."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ __all__ = [
 
 _NOTHING = "there is no dead letter of this id"
 AT_ONCE = 500
-"""Dead letters that one transaction decides about."""
+"""The number of dead letters per transaction."""
 COUNTED_AT_MOST = 10_000
-"""Dead letters of each kind that `count` looks at."""
+"""The maximum number of dead letters of each kind that `count` looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The dead letters that a command decides about.
+    """A selection of dead letters.
 
-    Those of these ids; or all of a channel, all that one outcome has ended, or both; or all of a task.
+    Either by ids; or by channel, outcome, or both; or by task.
     """
 
     ids: Sequence[str] = ()
@@ -68,10 +68,9 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedDeadLetter:
-    """A dead letter that was named and left alone: its present state, None where there is none of that id.
+    """A dead letter that was selected by its id and skipped. `state` is None if there is none with that id.
 
-    Of a run that somebody has decided about, the state is what became of it: replayed, recovered, discarded. `why` is
-    a sentence.
+    The state of a run that was already handled is the result: replayed, recovered, discarded. `why` is a sentence.
     """
 
     id: str
@@ -81,7 +80,7 @@ class SkippedDeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """The ids that a command about dead letters has acted on, and the dead letters that it left alone."""
+    """The ids of changed dead letters, and the dead letters that were skipped."""
 
     ids: tuple[str, ...] = ()
     skipped: tuple[SkippedDeadLetter, ...] = ()
@@ -101,9 +100,9 @@ async def find(
     task: str | None = None,
     page_request: PageRequest,
 ) -> Listing[DeadLetter]:
-    """Deliveries and task runs that wait for a person, the latest first.
+    """Dead deliveries and task runs, latest first.
 
-    With a channel or an outcome, deliveries alone; with a task, its runs.
+    Only deliveries if a channel or an outcome is given, only runs if a task is.
     """
     after = page_request.after("dead-letters")
     page = await database.read(
@@ -123,21 +122,21 @@ async def find(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterCounts:
-    """How many dead letters wait, by channel and outcome and by task: of each kind at most `COUNTED_AT_MOST`."""
+    """The numbers of dead letters by channel and outcome, and by task. At most `COUNTED_AT_MOST` of each kind."""
 
     deliveries: tuple[DeadDeliveries, ...]
     runs: tuple[DeadRuns, ...]
 
     @property
     def whole(self) -> bool:
-        """Whether these are all."""
+        """Whether all are counted."""
         return all(
             sum(part.count for part in parts) < COUNTED_AT_MOST for parts in (self.deliveries, self.runs)
         )
 
 
 async def count(database: Database, *, project: str) -> DeadLetterCounts:
-    """Count the dead letters of a project that wait for a person."""
+    """Counts the dead letters of a project."""
     return await database.read(
         lambda tx: DeadLetterCounts(
             deliveries=views.count_dead(tx, project=project, most=COUNTED_AT_MOST),
@@ -147,7 +146,7 @@ async def count(database: Database, *, project: str) -> DeadLetterCounts:
 
 
 async def redeliver(database: Database, rules: AlertingRules, actor: Actor, chosen: Chosen) -> Decided:
-    """Send dead deliveries again, and ask for dead runs again; what is not dead, or cannot be had, is skipped."""
+    """Sends dead deliveries and replays dead runs. Skips what is not dead or cannot be repeated."""
     decision = _Decision(
         actor=actor,
         action="redeliver",
@@ -159,7 +158,7 @@ async def redeliver(database: Database, rules: AlertingRules, actor: Actor, chos
 
 
 async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
-    """End dead letters for good; what is not dead is skipped."""
+    """Discards dead letters for good. Skips what is not dead."""
     decision = _Decision(
         actor=actor,
         action="discard",
@@ -172,10 +171,10 @@ async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decision:
-    """A decision about dead letters: `send` is done to deliveries, `runs` to task runs; both answer the ids.
+    """A decision about dead letters. `send` handles deliveries and `runs` task runs; both return ids.
 
-    For a run that it refuses, `runs` answers why. Deliveries are chosen by these target rows only, by any where
-    that is None.
+    `runs` maps each id to None, or to the reason why it refused. Only deliveries to the rows in `targets` are
+    selected, all if that is None.
     """
 
     actor: Actor
@@ -264,7 +263,7 @@ async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> De
         done = [await database.write(decision.about(batch)) for batch in batches]
         return _sum([*done, Decided(skipped=doubtful)])
     now, last, parts = database.now(), None, []
-    # What dies again meanwhile is later than `now` or before `last`: the loop ends.
+    # What dies again meanwhile is later than `now` or before `last`, so the loop ends.
     while batch := await database.read(_waiting(decision.actor.project, chosen, now, last)):
         parts.append(await database.write(decision.about(batch)))
         last = batch[-1]
@@ -274,7 +273,7 @@ async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> De
 def _meant(
     tx: Tx, names: Sequence[str], project_scope: str | None
 ) -> tuple[Sequence[str], tuple[SkippedDeadLetter, ...]]:
-    """The ids that are meant, each once, and what may mean several. What means none stays as it is."""
+    """The ids behind these names, without repeats, and the ambiguous names. Unknown names are returned unchanged."""
     kinds: Sequence[NamedKind] = ("delivery", "task run")
     ends = set(names) - whole_ids(tx, kinds, set(names), project_scope)
     deliveries, runs = (ids_ending(tx, kind, ends, project_scope) for kind in kinds)

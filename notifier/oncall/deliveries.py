@@ -53,7 +53,7 @@ async def find(
 async def get(
     database: Database, id_: str, *, project_scope: str | None
 ) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
-    """A delivery with every attempt, or `Unknown`."""
+    """A delivery with all its attempts. Raises `Unknown`."""
 
     def read(tx: Tx) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
         delivery = _known(tx, id_, project_scope)
@@ -64,7 +64,7 @@ async def get(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryDetail:
-    """A delivery with every attempt, and the message that they carried or will carry."""
+    """A delivery with all its attempts, and the message that they carry."""
 
     delivery: DeliveryView
     attempts: tuple[DeliveryAttempt, ...]
@@ -72,7 +72,7 @@ class DeliveryDetail:
 
 
 async def detail(database: Database, id_: str, *, project_scope: str | None) -> DeliveryDetail:
-    """A delivery with all that is known of it, or `Unknown`."""
+    """A delivery with all its details. Raises `Unknown`."""
 
     def read(tx: Tx) -> DeliveryDetail:
         delivery = _known(tx, id_, project_scope)
@@ -89,7 +89,7 @@ async def detail(database: Database, id_: str, *, project_scope: str | None) -> 
 async def redeliver(
     database: Database, rules: AlertingRules, id_: str, actor: Actor
 ) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
-    """Return one dead letter to pending, under its id. `Refused` with its state where it is not dead."""
+    """Makes a dead delivery pending again, under its id. Raises `Refused` with its state if it is not dead."""
 
     def work(tx: Tx) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
         before = _known(tx, id_, actor.project_scope)

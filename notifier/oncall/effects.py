@@ -1,7 +1,7 @@
-"""Effects of an act on incidents: their rows change, their groups look at them, and routing where they end or return.
+"""The effects of an action: changes incidents, makes their groups due, and routes incidents that end or return.
 
-A change is told at once where it is the first of a burst, so that who acts sees it told, and what follows together at
-the burst's end (`GATHERED`). Each function takes the locked incidents of one transaction.
+The first change of a burst is notified at once, so that people see their action confirmed; further ones are collected
+until the burst's end (`GATHERED`). Each function takes the locked incidents of one transaction.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from notifier.store.database import Tx
 
 
 def acknowledge(tx: Tx, *taken: LockedIncident, by: str, until: Instant | None) -> None:
-    """Stop repeats and escalation until then, or until a person reopens an incident. A take-over begins anew."""
+    """Stops repeats and escalation until `until`, or until a reopening. Taking over restarts the acknowledgement."""
     incidents.set_acknowledged(tx, _numbers(taken), by=by, until=until)
     _tell(tx, taken)
 
 
 def unacknowledge(tx: Tx, incident: LockedIncident, *, by: str) -> None:
-    """Open an acknowledged incident again; a snooze goes on."""
+    """Makes an acknowledged incident open again. A snooze continues."""
     incidents.set_unacknowledged(tx, [incident.number], by=by)
     _tell(tx, [incident])
 
 
 def unsnooze(tx: Tx, incident: LockedIncident) -> None:
-    """End a snooze: an incident that is still open is told."""
+    """Ends a snooze. An incident that is still open is notified."""
     incidents.set_unsnoozed(tx, [incident.number])
     _tell(tx, [incident])
 
 
 def snooze(tx: Tx, *snoozed: LockedIncident, by: str, until: Instant) -> None:
-    """Hold everything but the incidents' resolution until then. The act is not told, and so not gathered."""
+    """Holds everything but the incidents' resolution until `until`. The action itself is not notified."""
     numbers = _numbers(snoozed)
     incidents.set_snoozed(tx, numbers, by=by, until=until)
     incidents.make_groups_due(tx, numbers)
 
 
 def resolve(tx: Tx, *ended: LockedIncident, by: str) -> None:
-    """End the incidents. The name of who had acknowledged one stays."""
+    """Resolves the incidents. The name of the person who acknowledged is kept."""
     numbers = _numbers(ended)
     incidents.set_resolved(tx, numbers, by=by)
     _tell(tx, ended)
@@ -49,7 +49,7 @@ def resolve(tx: Tx, *ended: LockedIncident, by: str) -> None:
 
 
 def reopen(tx: Tx, incident: LockedIncident, *, by: str) -> None:
-    """Open an incident again, as heard of now: auto-resolve starts anew."""
+    """Reopens an incident, and restarts its auto-resolve period."""
     incidents.set_reopened(tx, [incident.number], by=by)
     _tell(tx, [incident])
     if incident.state is State.RESOLVED:

@@ -1,4 +1,4 @@
-"""Data about a label's value or a person: handed over, and removed."""
+"""Export and removal of the data about a label's value or a person."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from notifier.store.json_rows import json_value
 
 SUBJECT = "data"
 AT_MOST: Duration = 10 * MINUTE
-"""How long one search through a table may take."""
+"""The time limit of one search through a table."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """How many rows of each table are removed, and from how many others the text is taken out."""
+    """The number of removed rows by table, and of further rows whose text is redacted."""
 
     removed: Mapping[str, int]
     redacted: Mapping[str, int]
@@ -36,7 +36,7 @@ class Erasure:
 async def rows(
     database: Database, subject: DataSubject, project: str | None
 ) -> AsyncIterator[tuple[str, Row]]:
-    """Rows about it, table by table: those that name it, and of a label what belongs to its incidents."""
+    """The rows about the subject, table by table. For a label, including everything of its incidents."""
     for table in erasure.tables():
         after: Sequence[Any] | None = None
         while batch := await _page(database, table, subject, project, after):
@@ -47,7 +47,7 @@ async def rows(
 
 
 def shown(row: Row) -> Row:
-    """A row without secrets, and with documents as such."""
+    """A row without secrets, with its JSON decoded."""
     return {
         str(name): json_value(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
         for name, value in row.items()
@@ -56,7 +56,7 @@ def shown(row: Row) -> Row:
 
 
 async def preview(database: Database, subject: DataSubject) -> Erasure:
-    """The rows that a removal would change."""
+    """The numbers of rows that a removal would change."""
     counts: dict[str, int] = {}
     async for name, _ in rows(database, subject, None):
         counts[name] = counts.get(name, 0) + 1
@@ -65,7 +65,7 @@ async def preview(database: Database, subject: DataSubject) -> Erasure:
 
 
 async def remove(database: Database, subject: DataSubject, actor: Actor) -> Erasure:
-    """Remove it, a batch in a transaction. `Refused` while incidents of it are open, or messages about it wait."""
+    """Removes the data, one batch per transaction. Raises `Refused` while its incidents are open or messages wait."""
     open_, waiting = await database.read(partial(erasure.unfinished, subject=subject), limit=AT_MOST)
     if open_ or waiting:
         raise Refused(
@@ -73,7 +73,7 @@ async def remove(database: Database, subject: DataSubject, actor: Actor) -> Eras
             "them, let them be told or discard them, and then remove it",
             state="unfinished",
         )
-    # Nothing of what is removed may stand in the audit.
+    # The audit entry must not contain what is removed.
     kind = "a person" if subject.label is None else f"the label {subject.label}"
     await database.write(lambda tx: actor.record(tx, "delete_data", SUBJECT, f"about {kind}"))
     removed: dict[str, int] = {}
@@ -97,7 +97,7 @@ async def _all(
     find: Callable[[Tx, DataSubject], Sequence[T]],
     remove_them: Callable[[Tx, Sequence[T]], None],
 ) -> int:
-    """Find a batch and remove it until there is none: a search through a table holds up no commit."""
+    """Finds and removes batches until there are none. Searching outside of the write lets commits through."""
     total = 0
     while batch := await database.read(lambda tx: find(tx, subject), limit=AT_MOST):
         await database.write(partial(_given, remove_them, batch), housekeeping=True, limit=HOUSEKEEPING)

@@ -16,14 +16,14 @@ class OncallError(NotifierError):
 
 
 class Unknown(OncallError):
-    """There is no such thing for this caller. Look for its id in the list."""
+    """No such thing exists for this caller. The list shows the ids."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(f"there is no such {kind}: look for its id in the list")
 
 
 class Refused(OncallError):
-    """The thing's present `state` does not allow it; the sentence says what to do."""
+    """The current `state` does not allow it. The sentence says what to do."""
 
     def __init__(self, sentence: str, *, state: str) -> None:
         super().__init__(sentence)
@@ -31,7 +31,7 @@ class Refused(OncallError):
 
 
 class Unreadable(OncallError):
-    """`path` names the part of the question that must be written otherwise."""
+    """An invalid part of the query. `path` names it."""
 
     def __init__(self, path: str, sentence: str) -> None:
         super().__init__(sentence)

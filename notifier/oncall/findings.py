@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A sentence on a part of the service (`area`, `subject`), how bad it is, and what to do; empty: nothing."""
+    """The finding about a part of the service (`area`, `subject`). `action` is empty if there is nothing to do."""
 
     area: str
     subject: str

@@ -1,4 +1,4 @@
-"""A group in a storm: its causes by count, what was told of it, and one act on all of them."""
+"""A group in a storm: its causes by count, its notifications, and one action on all its incidents."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ __all__ = [
 ]
 
 READ_AT_MOST = 5_000
-"""The newest incidents of a group are counted and shown; older ones are not looked at."""
+"""The limit of incidents that are read. The newest are counted and shown."""
 SHOWN_AT_MOST = 100
 NOTIFICATIONS_AT_MOST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupTotals:
-    """Counts over the incidents of a group that were read. `severities` and `held` are of those not resolved."""
+    """Counts over the incidents that were read. `severities` and `held` are those of unresolved ones."""
 
     incidents: int
     events: int
@@ -51,9 +51,9 @@ class GroupTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupDetails:
-    """A group with its route (the root, where the configuration no longer has its own) and its incidents.
+    """A group with its incidents and its route, or the root if its own is no longer configured.
 
-    `incidents` are at most 100: what is not resolved first, then by count. `whole`: all incidents were read.
+    `incidents` are at most 100, unresolved ones first, then by count. `whole` is true if all incidents were read.
     """
 
     group: StoredGroup
@@ -68,7 +68,7 @@ class GroupDetails:
 async def group_details(
     database: Database, rules: AlertingRules, id_: str, *, project_scope: str | None
 ) -> GroupDetails:
-    """The group of this id, or `Unknown`."""
+    """The group with this id. Raises `Unknown`."""
 
     def read(tx: Tx) -> GroupDetails:
         group = _known(tx, id_, project_scope)
@@ -86,9 +86,9 @@ async def group_details(
 
 
 async def act_on_all(database: Database, actor: Actor, act: Act, id_: str) -> BulkOutcome:
-    """Do it to the incidents of a group that are not resolved, at most `READ_AT_MOST`.
+    """Acts on up to `READ_AT_MOST` unresolved incidents of a group.
 
-    What nobody has comes first, so that a second press goes on where the first has ended.
+    Incidents without an owner come first, so that a repetition continues where the previous one ended.
     """
 
     def read(tx: Tx) -> Sequence[str]:
@@ -99,7 +99,7 @@ async def act_on_all(database: Database, actor: Actor, act: Act, id_: str) -> Bu
 
 
 def totals(counts: Sequence[GroupCount]) -> GroupTotals:
-    """The sums over every standing."""
+    """The sums over all states."""
     states: Counter[State] = Counter()
     severities: Counter[Severity] = Counter()
     held: Counter[HeldBy] = Counter()

@@ -1,4 +1,4 @@
-"""Groups that wait: until when, and held by what."""
+"""Groups that wait: for which time, and what holds them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from notifier.store.views import GroupView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingGroup:
-    """A group and the route that tells of it; the root, where the configuration no longer has its own."""
+    """A group with its route, or the root if its own is no longer configured."""
 
     group: GroupView
     route: Route
@@ -23,7 +23,7 @@ class WaitingGroup:
 async def find(
     database: Database, rules: AlertingRules, *, project: str, page_request: PageRequest
 ) -> Listing[WaitingGroup]:
-    """The groups of a project that wait for a moment or for what holds their incidents; newest first."""
+    """The groups of a project that wait for a time or a hold, newest first."""
     after = page_request.after("groups")
     page = await database.read(
         lambda tx: views.find_groups(tx, project=project, after=after, limit=page_request.limit)

@@ -1,4 +1,4 @@
-"""The hold: what waits for its end, and who ends it."""
+"""The hold on deliveries: what waits for its end, and its release."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUBJECT = "hold"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingDeliveries:
-    """How many deliveries of one channel wait, by the name of the route that told; None: about no group."""
+    """The number of a channel's waiting deliveries, by the name of their route. None if they belong to no group."""
 
     channel: str
     route: str | None
@@ -24,7 +24,7 @@ class WaitingDeliveries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldState:
-    """Whether deliveries are held, and what waits; `released` is how many a release has just let go."""
+    """The hold, None if there is none, and what waits. `released` is the number of deliveries that a release sent."""
 
     hold: DeliveryHold | None
     waiting: tuple[WaitingDeliveries, ...]
@@ -32,12 +32,12 @@ class HoldState:
 
 
 async def show(database: Database, rules: AlertingRules) -> HoldState:
-    """The hold, and what would be sent at its end."""
+    """The hold, and what its release would send."""
     return await database.read(lambda tx: HoldState(hold=rows.current(tx), waiting=_waiting(tx, rules)))
 
 
 async def release(database: Database, rules: AlertingRules, actor: Actor) -> HoldState:
-    """End the hold; the same again changes nothing."""
+    """Ends the hold. Repeating it changes nothing."""
 
     def work(tx: Tx) -> HoldState:
         released = rows.release(tx, expires_after=rules.expires_after, fallback_after=rules.fallback_after)

@@ -1,4 +1,4 @@
-"""The list of incidents as a person works it off: each with its owner, what holds it, and its last day."""
+"""The list of incidents for people: each with its owner, what holds it, and its events of the last day."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = ["BUCKETS", "Crowd", "Inbox", "InboxItem", "IncidentHolds", "RouteHold
 BUCKETS = 24
 BUCKET: Duration = HOUR
 CROWD = 15
-"""A service that has more incidents on a page is a crowd."""
+"""The number of incidents on a page from which a service is a crowd."""
 CROWD_OF_MANY = 7
-"""The same on a page that is not the last: several services that fail together fill page after page."""
+"""The same for pages that are not the last, because several failing services fill page after page."""
 SHOWN_OF_CROWD = 5
 CROWDS_AT_MOST = 8
 SEARCHES_AT_MOST = 4
@@ -36,7 +36,7 @@ COUNTED_AT_MOST = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxItem:
-    """An incident, how it stands, and how many events came in each of the last 24 hours, the oldest first."""
+    """An incident, its holds, and its number of events in each of the last 24 hours, oldest first."""
 
     incident: Incident
     standing: IncidentHolds
@@ -45,9 +45,9 @@ class InboxItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crowd:
-    """Many incidents of one service: a page lists a few of them, so that others have room.
+    """Many incidents of one service. The page lists a few of them, to leave room for others.
 
-    `severities` counts all that the list asks for, up to `COUNTED_AT_MOST`; `whole`: there are no more.
+    `severities` counts all incidents of the query, up to `COUNTED_AT_MOST`. `whole` is true if there are no more.
     """
 
     service: str
@@ -61,10 +61,10 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbox:
-    """One page of incidents at the moment `now`; `since` is the beginning of the first hour that is counted.
+    """One page of incidents at the time `now`. `since` is the start of the first counted hour.
 
-    `newest` is the highest number that was read for it. `apart` are the services that the next page leaves out, because
-    they are crowds of this page or of one before.
+    `newest` is the highest incident number that was read. `apart` are services that the next page leaves out, because
+    they are crowds of this page or an earlier one.
     """
 
     items: tuple[InboxItem, ...]
@@ -89,9 +89,9 @@ async def inbox(
     page_request: PageRequest,
     acknowledged_by: str | None = None,
 ) -> Inbox:
-    """Incidents as `incidents.find` finds them; of somebody alone, where that is asked, so that a page may be short.
+    """Incidents as found by `incidents.find`. With `acknowledged_by` only that person's, so a page may be short.
 
-    An incident that is pruned meanwhile is left out.
+    Incidents that are pruned meanwhile are left out.
     """
     page = await incidents.find(
         database, project=project, state=state, q=q, sort=sort, page_request=page_request, url=None
@@ -110,10 +110,10 @@ async def inbox_apart(
     page_request: PageRequest,
     apart: Sequence[str] = (),
 ) -> Inbox:
-    """The same with each crowd shortened to a few, where that makes room for others.
+    """The inbox with each crowd shortened to a few incidents, if that makes room for others.
 
-    A storm of one service else fills the page, and hides what is worse of another. A query for one service has no
-    crowds. `apart` are those of the pages before.
+    Otherwise a storm of one service fills the page and hides worse incidents of others. A query for one service has
+    no crowds. `apart` are the crowds of earlier pages.
     """
 
     async def found(besides: tuple[Matcher, ...]) -> Listing[Incident]:
@@ -143,7 +143,7 @@ async def inbox_apart(
 async def _spread(
     found: _Find, page: Listing[Incident], apart: tuple[str, ...]
 ) -> tuple[Listing[Incident], tuple[str, ...]]:
-    """The page with a few of each crowd and what else there is; and which services are crowds of it."""
+    """The page with a few incidents of each crowd and the other incidents, and the names of the crowds."""
     few: tuple[Incident, ...] = ()
     names: tuple[str, ...] = ()
     for _ in range(SEARCHES_AT_MOST):
@@ -154,7 +154,7 @@ async def _spread(
         if page.next_cursor is not None:
             others = await found(_without((*apart, *names, *crowds)))
         if len(crowds) == 1 and not (others.items or others.next_cursor or few):
-            break  # There is nothing that it hides.
+            break  # Nothing is hidden.
         few += tuple(
             each
             for name in crowds
@@ -165,7 +165,7 @@ async def _spread(
 
 
 def _crowds(page: Listing[Incident]) -> list[str]:
-    """The services that have so many of them that others have no room, the one with the most first."""
+    """The services with so many incidents that others have no room, the largest first."""
     ranked = Counter(each.service for each in page.items if each.service).most_common()
     most = CROWD if page.next_cursor is None else CROWD_OF_MANY
     return [name for name, count in ranked if count > most]
@@ -189,7 +189,7 @@ def _counted(tx: Tx, names: Iterable[str], query: views.IncidentSearch) -> tuple
 
 
 async def _beside(database: Database, page: Listing[Incident], *, newest: int) -> Inbox:
-    """The incidents of a page with what stands beside each."""
+    """The incidents of a page with their holds and counts."""
     numbers = [incident.number for incident in page.items]
 
     def beside(tx: Tx) -> Inbox:

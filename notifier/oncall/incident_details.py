@@ -1,4 +1,4 @@
-"""The details of one incident, for a person to read: all from one transaction."""
+"""The details of one incident for a page, read in one transaction."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _WIDTHS: tuple[Duration, ...] = (
     MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
     2 * DAY, WEEK, 2 * WEEK, 4 * WEEK, 13 * WEEK, 52 * WEEK, 520 * WEEK,
 )  # fmt: skip
-# Counts older than two days are kept by the hour.
+# Counts older than two days are stored by the hour.
 _BY_THE_HOUR = 47 * HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrences:
-    """How many events came in each span of `width` since `since`, the oldest first."""
+    """The number of events in each span of `width` from `since` on, oldest first."""
 
     since: Instant
     width: Duration
@@ -45,10 +45,10 @@ class Occurrences:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentDetails:
-    """One incident with its history, its timeline, its samples, its task runs and the others of its problem.
+    """One incident with its history, timeline, samples, task runs, and the other incidents of its problem.
 
-    `incident.latest_event` is the sample that is shown, `shown` its place: the newest, unless another was asked for.
-    `later` is number and id of the newest incident of the same identity, where that is another.
+    `incident.latest_event` is the sample that is shown, and `shown` its position: the newest, unless another was
+    requested. `later` is the number and id of the newest incident of the same identity, if that is another.
     """
 
     incident: Incident
@@ -72,7 +72,7 @@ async def details(
     url: str | None,
     sample: int | None = None,
 ) -> IncidentDetails:
-    """The incident with this id or number, or `Unknown`; of a sample that is gone, the newest in its place."""
+    """The incident with this id or number. Raises `Unknown`. A sample that is gone is replaced by the newest."""
 
     def read(tx: Tx) -> IncidentDetails:
         incident = require(tx, name, project_scope, url)
@@ -96,7 +96,7 @@ async def details(
 
 
 def spans(first: Instant, last: Instant, now: Instant) -> tuple[Instant, Duration, int]:
-    """Where the first span begins, how long each is, and how many there are: at most `SPANS_AT_MOST`."""
+    """The start of the first span, the width, and the number of spans, at most `SPANS_AT_MOST`."""
     least = HOUR if first < now - _BY_THE_HOUR else MINUTE
     for width in _WIDTHS:
         since = first - first % width
@@ -107,7 +107,7 @@ def spans(first: Instant, last: Instant, now: Instant) -> tuple[Instant, Duratio
 
 
 def _occurrences(tx: Tx, incident: Incident) -> Occurrences:
-    """Up to now, or to the end of what is over."""
+    """The counts until now, or until the end of a resolved incident."""
     over = incident.state is State.RESOLVED
     until = max(incident.last_seen, (incident.resolved_at or 0) if over else tx.now)
     since, width, count = spans(incident.first_seen, until, tx.now)

@@ -34,9 +34,9 @@ async def find(
     url: str | None,
     besides: tuple[Matcher, ...] = (),
 ) -> Listing[Incident]:
-    """Incidents of a project that meet `q`, as `search` reads it, and the matchers `besides`.
+    """Incidents of a project that match `q`, as `search` reads it, and the matchers `besides`.
 
-    Without `sort`, as the cursor says, else newest first.
+    Without `sort` the order is that of the cursor, else newest first.
     """
     terms = search.read(q or "")
     order, after = _continued(sort, page_request)
@@ -57,7 +57,7 @@ async def find(
 
 
 def _continued(sort: Sort | None, page_request: PageRequest) -> tuple[Sort, PageKey | None]:
-    """The order of a page, and the last row of the one before."""
+    """The order of a page, and the last row of the previous page."""
     if page_request.cursor is None:
         return sort or "newest", None
     carried: Sort = "newest"
@@ -73,14 +73,14 @@ def _continued(sort: Sort | None, page_request: PageRequest) -> tuple[Sort, Page
 
 
 async def get(database: Database, name: str, *, project_scope: str | None, url: str | None) -> Incident:
-    """The incident with this id or number, or `Unknown`."""
+    """The incident with this id or number. Raises `Unknown`."""
     return await database.read(lambda tx: require(tx, name, project_scope, url))
 
 
 async def events(
     database: Database, name: str, *, project_scope: str | None, page_request: PageRequest
 ) -> Listing[Mapping[str, Any]]:
-    """The samples of an incident as documents, newest first: its last event, ever fewer, and the first ten."""
+    """The samples of an incident as documents, newest first: the last event, fewer and fewer, and the first ten."""
     after = page_request.after("events")
 
     def read(tx: Tx) -> Page[Mapping[str, Any]]:
@@ -92,7 +92,7 @@ async def events(
 
 
 def require(tx: Tx, name: str, project_scope: str | None, url: str | None) -> Incident:
-    """The incident with this id, number or end of an id, or `Unknown`."""
+    """The incident with this id, number or end of an id. Raises `Unknown`."""
     incident = views.incident(
         tx, exact_id(tx, "incident", name, project_scope), project=project_scope, url=url
     )

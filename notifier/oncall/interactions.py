@@ -1,8 +1,8 @@
-"""A press, from whichever receiver it comes, becomes a command.
+"""Carries out button presses, whichever receiver they come from.
 
-A press acts for one thread: its channel is one that the callback speaks for, and the receiver's own rule
-(`PressOrigin`) says whether this person, at this message, may. What is done is done to all incidents that the thread
-tells of and that are not resolved.
+A press acts for one thread. The callback must belong to the thread's channel, and the receiver's own rule
+(`PressOrigin`) decides whether this person may act at this message. The action applies to all unresolved incidents of
+the thread.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from notifier.store.threads import ThreadLocation
 from notifier.wording import interactions
 
 BATCH = 200
-# The labels that the same problem has the next time.
+# The labels that a recurrence of the problem has too.
 SAME = ("service", "environment", "exception", "task")
 
 
 class Replayed(Exception):
-    """The callback was answered before, or is too old to know whether it was."""
+    """The callback was handled before, or is too old to tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PressResult:
-    """The result of a press: a sentence for who pressed, where there is something to tell, and how much was done."""
+    """The result of a press: a sentence for the person, None if there is nothing to say, and the number of changes."""
 
     text: str | None = None
     done: int = 0
@@ -45,7 +45,7 @@ class PressResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """The incidents of one transaction: `last` is the number of the last, `more` whether others may follow."""
+    """The incidents of one transaction. `last` is the number of the last one; `more` is true if others may follow."""
 
     location: ThreadLocation
     actor: Actor
@@ -56,7 +56,7 @@ class _Batch:
 
 
 async def act(database: Database, press: Press, *, new_id: Callable[[], str]) -> PressResult:
-    """Do what a button does. `Replayed`: the callback was answered before, by whichever replica."""
+    """Carries out a press. Raises `Replayed` if any replica has handled the callback before."""
     begun = await database.write(lambda tx: _begin(tx, press, new_id))
     if isinstance(begun, PressResult):
         return begun
@@ -91,7 +91,7 @@ def _begin(tx: Tx, press: Press, new_id: Callable[[], str]) -> PressResult | _Ba
 
 
 def _refusal(tx: Tx, location: ThreadLocation, press: Press) -> str | None:
-    """Why the press does nothing, if it does not: where it was made, by whom, and whether it is still of use."""
+    """Why the press is refused, None if it is not: its place, its person, or because it is too late."""
     if location.channel not in press.channels:
         return interactions.FOREIGN
     refs = {ref for ref in (location.ref, *threads.refs(tx, location.id)) if ref is not None}
@@ -102,7 +102,7 @@ def _refusal(tx: Tx, location: ThreadLocation, press: Press) -> str | None:
 
 
 def _silence(tx: Tx, press: Press, location: ThreadLocation, actor: Actor) -> PressResult:
-    """One silence for what the thread's group has in common; whoever pressed is told, for the message shows none."""
+    """Creates one silence for what the group has in common. Returns a text, as the message shows no silences."""
     first = threads.unresolved(tx, location.group, after=0, most=1)
     if not first or press.span is None:
         return PressResult(text=interactions.SETTLED)
@@ -119,7 +119,7 @@ def _silence(tx: Tx, press: Press, location: ThreadLocation, actor: Actor) -> Pr
 
 
 def _common_labels(tx: Tx, location: ThreadLocation, incident_id: str) -> Mapping[str, str]:
-    """The labels of the group; of a group of one incident, those that the same problem has the next time."""
+    """The labels of the group. For a single incident, those that a recurrence has too."""
     if tuple(location.labels) != PER_INCIDENT:
         return location.labels
     incident = views.incident(tx, incident_id, project=location.project, url=None)
@@ -128,12 +128,12 @@ def _common_labels(tx: Tx, location: ThreadLocation, incident_id: str) -> Mappin
 
 
 def ends_at(span: Span, now: Instant, time_zone: str) -> Instant:
-    """When a silence of this length ends: after its time, or at the next nine o'clock by these clocks."""
+    """The end of a silence: after a duration, or at the next nine o'clock in this time zone."""
     if span in LENGTHS:
         return now + LENGTHS[span]
     local = _local(now, time_zone)
     morning = local.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0, fold=0)
-    # A day on the wall: it has 23 or 25 hours where the clocks change.
+    # A calendar day, which has 23 or 25 hours when the clocks change.
     following = morning if local < morning else morning + timedelta(days=1)
     return int(following.timestamp()) * SECOND
 
@@ -143,7 +143,7 @@ def _local(at: Instant, time_zone: str) -> datetime:
 
 
 def _act_on_next(tx: Tx, press: Press, before: _Batch) -> _Batch:
-    """The next incidents, in one transaction. All are locked before any is changed: a change locks its group."""
+    """Acts on the next incidents in one transaction. All are locked first, because a change locks its group."""
     rows = threads.unresolved(tx, before.location.group, after=before.last, most=BATCH)
     done, refusals = 0, []
     for number, id_ in rows:

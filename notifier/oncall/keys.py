@@ -15,7 +15,7 @@ from notifier.store.views import Page
 
 
 async def find(database: Database, *, project: str | None, page_request: PageRequest) -> Listing[Key]:
-    """The keys of a project, or of all where that is None, newest first. A service has few: they are cut here."""
+    """The keys of a project, or of all if it is None, newest first. All are read, because there are few."""
     after = page_request.after("keys")
     remaining = [
         key
@@ -37,7 +37,7 @@ async def create(
     door: DoorName | None = None,
     service: str | None = None,
 ) -> tuple[Key, str]:
-    """A new key and its secret, which is never shown again. `door` and `service` as in `Key`."""
+    """A new key and its secret, which is not shown again. `door` and `service` are those of `Key`."""
     secret = keys.make_secret()
 
     def work(tx: Tx) -> Key:
@@ -59,7 +59,7 @@ async def create(
 
 
 async def revoke(database: Database, actor: Actor, id_: str) -> Key:
-    """End a key for good; the same again changes nothing. `Unknown` where there is none of that id."""
+    """Revokes a key for good. Repeating it changes nothing. Raises `Unknown` if there is none with that id."""
 
     def work(tx: Tx) -> Key:
         key = keys.revoke(tx, exact_id(tx, "key", id_, None))

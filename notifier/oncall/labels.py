@@ -1,4 +1,4 @@
-"""Labels that nobody has sent: most often a slip, and then what asks for them meets nothing."""
+"""Warnings about labels that no event has had: most are typing errors, and match nothing."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """`path` is the place in what was asked, and not its text."""
+    """`path` is the place in the query, not its text."""
 
     path: str
     message: str
 
 
 def doubts(tx: Tx, project: str, labels: Iterable[tuple[str, str, str | None]]) -> tuple[Doubt, ...]:
-    """The parts of these labels (path, name, value) that nobody has sent so far."""
+    """The parts of these labels (path, name, value) that no event has had so far."""
     unsent = (
         (path, _unsent(tx, project, name, value))
         for (path, name, value), _ in zip(labels, range(ASKED_AT_MOST), strict=False)
@@ -36,13 +36,13 @@ def doubts(tx: Tx, project: str, labels: Iterable[tuple[str, str, str | None]]) 
 
 
 def of_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
-    """The labels of an event to be."""
+    """The labels of a hypothetical event."""
     for index, (name, value) in enumerate(labels.items()):
         yield f"labels[{index}]", name, value
 
 
 def of_matchers(matchers: Iterable[tuple[int, Matcher]]) -> Iterator[tuple[str, str, str | None]]:
-    """Labels that matchers ask for, each with the place of its text; a label that may be missing is no slip."""
+    """The labels that matchers require, with the place of their text. Skips matchers that accept a missing label."""
     for index, matcher in matchers:
         if not matcher.matches({}):
             yield f"matchers[{index}]", matcher.name, matcher.value if matcher.op == "=" else None

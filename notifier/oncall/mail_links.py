@@ -1,4 +1,4 @@
-"""Links in mails: what one offers its recipient, and what happens once they have said yes."""
+"""Links in mails: what a link offers to its recipient, and its action once they confirm."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY_NAME = "mail link"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The act that a link would do, to the incident as it is now, in the name of `recipient`."""
+    """The action that a link would perform in the name of `recipient`, and the incident's current state."""
 
     action: str
     recipient: str
@@ -29,20 +29,20 @@ class Offer:
 
     @property
     def over(self) -> bool:
-        """The link does nothing any more."""
+        """Whether the link is spent or expired."""
         return self.expired or self.spent_at is not None
 
 
 async def offered(database: Database, token: str, *, url: str | None) -> Offer:
-    """The offer of a link, or `Unknown`. It changes nothing: a mail scanner may ask."""
+    """The offer of a link. Raises `Unknown`. Changes nothing, because mail scanners follow links."""
     return await database.read(lambda tx: _offer(tx, token, url))
 
 
 async def take(database: Database, token: str, *, new_id: Callable[[], str]) -> bool:
-    """Do it, once; False where the link is spent or has expired.
+    """Performs the action, once. Returns False if the link is spent or expired.
 
-    `Unknown` where there is no such link, `Refused` where the incident's state does not allow it: then the link is
-    not spent, for the state may change again.
+    Raises `Unknown` if there is no such link, and `Refused` if the incident's state does not allow the action. The
+    link is not spent then, because the state may change again.
     """
     return await database.write(lambda tx: _take(tx, token, new_id))
 

@@ -1,4 +1,4 @@
-"""Monitors: how each stands, and the command that forgets one."""
+"""Monitors: their states, and the command that removes one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MonitorStatus", "find", "forget"]
 
 
 async def find(database: Database, *, project: str, page_request: PageRequest) -> Listing[MonitorStatus]:
-    """The monitors of a project, the last heard first."""
+    """The monitors of a project, the latest check-in first."""
     after = page_request.after("monitors")
     limit = page_request.limit
     page = await database.read(lambda tx: views.find_monitors(tx, project=project, after=after, limit=limit))
@@ -22,7 +22,7 @@ async def find(database: Database, *, project: str, page_request: PageRequest) -
 
 
 async def forget(database: Database, name: str, environment: str, actor: Actor) -> None:
-    """Expect nothing of a monitor any more; `Unknown`. Its incident stays. A further check-in makes it anew."""
+    """Removes a monitor, but not its incident. Raises `Unknown`. A further check-in creates the monitor again."""
 
     def work(tx: Tx) -> None:
         if "\0" in name or not statements.delete(tx, actor.project, environment, name):

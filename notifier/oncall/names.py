@@ -1,6 +1,6 @@
-"""Names that a person gives a thing: its id, the end of its id, or an incident's number.
+"""Names that people give for things: an id, the end of an id, or an incident's number.
 
-Ids are ordered in time, so that those of one minute begin alike: the end tells them apart, and lists show it.
+Ids are ordered by time, so ids of one minute have the same beginning. Lists show the end, which differs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from notifier.store.views import NamedKind
 LARGEST_NUMBER = 2**63 - 1
 SUFFIX_LEAST, SUFFIX_MOST = 6, 128
 UUID_CHARS = 36
-"""The length of the ids that the service makes; only the ids of runs are their senders'."""
+"""The length of ids made by the service. Ids of runs are made by their senders."""
 
 
 def exact_id(tx: Tx, kind: NamedKind, name: str, project_scope: str | None) -> str:
-    """The id that is meant; of this project, or of any where `project_scope` is None.
+    """The id with this name, in this project, or in any if `project_scope` is None.
 
-    `Unknown` where there is none; `Unreadable` where several end so.
+    Raises `Unknown` if there is none, and `Unreadable` if several have this end.
     """
     ids = ids_by_name(tx, kind, {name}, project_scope).get(name, ())
     if len(ids) > 1:
@@ -35,9 +35,9 @@ def exact_id(tx: Tx, kind: NamedKind, name: str, project_scope: str | None) -> s
 def ids_by_name(
     tx: Tx, kind: NamedKind, names: AbstractSet[str], project_scope: str | None
 ) -> dict[str, tuple[str, ...]]:
-    """The ids that each of these may mean: a number and a whole id mean one.
+    """The ids that each name may stand for. A number and a whole id stand for one.
 
-    Ids that the service makes are found in capitals as well; the id of a run is its sender's, and taken to the letter.
+    Ids made by the service are found in capitals as well. Ids of runs are made by senders, and must match exactly.
     """
     spelt = {name: name if kind == "task run" else name.lower() for name in names}
     meant = _ids_as_spelt(tx, kind, set(spelt.values()), project_scope)
@@ -60,7 +60,7 @@ def _ids_as_spelt(
 def whole_ids(
     tx: Tx, kinds: Iterable[NamedKind], names: AbstractSet[str], project_scope: str | None
 ) -> set[str]:
-    """The names that are the id of something of one of these kinds."""
+    """The names that are whole ids of things of these kinds."""
     sound = {name for name in names if "\0" not in name}
     return {id_ for kind in kinds for id_ in views.whole_ids(tx, kind, sound, project=project_scope)}
 
@@ -68,14 +68,14 @@ def whole_ids(
 def ids_ending(
     tx: Tx, kind: NamedKind, ends: AbstractSet[str], project_scope: str | None
 ) -> dict[str, tuple[str, ...]]:
-    """The ids that end in each of these. All ids are read for the end of one: not for what is too long to be an end."""
+    """The ids that end in each of these. A search reads all ids, so texts too long to be an end are skipped."""
     most = SUFFIX_MOST if kind == "task run" else UUID_CHARS - 1
     likely = {end for end in ends if SUFFIX_LEAST <= len(end) <= most and "\0" not in end}
     return views.ids_ending(tx, kind, likely, project=project_scope)
 
 
 def exact_ids(tx: Tx, kind: NamedKind, names: Collection[str], project_scope: str | None) -> dict[str, str]:
-    """The ids behind those names that mean exactly one thing."""
+    """The ids of those names that stand for exactly one thing."""
     return {
         name: ids[0]
         for name, ids in ids_by_name(tx, kind, set(names), project_scope).items()
@@ -84,7 +84,7 @@ def exact_ids(tx: Tx, kind: NamedKind, names: Collection[str], project_scope: st
 
 
 def number_of(name: str) -> int | None:
-    """An incident's number, as a person writes it: `142`, or `#142` as messages show it."""
+    """An incident's number as people write it: `142`, or `#142` as messages show it. None for other texts."""
     name = name.removeprefix("#")
     if not (name.isascii() and name.isdigit() and len(name) <= 19):
         return None
@@ -93,7 +93,7 @@ def number_of(name: str) -> int | None:
 
 
 def ambiguous(kind: str, count: int) -> str:
-    """Why an end means none of these."""
+    """The sentence about a name that several ids end in."""
     many = f"{count:,}" if count < views.ENDING_AT_MOST else f"at least {count:,}"
     plural = f"{kind[:-1]}ies" if kind == "delivery" else f"{kind}s"
     return f"{many} {plural} have an id that ends like this: give more of it"

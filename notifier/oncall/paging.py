@@ -1,4 +1,4 @@
-"""Lists and their cursors. A cursor names the last row shown, so that rows which come meanwhile shift nothing."""
+"""Lists and their cursors. A cursor names the last row shown, so rows added meanwhile do not shift the pages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SHAPES: Mapping[ListName, tuple[type, ...]] = {
     "silences": (int, str),
     "monitors": (int, str, str),
 }
-# Of a task run they are the sender's: anything that a database can hold.
+# Ids of task runs come from senders, and may be anything that a database can hold.
 _ID = re.compile(r"[^\x00\ud800-\udfff]{1,128}")
 LONGEST = 1_280
 
@@ -54,34 +54,34 @@ class Listing(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """A page that a caller asks for: at most `limit` rows, after the ones that `cursor` has shown."""
+    """A requested page: at most `limit` rows, after those that `cursor` has shown."""
 
     limit: int = 100
     cursor: str | None = None
 
     def after(self, kind: ListName) -> PageKey | None:
-        """The key that this cursor stands for; `Unreadable` for what is no cursor of this list."""
+        """The key in the cursor. Raises `Unreadable` if it is no cursor of this list."""
         return None if self.cursor is None else decode(kind, self.cursor)
 
     def is_of(self, kind: ListName) -> bool:
-        """Whether a cursor is given that belongs to this list."""
+        """Whether there is a cursor, and it belongs to this list."""
         return self.cursor is not None and _document(self.cursor)[:1] == [kind]
 
 
 def listing(kind: ListName, page: Page[T]) -> Listing[T]:
-    """The page with its key as a cursor."""
+    """The page with its key encoded as a cursor."""
     next_cursor = None if page.next_key is None else encode(kind, page.next_key)
     return Listing(items=page.items, next_cursor=next_cursor)
 
 
 def encode(kind: ListName, key: PageKey) -> str:
-    """A cursor: nothing that a caller should read or build."""
+    """A cursor, opaque to callers."""
     text = json.dumps([kind, *key], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode(kind: ListName, cursor: str) -> PageKey:
-    """The inverse; `Unreadable` where it is none of this list's."""
+    """The key in a cursor. Raises `Unreadable` if it is no cursor of this list."""
     document = _document(cursor)
     if document[:1] != [kind] or not _shaped(kind, document[1:]):
         raise Unreadable(
@@ -91,7 +91,7 @@ def decode(kind: ListName, cursor: str) -> PageKey:
 
 
 def _document(cursor: str) -> list[object]:
-    """The list that a cursor holds; empty where it is none."""
+    """The list in a cursor. Empty if it is invalid."""
     try:
         padded = cursor[:LONGEST] + "=" * (-len(cursor) % 4)
         document = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))

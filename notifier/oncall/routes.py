@@ -1,4 +1,4 @@
-"""Routing of made-up labels: who would be told, by which route and line."""
+"""Routing of hypothetical labels: who would be notified, by which route and line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULTS = {"environment": "production", "severity": "error"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedRoute:
-    """A route that tells, the labels that its group shares, and what its hours hold just now."""
+    """A matching route, the labels of its group, and its active mute time."""
 
     route: Route
     group: Mapping[str, str]
@@ -25,7 +25,7 @@ class MatchedRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutePreview:
-    """The labels as an event would have them, the routes that tell, and all on the way there with their depth."""
+    """The labels as an event would have them, the matching routes, and all routes on the way with their depth."""
 
     labels: Mapping[str, str]
     routes: tuple[MatchedRoute, ...]
@@ -33,7 +33,7 @@ class RoutePreview:
 
 
 def preview(tree: Route, labels: Mapping[str, str], *, project: str, now: Instant) -> RoutePreview:
-    """Route these labels as an event's: with its defaults where they are missing, and the key's `project` always."""
+    """Routes these labels as an event's: missing ones get defaults, and `project` is the key's."""
     whole = {**DEFAULTS, **labels, "project": project}
     return RoutePreview(
         labels=whole,
@@ -50,7 +50,7 @@ def preview(tree: Route, labels: Mapping[str, str], *, project: str, now: Instan
 
 
 def in_words(preview: RoutePreview) -> str:
-    """The answer in a line: `oncall and audit, by the route in line 9`, or `nobody, by the route in line 12`."""
+    """The result in a line: `oncall and audit, by the route in line 9`, or `nobody, by the route in line 12`."""
     if preview.labels["severity"].strip().casefold() == Severity.NONE.value:
         return "nobody, for the severity is none"
     return "; ".join(

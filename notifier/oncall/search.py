@@ -1,7 +1,7 @@
-"""Queries that people type to find incidents: matchers and words, in any order.
+"""Search queries for incidents: matchers and words, in any order.
 
-`service="billing" environment=~"prod.*" timeout "could not"`: the labels meet every matcher, and the title holds every
-word or quoted phrase. Braces and commas around matchers, as Alertmanager and Prometheus write them, are read over.
+`service="billing" environment=~"prod.*" timeout "could not"`: the labels match every matcher, and the title contains
+every word or quoted phrase. Braces and commas around matchers, as in Alertmanager and Prometheus, are ignored.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _ESCAPE = re.compile(r'\\(["\\])')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """A query, read. All of it must hold."""
+    """A parsed query. All parts must match."""
 
     matchers: tuple[Matcher, ...] = ()
     words: tuple[str, ...] = ()
 
 
 def read(text: str) -> Terms:
-    """Matchers and words of a query; `Unreadable` with a sentence where a matcher is wrong."""
+    """The matchers and words of a query. Raises `Unreadable` with a sentence for a bad matcher."""
     if len(text) > LONGEST or "\0" in text:
         raise Unreadable("q", f"a query is text of at most {LONGEST} characters")
     matchers: list[Matcher] = []
@@ -56,7 +56,7 @@ def read(text: str) -> Terms:
 
 
 def narrowed(text: str, matcher: Matcher | None, *, instead_of: str) -> str:
-    """The query with the matcher in place of all that it asks of the label `instead_of`; None asks nothing of it."""
+    """The query with `matcher` in place of its matchers for the label `instead_of`. None removes them."""
     kept = [
         term[0]
         for term in _TERM.finditer(text)

@@ -1,4 +1,4 @@
-"""Acts that requests of senders ask for: they know an incident by a name of theirs, and not by its id."""
+"""Actions requested by senders, which identify an incident by their own key."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ CHANGE = "change"
 
 
 def acknowledge(tx: Tx, actor: Actor, *, environment: str, fingerprint: str) -> str | None:
-    """Acknowledge the open incident of an identity in the actor's project: its id, None where there is none.
+    """Acknowledges the open incident of an identity in the actor's project. Returns its id, None if there is none.
 
-    `Refused` where somebody else has it.
+    Raises `Refused` if another person has acknowledged it.
     """
     found = incidents.unresolved(tx, project=actor.project, environment=environment, fingerprint=fingerprint)
     return None if found is None else actions.acknowledge(tx, actor, found)
 
 
 def record_change(tx: Tx, actor: Actor, *, service: str, summary: str) -> None:
-    """Write down that a service has changed. `summary` is sanitised and scrubbed already."""
+    """Records a change of a service. `summary` is sanitised and scrubbed already."""
     actor.record(tx, CHANGE, service, summary)

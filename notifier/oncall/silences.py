@@ -1,4 +1,4 @@
-"""Silences: make, change, end, list them, and see what one would keep quiet."""
+"""Silences: create, change, end, list, and preview them."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ SHOWN_AT_MOST = 20
 JUDGED_AT_MOST = 10_000
 ASKED_AT_MOST = 2_000
 LATELY: Duration = DAY
-"""So far back a preview looks at what is over."""
+"""How far back a preview looks at resolved incidents."""
 COMMENT_CHARS = 2_000
 
-# What every event has, in values that have no more in common than anybody's names.
+# Labels of every event, with values that only a catch-all matcher has in common.
 _EVERYWHERE: Mapping[str, Sequence[str]] = {
     "service": ("a", "zebra-9"),
     "environment": ("production", "zebra-9"),
@@ -63,7 +63,7 @@ _FORCE = "this would silence everything of the project: narrow its matchers, or 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A silence as a person asks for it. In a change None leaves a part as it is; `cleared` takes it away."""
+    """A silence as requested. In a change, None keeps a field and `cleared` removes it."""
 
     matchers: Sequence[str] | None = None
     starts_at: str | None = None
@@ -77,9 +77,9 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceStatus:
-    """A silence, how it stands, and how many incidents that are not resolved it holds now.
+    """A silence, its phase, and the number of unresolved incidents that it holds now.
 
-    `window` is, of one that recurs, when it is on: the present window, else the next; None: none is to come.
+    `window` is the current or next window of a recurring silence. None if there is no further one.
     """
 
     silence: Silence
@@ -90,7 +90,7 @@ class SilenceStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceWindow:
-    """From when to when; `ends_at` is None where it never ends."""
+    """The start and the end of a window. `ends_at` is None if it never ends."""
 
     starts_at: Instant
     ends_at: Instant | None
@@ -98,10 +98,10 @@ class SilenceWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilencePreview:
-    """Matchers tried out: what they meet now, and whether a silence with them would silence everything.
+    """The preview of matchers: what they match now, and whether a silence with them would silence everything.
 
-    `lately` counts the incidents that they meet and that were resolved within `LATELY`: a silence would have held them.
-    `counted_lately` is False where there were too many, and only the latest were judged.
+    `lately` counts matching incidents that were resolved within `LATELY`, which the silence would have held.
+    `counted_lately` is False if there were too many, so that only the latest were checked.
     """
 
     met: MatchedIncidents
@@ -112,7 +112,7 @@ class SilencePreview:
 
 
 def create(tx: Tx, actor: Actor, draft: Draft) -> Silence:
-    """A new silence. `Unreadable` names the part that makes no sense."""
+    """A new silence. Raises `Unreadable` with the invalid part."""
     starts_at = tx.now if draft.starts_at is None else _moment("starts_at", draft.starts_at)
     silence = Silence(
         id=actor.new_id(),
@@ -133,7 +133,7 @@ def create(tx: Tx, actor: Actor, draft: Draft) -> Silence:
 
 
 def change(tx: Tx, actor: Actor, id_: str, draft: Draft) -> Silence:
-    """Change one that is not over. What it no longer keeps quiet is looked at again at once."""
+    """Changes a silence that is not over. Incidents that it no longer holds are checked at once."""
     before = _locked(tx, actor, id_)
     if _is_over(before, tx.now):
         raise Refused("it is over, and what is over stays as it was: make a new one", state="expired")
@@ -149,7 +149,7 @@ def change(tx: Tx, actor: Actor, id_: str, draft: Draft) -> Silence:
 
 
 def end(tx: Tx, actor: Actor, id_: str) -> Silence:
-    """End it now; the same again changes nothing. Who is still open and was held is told."""
+    """Ends a silence now. Repeating it changes nothing. Incidents that it held and are still open are notified."""
     silence = _locked(tx, actor, id_)
     if _is_over(silence, tx.now):
         return silence
@@ -183,7 +183,7 @@ async def find(
 
 
 async def get(database: Database, id_: str, *, project_scope: str | None) -> SilenceStatus:
-    """The silence of this id, or `Unknown`."""
+    """The silence with this id. Raises `Unknown`."""
     return await database.read(lambda tx: status_of(tx, _known(tx, id_, project_scope)))
 
 
@@ -194,7 +194,7 @@ def status_of(tx: Tx, silence: Silence) -> SilenceStatus:
 async def holding(
     database: Database, *, project: str, labels: Mapping[str, str]
 ) -> tuple[SilenceStatus, ...]:
-    """The silences that hold what has these labels now; of very many the newest `ASKED_AT_MOST` are asked."""
+    """The silences that hold these labels now. Only the newest `ASKED_AT_MOST` are checked."""
 
     def read(tx: Tx) -> tuple[SilenceStatus, ...]:
         page = views.find_silences(
@@ -215,7 +215,7 @@ async def holding(
 async def preview(
     database: Database, *, project: str, matchers: Sequence[str], url: str | None
 ) -> SilencePreview:
-    """Try out a silence with these matchers."""
+    """The preview of a silence with these matchers."""
     _matchers(matchers)
     placed = [(index, matcher) for index, text in enumerate(matchers) for matcher in _parsed(index, text)]
     return await database.read(lambda tx: _preview(tx, project, placed, url))
@@ -269,7 +269,7 @@ def _sound(silence: Silence, now: Instant, *, force: bool) -> None:
 
 
 def _takes_all(matchers: Sequence[Matcher], project: str) -> bool:
-    """Whether an event that has only what every event has would be silenced, whatever its service or severity."""
+    """Whether an event with only the labels that all have would be silenced, whatever its service or severity."""
     everywhere = {**_EVERYWHERE, "project": (project,)}
     return all(
         matcher.matches({matcher.name: value})
@@ -297,7 +297,7 @@ def _parsed(index: int, text: str) -> tuple[Matcher, ...]:
 
 
 def _moment(name: str, text: str) -> Instant:
-    """An instant. Without an offset nobody could say which moment of an hour that a clock skips or repeats is meant."""
+    """An RFC 3339 time with an offset, without which an hour that the clock repeats would be ambiguous."""
     try:
         at = parse_rfc3339(text)
     except ValueError:
@@ -315,7 +315,7 @@ def _weekly(document: Mapping[str, object]) -> Weekly:
 
 
 def _locked(tx: Tx, actor: Actor, id_: str) -> Silence:
-    """The silence as it stands once earlier changes of it are done, locked."""
+    """The current silence, locked."""
     silence = rows.lock(tx, _known(tx, id_, actor.project_scope).id)
     if silence is None:
         raise Unknown("silence")
@@ -336,7 +336,7 @@ def _status(silence: Silence, held: int, now: Instant) -> SilenceStatus:
 
 
 def _window(silence: Silence, now: Instant) -> SilenceWindow | None:
-    """The present or next window, as far as it lies within the silence's own span."""
+    """The current or next window, cut to the silence's own span."""
     if silence.recur is None or _is_over(silence, now):
         return None
     window = calendar.next_window(silence.recur, max(now, silence.starts_at))

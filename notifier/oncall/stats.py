@@ -1,4 +1,4 @@
-"""How tasks, errors and deliveries have done: in all, and hour by hour or day by day."""
+"""Statistics of tasks, errors and deliveries: in total, and by hour or day."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STEPS: dict[StatsStep, Duration] = {"hour": HOUR, "day": DAY}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One hour or one day (UTC) that begins `at`, as far as it lies in the span."""
+    """One hour or one day (UTC) from `at`, cut to the span."""
 
     at: Instant
     step: StatsStep
@@ -43,7 +43,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """The figures since a moment. `series` has every step of it, oldest first; its sums are those of the whole."""
+    """The figures since a time. `series` has all its steps, oldest first; its sums are those of the whole span."""
 
     since: Instant
     step: StatsStep
@@ -54,7 +54,7 @@ class Stats:
 
 
 async def read(database: Database, *, project: str, since: str, step: StatsStep | None) -> Stats:
-    """The figures of a project; `Unreadable` where the question makes no sense."""
+    """The figures of a project. Raises `Unreadable` for an invalid query."""
     span = _span(since, step, database.now())
 
     def work(tx: Tx) -> Stats:
@@ -72,7 +72,7 @@ async def read(database: Database, *, project: str, since: str, step: StatsStep 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Span:
-    """From when to when, and in which steps."""
+    """The span, and the size of its steps."""
 
     since: Instant
     until: Instant
@@ -100,7 +100,7 @@ def _span(since: str, step: StatsStep | None, now: Instant) -> _Span:
 
 
 def _since(text: str, now: Instant) -> Instant:
-    """A duration before now, or an instant."""
+    """Parses a duration before now, or a time."""
     try:
         at = parse_rfc3339(text) if "-" in text else now - parse_positive_duration(text)
     except ValueError:
@@ -113,7 +113,7 @@ def _since(text: str, now: Instant) -> Instant:
 
 
 def _series(tx: Tx, project: str, span: _Span) -> tuple[Point, ...]:
-    """Zero where nothing was. What a clock elsewhere dated later than now belongs to the last step."""
+    """The points of the span, including empty ones. Times in the future, from other clocks, count in the last step."""
     starts = span.starts
     events = dict.fromkeys(starts, 0)
     for at, n in views.events_by(tx, project=project, since=span.since, step=span.size).items():

@@ -1,4 +1,4 @@
-"""Whether anything is lost or late: the books, the oldest delivery that waits, the hold and the replicas."""
+"""Signs of loss or delay: the ledger, the oldest waiting delivery, the hold and the replicas."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ __all__ = [
 ]
 
 REPLICAS_KNOWN: Duration = 10 * MINUTE
-"""How long a replica is shown that is no longer heard of."""
+"""How long a silent replica is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equation:
-    """One line of the books (RULES.md#accounting): the `total` is the sum of its `parts`, or something is lost."""
+    """One equation of the ledger (RULES.md#accounting). If `total` is not the sum of `parts`, something is lost."""
 
     name: str
     total: int
@@ -52,10 +52,11 @@ class Equation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseStatus:
-    """The state of the whole instance as its database has it, at one moment.
+    """The state of the instance in its database, at one time.
 
-    `oldest` is the delivery that waits longest; `backup` is of the service's own backups, None: none was wanted.
-    `retention_waits_until` is when data is removed for its age again, after the clock went far ahead; None: it is.
+    `oldest` is the delivery that has waited longest. `backup` is the state of scheduled backups, None if there are
+    none. `retention_waits_until` is the time until which no data expires, because the clock went far ahead; None if
+    it expires as usual.
     """
 
     at: Instant
@@ -69,7 +70,7 @@ class DatabaseStatus:
 
 
 def equations(books: Accounting) -> tuple[Equation, ...]:
-    """The three equations. Telling counts what is neither told, nor held by a named reason, nor due: nothing, then."""
+    """The three equations. The one of notifications counts what is neither told, held nor due, which must be zero."""
     return (
         Equation(
             name="events",
@@ -86,7 +87,7 @@ def equations(books: Accounting) -> tuple[Equation, ...]:
 
 
 async def read(database: Database) -> DatabaseStatus:
-    """The state of the instance, without the books."""
+    """The state of the instance, without the ledger."""
 
     def work(tx: Tx) -> DatabaseStatus:
         return DatabaseStatus(

@@ -1,4 +1,4 @@
-"""Queries about task runs, and the command that asks for one again."""
+"""Queries about task runs, and the command that replays one."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ async def find(database: Database, search: RunSearch, page_request: PageRequest)
 
 
 async def get(database: Database, id_: str, *, project_scope: str | None) -> TaskRun:
-    """The run with this id, or `Unknown`."""
+    """The run with this id. Raises `Unknown`."""
     return await database.read(lambda tx: _known(tx, id_, project_scope))
 
 
 async def replay(database: Database, id_: str, actor: Actor) -> TaskRun:
-    """Ask for a failed or lost run again; the new run. `Refused` with the old one's state where that cannot be."""
+    """Replays a failed or lost run. Returns the new run. Raises `Refused` with the old one's state."""
 
     def work(tx: Tx) -> TaskRun:
         run = _known(tx, id_, actor.project_scope)
@@ -50,9 +50,9 @@ async def replay(database: Database, id_: str, actor: Actor) -> TaskRun:
 
 
 def ask(tx: Tx, id_: str, actor: Actor) -> str | None:
-    """Ask for a run again: the new run's id, None where there is no run of this id.
+    """Requests a replay. Returns the new run's id, None if there is no run with this id.
 
-    `Refused` where it may not be replayed. An id may stand for a run in several projects: then the caller's is meant.
+    Raises `Refused` if the run cannot be replayed. If runs of several projects have the id, the caller's is used.
     """
     run = task_runs.find_one(tx, id_, project=actor.project_scope)
     if run is None:

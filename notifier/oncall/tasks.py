@@ -1,4 +1,4 @@
-"""Tasks: how the runs of each have done, with which errors they failed, and what waits for a person."""
+"""Tasks: results of their runs, their errors, and dead letters."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from notifier.store.views import RunErrors, TaskFigures
 __all__ = ["SPANS", "RunErrors", "TaskFigures", "TaskSummary", "read"]
 
 FAILURES_AT_MOST = 1_000
-"""Failed runs, and as many lost ones, whose errors are looked at; the latest."""
+"""The number of the latest failed runs, and of lost ones, whose errors are read."""
 SPANS: Sequence[str] = ("1h", "24h", "7d", "14d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSummary:
-    """One task in a span. `errors` are those of its latest failures, the most frequent first; `dead` all that wait."""
+    """One task in a span. `errors` are those of its latest failures, most frequent first. `dead` counts them all."""
 
     figures: TaskFigures
     errors: tuple[RunErrors, ...]
@@ -32,9 +32,9 @@ class TaskSummary:
 async def read(
     database: Database, *, project: str, since: str, task: str | None = None
 ) -> tuple[TaskSummary, ...]:
-    """The tasks that ran within a duration, the busiest first; and those with dead letters, whenever these ran.
+    """The tasks that ran within a duration, the busiest first, and all tasks with dead letters.
 
-    With `task`, of that one alone.
+    With `task`, only that one.
     """
     if since not in SPANS:
         raise Unreadable("since", f"choose one of {', '.join(SPANS)}")

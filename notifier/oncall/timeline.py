@@ -1,4 +1,4 @@
-"""Why was I told, why was I not: the timeline of an incident."""
+"""The timeline of an incident: why people were notified, or not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["HistoryItem", "Timeline", "timeline"]
 
 
 async def timeline(database: Database, routes: Routes, name: str, *, project_scope: str | None) -> Timeline:
-    """The timeline of the incident with this id or number, or `Unknown`."""
+    """The timeline of the incident with this id or number. Raises `Unknown`."""
 
     def read(tx: Tx) -> Timeline:
         number = require(tx, name, project_scope, None).number

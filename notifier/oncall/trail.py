@@ -1,4 +1,4 @@
-"""The trail of acts on one thing: who did what to it, by the audit."""
+"""The audit trail of one thing: who did what to it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HOLD = hold.SUBJECT
 async def acts_on(
     database: Database, subjects: Sequence[str], *, project: str | None = None
 ) -> tuple[AuditEntry, ...]:
-    """Commands on these subjects, the newest first; with `project` only those that were given in it.
+    """The audit entries of these subjects, newest first. With `project`, only those recorded in it.
 
-    Ids of deliveries and silences are nobody else's, whoever acted on them; a run's is its sender's, and may be the id
-    of another project's run as well.
+    Ids of deliveries and silences are globally unique. The id of a run is its sender's, and may also be that of
+    another project's run.
     """
 
     def read(tx: Tx) -> tuple[AuditEntry, ...]:

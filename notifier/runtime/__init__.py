@@ -1,1 +1,1 @@
-"""Wires everything on one exit stack; the only importer of concrete stores and channels."""
+"""Wires the service together on one exit stack. The only room that imports concrete stores and channels."""

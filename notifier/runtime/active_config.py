@@ -1,4 +1,4 @@
-"""The active configuration: one frozen value, and the one place that holds the present one."""
+"""The active configuration: one frozen value, and the holder of the current one."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ log = get("notifier.runtime")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The channels of one configuration, open, and what they were lent."""
+    """The open channels of one configuration, and the toolbox that they use."""
 
     toolbox: Toolbox
     channels: Mapping[str, OpenChannel]
 
     def only(self, other: Opened | None) -> list[Channel]:
-        """The senders that `other` has not."""
+        """The senders that are not in `other`."""
         kept = () if other is None else [channel.sender for channel in other.channels.values()]
         return [
             channel.sender
@@ -49,7 +49,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ActiveConfig:
-    """The active configuration has everything that a file decides, so that one assignment replaces it."""
+    """All that the configuration file decides, so that one assignment replaces it."""
 
     settings: Settings
     configs: Mapping[str, ChannelConfig]
@@ -82,10 +82,10 @@ class ActiveConfig:
 
 
 class CurrentConfig:
-    """Holds the present configuration.
+    """Holds the current configuration.
 
-    Who works with it over an `await` says so by `use`: what was replaced can then be put away once nobody works with
-    it any more.
+    Code that uses it across an `await` calls `use`, so that a replaced configuration is closed only when no longer in
+    use.
     """
 
     def __init__(self, first: ActiveConfig) -> None:
@@ -95,7 +95,7 @@ class CurrentConfig:
 
     @contextmanager
     def use(self) -> Iterator[ActiveConfig]:
-        """The present configuration, which may be replaced meanwhile."""
+        """The current configuration. It stays usable within the block even if it is replaced."""
         configured = self.now
         self._users[configured] += 1
         try:
@@ -107,7 +107,7 @@ class CurrentConfig:
                 self._left.set()
 
     async def unused(self, configured: ActiveConfig) -> None:
-        """Until nobody works with a configuration that was replaced."""
+        """Waits until a replaced configuration is no longer in use."""
         while configured in self._users:
             self._left.clear()
             await self._left.wait()
@@ -130,14 +130,14 @@ def rules_of(settings: Settings, rows: Rows) -> AlertingRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The rows that the database has for a configuration: each channel's targets, and the hash of its settings."""
+    """The database rows of a configuration: the ids of each channel's targets, and the hash of its settings."""
 
     targets: Mapping[str, tuple[int, ...]]
     settings_hashes: Mapping[str, str]
 
 
 def sync(tx: Tx, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Rows:
-    """Make the target rows agree with the configuration."""
+    """Updates the target rows to match the configuration."""
     wanted = {name: config.targets for name, config in configs.items()}
     return Rows(
         targets=sync_targets(tx, wanted, fallback=settings.fallback),
@@ -148,13 +148,13 @@ def sync(tx: Tx, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Ro
 
 
 def settings_text(config: ChannelConfig) -> str:
-    """The text that a channel's health depends on, secrets in clear: its kind and settings, without its recipients."""
+    """The settings that a channel's health depends on, as text, with secrets and without recipients."""
     own = config.settings.model_dump(exclude=set(config.kind.recipients))
     return json.dumps([config.kind.name, own], sort_keys=True, default=_plain)
 
 
 def _plain(value: object) -> object:
-    """SecretStr and its like say what they hold; sets have an order; anything else is its text."""
+    """A JSON value: secrets are revealed, sets are sorted, anything else becomes its text."""
     if isinstance(value, SecretStr | SecretBytes):
         held = value.get_secret_value()
         return held if isinstance(held, str) else held.hex()
@@ -164,7 +164,7 @@ def _plain(value: object) -> object:
 
 
 async def sync_rows(database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Rows:
-    """Make the target rows agree with a configuration that is in force, and forget what other settings taught."""
+    """Updates the target rows to match the configuration, and resets the health of channels with changed settings."""
 
     def work(tx: Tx) -> Rows:
         rows = sync(tx, settings, configs)
@@ -176,7 +176,7 @@ async def sync_rows(database: Database, settings: Settings, configs: Mapping[str
 
 @dataclass(slots=True)
 class ChannelPool:
-    """Opens channels, keeps the open ones, and closes each once."""
+    """Opens channels, and closes each of them once."""
 
     clock: Clock
     _clients: list[GuardedClient] = field(default_factory=list)
@@ -185,7 +185,7 @@ class ChannelPool:
     async def open(
         self, settings: Settings, configs: Mapping[str, ChannelConfig], before: ActiveConfig | None = None
     ) -> Opened:
-        """Every channel, open; one that is as it was `before` keeps its sender. `ConfigError` with every problem."""
+        """Opens all channels. Unchanged ones keep their `before` sender. Raises `ConfigError` with all problems."""
         toolbox = self._toolbox(settings, before)
         kept = {} if before is None or toolbox is not before.opened.toolbox else _unchanged(before, configs)
         opened: dict[str, OpenChannel] = {}
@@ -211,14 +211,14 @@ class ChannelPool:
         return found
 
     async def put_away(self, old: Opened, *, unless: Opened | None) -> None:
-        """Close what only `old` has."""
+        """Closes the senders that only `old` has."""
         await self._close(old.only(unless))
         if unless is None or old.toolbox.http is not unless.toolbox.http:
             self._clients.remove(old.toolbox.http)
             await old.toolbox.http.aclose()
 
     async def aclose(self) -> None:
-        """Close whatever is still open."""
+        """Closes all open senders."""
         await self._close(list(self._senders))
         for client in self._clients:
             await client.aclose()
@@ -246,7 +246,7 @@ class ChannelPool:
 
 
 def _unchanged(before: ActiveConfig, configs: Mapping[str, ChannelConfig]) -> dict[str, Channel]:
-    """The senders of those channels whose own settings are as they were."""
+    """The senders of channels whose settings have not changed."""
     return {
         name: before.channels[name].sender
         for name, config in configs.items()

@@ -1,4 +1,4 @@
-"""A consistent copy of the SQLite file, marked as one, and whole under its name or not there."""
+"""Copies the SQLite file consistently. A copy is marked as one, and gets its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifier.store import restored
 from notifier.store.sqlite import create_engine
 
 ROOM_LEFT = 50_000_000
-"""Bytes that a copy leaves free, for the service itself may write to the same disk."""
+"""The bytes that a copy leaves free, because the service may write to the same disk."""
 
 Progress = Callable[[int, int, int], object]
 
@@ -25,13 +25,13 @@ _PARTS = ("", "-wal", "-shm", "-journal", ".lock", ".reserve")
 
 
 def copy(source: Path, path: Path, stop: threading.Event | None = None) -> None:
-    """Write what the file holds now to `path`, with SQLite's backup API. `StoreError` once `stop` is set."""
+    """Writes the file's current content to `path` by SQLite's backup API. Raises `StoreError` if `stop` is set."""
 
     def go_on(*_: int) -> None:
         if stop is not None and stop.is_set():
             raise StoreError("it was stopped")
 
-    # A reader's own connection: closing a plain file descriptor on the database would drop its locks.
+    # A connection of its own: closing a plain file descriptor on the database would drop its locks.
     engine = create_engine(source, read_only=True)
     try:
         with closing(sqlite3.connect(path)) as target:
@@ -42,19 +42,19 @@ def copy(source: Path, path: Path, stop: threading.Event | None = None) -> None:
 
 
 def into(source: Engine, target: sqlite3.Connection, *, progress: Progress | None = None) -> None:
-    """Copy in steps of four megabytes. `progress` is called after each with a code, the pages to come, and all."""
+    """Copies in steps of four megabytes. Calls `progress` after each with a code, the remaining and all pages."""
     with source.begin() as connection:
         raw = connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
-        # It has read before: outside of a transaction each commit of others makes SQLite begin again.
+        # An open read transaction, without which each commit of others makes SQLite start again.
         raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
         raw.backup(target, pages=1024, progress=progress)
 
 
 def keep(source: Path, path: Path, stop: threading.Event | None = None, *, times: int = 1) -> None:
-    """A copy under this name that only its owner reads: it is whole, and on the disk, or not there.
+    """Makes a copy that only its owner can read. It is complete and on disk, or not there.
 
-    `StoreFull` where the disk has no room for so many of it, or is full before it is done.
+    Raises `StoreFull` if the disk has no room for `times` copies, or becomes full.
     """
     needed, free = times * source.stat().st_size + ROOM_LEFT, shutil.disk_usage(path.parent).free
     if free < needed:
@@ -75,7 +75,7 @@ def keep(source: Path, path: Path, stop: threading.Event | None = None, *, times
 
 @contextmanager
 def draft_of(path: Path) -> Iterator[Path]:
-    """A file to write, that only its owner reads and that has its name once the block ends well."""
+    """A file to write, readable only by its owner. It gets its name if the block succeeds."""
     draft = path.with_name(f".{path.name}.copying")
     remove(draft)
     try:
@@ -87,7 +87,7 @@ def draft_of(path: Path) -> Iterator[Path]:
 
 
 def check(path: Path, stop: threading.Event | None = None) -> None:
-    """`StoreError` where SQLite finds that a file's pages do not fit, or once `stop` is set."""
+    """Raises `StoreError` if SQLite finds a file corrupt, or if `stop` is set."""
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
         if stop is not None:
             file.set_progress_handler(lambda: int(stop.is_set()), 100_000)
@@ -97,7 +97,7 @@ def check(path: Path, stop: threading.Event | None = None) -> None:
 
 
 def publish(draft: Path, path: Path) -> None:
-    """Give a closed file its name, once it is on the disk."""
+    """Renames a closed file to its final name, after flushing it to disk."""
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(path)
@@ -109,6 +109,6 @@ def publish(draft: Path, path: Path) -> None:
 
 
 def remove(draft: Path) -> None:
-    """Remove a file that never got its name, and what SQLite keeps beside it."""
+    """Removes an unfinished file, and the files that SQLite keeps beside it."""
     for part in _PARTS:
         Path(f"{draft}{part}").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Backups that the service makes by itself: one at a time, whatever the number of replicas, and beside all else."""
+"""Scheduled backups: one at a time in all replicas, without delaying other work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = get("notifier.runtime")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """A backup that is whole."""
+    """A finished backup."""
 
     file: str
     bytes: int
@@ -41,7 +41,7 @@ class _Made:
 
 @dataclass(slots=True, kw_only=True)
 class _Making:
-    """A backup that is being made, under a lease."""
+    """A backup in progress, under a lease."""
 
     wanted: BackupSettings
     begun_at: Instant
@@ -52,7 +52,7 @@ class _Making:
 
 
 class BackupSchedule:
-    """Looks every few seconds whether a backup is due; makes it, keeps its lease, and says what became of it."""
+    """Checks every few seconds whether a backup is due. Makes it, extends its lease, and records the result."""
 
     def __init__(self, database: Database, settings: Callable[[], Settings], metrics: Metrics) -> None:
         self._database = database
@@ -61,7 +61,7 @@ class BackupSchedule:
         self._making: _Making | None = None
 
     async def step(self) -> None:
-        """One look. It returns while a backup is being made, for a loop has to move."""
+        """One check. It returns while a backup is in progress, because a loop must keep moving."""
         if self._making is not None:
             await asyncio.wait([self._making.task], timeout=LOOK_S)
             await self._look_after(self._making)
@@ -77,7 +77,7 @@ class BackupSchedule:
         await asyncio.sleep(max(rest, LEAST_S))
 
     async def aclose(self) -> None:
-        """Give up what is being made: nothing of it stays."""
+        """Cancels a backup in progress and removes its files."""
         making, self._making = self._making, None
         if making is not None:
             making.stop.set()
@@ -104,7 +104,7 @@ class BackupSchedule:
         lease = await self._database.write(
             lambda tx: backups.renew(tx, making.lease), housekeeping=True, limit=HOUSEKEEPING
         )
-        if lease is None:  # this process stood still for so long that another took it up
+        if lease is None:  # this process was stopped for so long that another took over
             self._making = None
             making.stop.set()
             making.task.cancel()
@@ -147,7 +147,7 @@ class BackupSchedule:
 
 
 async def _make(settings: Settings, wanted: BackupSettings, at: Instant, stop: threading.Event) -> _Made:
-    """One backup in the folder, and those that it is one too many for removed."""
+    """Makes one backup in the folder, and removes those beyond the limit."""
     source, folder = sqlite_path(settings.database.url), Path(wanted.to)
     path = folder / policy.file_name(at, "dump" if source is None else "db")
     await asyncio.to_thread(_prepare, folder)
@@ -161,7 +161,7 @@ async def _make(settings: Settings, wanted: BackupSettings, at: Instant, stop: t
 
 
 def _prepare(folder: Path) -> None:
-    """The folder, without what a process that was killed has left there."""
+    """The folder, without files left by a killed process."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in policy.abandoned(path.name for path in folder.iterdir()):
         (folder / name).unlink(missing_ok=True)
@@ -176,7 +176,7 @@ def _thin_out(folder: Path, keep: int, newest: str) -> int:
 
 
 def sentence(error: Exception) -> str:
-    """The reason why a backup failed, without a path."""
+    """The reason of a failed backup, without paths."""
     if isinstance(error, StoreError):
         return str(error)
     if isinstance(error, FileExistsError | NotADirectoryError):

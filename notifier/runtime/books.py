@@ -1,4 +1,4 @@
-"""The books of the service: the running figures, and now and then everything counted beside them."""
+"""The accounting of the service: running figures, and from time to time a full count to compare with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHECK_EVERY_S = 300.0
 
 
 class Books:
-    """The accounting of the service. `last_check` is the last comparison with all that there is, None before it."""
+    """The accounting of the service. `last_check` is the last comparison with a full count, None before the first."""
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
@@ -30,14 +30,14 @@ class Books:
         self.last_check: BooksCheck | None = None
 
     async def read(self) -> tuple[Instant, Accounting]:
-        """A moment, and the running figures at it. Where little is stored, all of it is counted as well."""
+        """The time and the running figures. Small databases are counted in full as well."""
         at, books, small = await self._database.read(_look, one_moment=True)
         if small:
             await self.check()
         return at, books
 
     async def show(self) -> None:
-        """Set the metrics of accounting."""
+        """Sets the metrics of accounting."""
         _, books = await self.read()
         for term in ACCOUNTED:
             self._metrics.accounting.labels(term).set(getattr(books, term))
@@ -46,10 +46,10 @@ class Books:
         self._metrics.show_states(books.by_state)
 
     async def check(self) -> BooksCheck:
-        """Count everything, and compare. A difference is said, shown and not corrected."""
+        """Counts everything and compares. A difference is logged and shown, but not corrected."""
         started = time.monotonic()
         found = await self._database.read(ledger.check, limit=HOUSEKEEPING, one_moment=True)
-        # With millions of rows it takes a while: never more than a hundredth of the time.
+        # Slow with millions of rows, so it takes at most a hundredth of the time.
         self._check_after = time.monotonic() + max(CHECK_EVERY_S, 100 * (time.monotonic() - started))
         known, self.last_check = self.last_check, found
         self._metrics.differences.set(len(found.differences))

@@ -1,4 +1,4 @@
-"""A channel test: a real delivery whose outcome is awaited."""
+"""Channel tests: real deliveries whose outcomes are awaited."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POLL_S = 0.05
 async def test_channel(
     database: Database, rules: AlertingRules, *, name: str, project: str, actor: str
 ) -> tuple[ChannelTestOutcome, ...]:
-    """Send a real message to every target of a channel and wait for what becomes of it."""
+    """Sends a real message to each target of a channel, and waits for the outcomes."""
     message = system_message(
         reason=Reason.TEST,
         title="this channel works",

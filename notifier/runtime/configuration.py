@@ -1,4 +1,4 @@
-"""Read and validate everything, channels included."""
+"""Reads and validates the whole configuration, including channels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mapping[str, ChannelConfig]]:
-    """Read and validate everything; `ConfigError` with every problem at once. Channels add to the warnings."""
+    """Reads and validates everything. Raises `ConfigError` with all problems at once. Channels may add warnings."""
     configs: dict[str, ChannelConfig] = {}
 
     def check_channel(block: ChannelBlock, delivery: DeliverySettings) -> Iterable[Problem]:
@@ -48,7 +48,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
 
 
 def load_for_database(path: str | None, environ: Mapping[str, str]) -> Settings:
-    """The settings of who only works on the database: the channels' secrets may be where the service alone reads."""
+    """The settings for commands that only use the database. Secrets of channels may be unreadable for them."""
     return loading.load(path, environ, needed=("database", "server"))
 
 
@@ -68,7 +68,7 @@ def _warnings(settings: Settings, configs: Mapping[str, ChannelConfig]) -> Itera
 
 
 def check(path: str | None, environ: Mapping[str, str]) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
-    """(errors, warnings) of a configuration."""
+    """The errors and warnings of a configuration."""
     try:
         settings, _ = load(path, environ)
     except ConfigError as error:
@@ -79,9 +79,9 @@ def check(path: str | None, environ: Mapping[str, str]) -> tuple[tuple[Problem, 
 def try_format(
     path: str | None, environ: Mapping[str, str], name: str, sample: bytes | None
 ) -> FormatTrial | tuple[Problem, ...]:
-    """A format on a body, or on its own sample; or the problems of a configuration that has any.
+    """Tries a format on a body, or on its own sample. Returns the problems if the configuration has any.
 
-    `KeyError` with a sentence for a name that no format has, and for a format without a sample where there is no body.
+    Raises `KeyError` with a sentence for an unknown format, and if there is neither a body nor a sample.
     """
     from notifier.ingest.formats.trial import trial  # noqa: PLC0415
 
@@ -98,5 +98,5 @@ def try_format(
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema of the configuration file, every kind of channel included."""
+    """The JSON Schema of the configuration file, including all kinds of channels."""
     return json_schema(registry.models())

@@ -1,4 +1,4 @@
-"""Open, migrate and key a database."""
+"""Opens and migrates databases, and creates keys in them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from notifier.telemetry.ids import uuid7
 
 
 class NeedsUpgrade(StoreError):
-    """The schema is behind, and on PostgreSQL only a person upgrades it: run `notifier db upgrade`."""
+    """The schema is outdated, and PostgreSQL is only upgraded by `notifier db upgrade`."""
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of a `sqlite:///` URL; None: it is PostgreSQL."""
+    """The file of a `sqlite:///` URL. None for PostgreSQL."""
     if not url.startswith("sqlite:"):
         return None
     return Path(sa.make_url(url).database or "notifier.db")
@@ -39,9 +39,10 @@ async def open_database(
     clock: Clock | None = None,
     upgraded: Callable[[UpgradedFile], object] | None = None,
 ) -> Database:
-    """Open it; SQLite migrates itself, PostgreSQL is refused while its schema is behind.
+    """Opens the database. SQLite is migrated automatically; an outdated PostgreSQL schema raises `NeedsUpgrade`.
 
-    `upgraded` hears of a migration of a file; without it, one that there is no room to copy is refused.
+    `upgraded` is called after a migration of a file. Without it, a file that there is no room to copy is not
+    migrated.
     """
     path = sqlite_path(settings.database.url)
     if path is not None:
@@ -73,7 +74,7 @@ async def open_database(
 
 
 def new_database(settings: Settings) -> Path | None:
-    """The file that will be made, for there is none: a person may have meant another. None: there is a database."""
+    """The missing file that a start would create, for a warning. None if the database exists."""
     path = sqlite_path(settings.database.url)
     return None if path is None or path.exists() else path.resolve()
 
@@ -117,13 +118,13 @@ async def upgrade_database(settings: Settings) -> str:
 
 
 def upgrade(path: str | None, environ: Mapping[str, str]) -> str:
-    """`notifier db upgrade`: what was done, in a sentence."""
+    """`notifier db upgrade`. Returns a sentence that says what was done."""
     settings = load_for_database(path, environ)
     return asyncio.run(upgrade_database(settings))
 
 
 def check_database(path: str | None, environ: Mapping[str, str]) -> DatabaseCheck:
-    """`notifier db check`: the flaws of the configuration's database, under its lock; a missing one is not made."""
+    """`notifier db check`: checks the configured database, under its lock. A missing one is not created."""
     settings = load_for_database(path, environ)
     missing = new_database(settings)
     if missing is not None:
@@ -140,7 +141,7 @@ def check_database(path: str | None, environ: Mapping[str, str]) -> DatabaseChec
 
 
 def made_by(path: str | None, environ: Mapping[str, str]) -> str | None:
-    """The database that a command which works on files would make new; None: it exists."""
+    """The database that a command on files would create. None if it exists."""
     made = new_database(load_for_database(path, environ))
     return None if made is None else str(made)
 
@@ -154,7 +155,7 @@ def create_key_offline(
     door: DoorName | None,
     service: str | None,
 ) -> tuple[str, str | None]:
-    """`notifier keys create --offline`: a new key, written under the database's lock, and `server.url`."""
+    """`notifier keys create --offline`: creates a key under the database's lock. Returns it and `server.url`."""
     settings = load_for_database(path, environ)
 
     async def create() -> str:

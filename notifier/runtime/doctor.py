@@ -1,4 +1,4 @@
-"""The examination of a running service: what is wrong, or will be, and what to do; nobody is told anything."""
+"""Examines a running service: existing and upcoming problems, and what to do. Sends no notifications."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def examine(
     targets: Mapping[str, Sequence[str]],
     status: ServiceStatus,
 ) -> tuple[Finding, ...]:
-    """Look at everything, each channel at the same time and for fifteen seconds at most."""
+    """Examines everything. Channels are checked concurrently, for at most fifteen seconds."""
     existing = await database.read(keys.listing)
     return (
         *_service(status),
@@ -59,7 +59,7 @@ async def examine(
 async def examine_channels(
     channels: Mapping[str, OpenChannel], targets: Mapping[str, Sequence[str]]
 ) -> tuple[Finding, ...]:
-    """Look at each target at the same time, and for fifteen seconds at most."""
+    """Checks all targets concurrently, for at most fifteen seconds."""
     checks = [
         _channel(_Target(name, target, channel.sender))
         for name, channel in sorted(channels.items())
@@ -148,7 +148,7 @@ def _backups(settings: Settings, status: ServiceStatus) -> Iterator[Finding]:
 
 
 async def _dumping(database: Database, settings: Settings) -> tuple[Finding, ...]:
-    """Whether the program that dumps PostgreSQL is there, and new enough for the server."""
+    """Whether `pg_dump` is installed, and new enough for the server."""
     if settings.backup is None or database.dialect != "postgresql":
         return ()
     program = await pg_dump.version()

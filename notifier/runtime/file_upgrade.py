@@ -1,4 +1,4 @@
-"""A migration of a SQLite file, with a checked copy beside it of what an earlier version has left, for the way back."""
+"""Migrates a SQLite file, and keeps a checked copy of its previous state beside it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from notifier.store.sqlite import SqliteDatabase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradedFile:
-    """A migration that is done, in a sentence, and the copy of the file as it was.
+    """A completed migration as a sentence, and the copy of the previous state.
 
-    `before` is the schema that it had (None: it had none, or this one); `no_copy` says why no copy was kept.
+    `before` is the previous schema, None if there was none or no change. `no_copy` says why no copy was kept.
     """
 
     sentence: str
@@ -30,10 +30,10 @@ class UpgradedFile:
 
 
 async def upgrade_file(database: SqliteDatabase, *, without_copy: bool = False) -> UpgradedFile:
-    """Copy it, where an earlier version has made it, and migrate it; a migration that fails leaves it as it was.
+    """Copies a file of an earlier version, and migrates it. A failed migration leaves it unchanged.
 
-    Where the disk has no room for the copy, `StoreFull`; `without_copy`, it is migrated all the same. Of the copies
-    that this made the newest stays.
+    Raises `StoreFull` if there is no room for the copy, unless `without_copy` is set. Only the newest such copy is
+    kept.
     """
     path = database.path
     before = await database.read(lambda tx: migrate.current(tx.conn))
@@ -53,7 +53,7 @@ async def upgrade_file(database: SqliteDatabase, *, without_copy: bool = False) 
 
 
 async def _kept(path: Path, name: str) -> Path:
-    """The migration's own log may become as long as the file: a copy must not take its room."""
+    """Makes the copy with room to spare, because the migration's log may become as large as the file."""
     copy, stop = path.with_name(name), threading.Event()
     try:
         await asyncio.to_thread(backup.keep, path, copy, stop, times=2)

@@ -1,4 +1,4 @@
-"""Housekeeping: what goes when, a small batch of one kind in a transaction, and what goes early on a full database."""
+"""Housekeeping: removes expired data in small batches, and sheds data early if the database is full."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from notifier.store.database import Tx
 from notifier.store.schema import MINUTES_KEPT
 
 IDS_KEPT: Duration = 2 * DAY
-"""Ids stay unique per project for at least 24 hours."""
+"""Ids are unique per project for at least 24 hours."""
 PROCESSES_KEPT: Duration = DAY
 ALERTS_KEPT: Duration = 2 * DAY
-"""After they have ended: their senders go on to say so for a while."""
+"""After their end, because senders repeat it for a while."""
 TOKENS_KEPT: Duration = DAY
-"""After they have expired, so that a page can say so."""
+"""After their expiry, so that a page can say so."""
 FULL_AT = 0.9
 
 
 class Retention(Protocol):
-    """How long what is finished is kept."""
+    """How long finished data is kept."""
 
     @property
     def events(self) -> Duration: ...
@@ -45,7 +45,7 @@ class Retention(Protocol):
 
 
 class Housekeeper:
-    """Removes what is old, one small batch of one kind in a transaction."""
+    """Removes expired data, one small batch of one kind per transaction."""
 
     def __init__(self, *, retention: Retention, max_size: int) -> None:
         self.retention = retention
@@ -59,9 +59,9 @@ class Housekeeper:
         self._terms_after: tuple[str, str, int] | None = None
 
     def turn(self, tx: Tx) -> bool:
-        """Do one batch of the first kind that has something to remove; False: nothing is left to do.
+        """Removes one batch of the first kind that has any. Returns False if nothing is left.
 
-        While the clock may be wrong, nothing goes for its age, and what there is no room for all the same.
+        While the clock may be wrong nothing expires, but a full database is still relieved.
         """
         if shed(tx, self._max_size):
             return True
@@ -86,7 +86,7 @@ class Housekeeper:
         return any(job() for job in jobs) or any(walk(tx) for walk in walks)
 
     def _ids(self, tx: Tx) -> bool:
-        """Walk the ids from end to end, once an hour: an index on their age would cost every event."""
+        """Walks all ids once an hour, because an index on their age would slow down every event."""
         if _is_early(tx.now, self._ids_at):
             return False
         self._ids_after = housekeeping.old_ids(tx, tx.now - IDS_KEPT, after=self._ids_after)
@@ -95,7 +95,7 @@ class Housekeeper:
         return self._ids_after is not None
 
     def _minutes(self, tx: Tx) -> bool:
-        """Walk the tallies from end to end, once an hour."""
+        """Walks all tallies once an hour."""
         if _is_early(tx.now, self._minutes_at):
             return False
         after = housekeeping.old_minutes(tx, tx.now - MINUTES_KEPT, after=self._minutes_after)
@@ -105,7 +105,7 @@ class Housekeeper:
         return after is not None
 
     def _terms(self, tx: Tx) -> bool:
-        """Walk the terms of searches once a day, an hour after a start first: those of incidents that are gone go."""
+        """Walks the search terms once a day, from an hour after the start on, and removes those of pruned incidents."""
         if self._terms_at is None:
             self._terms_at = tx.now + HOUR
         if _is_early(tx.now, self._terms_at):
@@ -116,7 +116,7 @@ class Housekeeper:
         return self._terms_after is not None
 
     def _hourly(self, tx: Tx) -> bool:
-        """Once an hour, what may read a whole table: old configurations, figures and alerts go."""
+        """Removes old configurations, figures and alerts once an hour, which may read whole tables."""
         if _is_early(tx.now, self._hourly_at):
             return False
         done = configurations.forget(tx, tx.now - self.retention.incidents) > 0
@@ -139,7 +139,7 @@ class Housekeeper:
 
 
 def shed(tx: Tx, max_size: int) -> int:
-    """At 90 % of the bound the oldest samples, finished deliveries and completed runs go early, counted."""
+    """Removes the oldest samples, finished deliveries and completed runs, and counts them, at 90 % of `max_size`."""
     if tx.dialect == "postgresql" or housekeeping.size(tx) < max_size * FULL_AT:
         return 0
     samples = housekeeping.old_samples(tx, tx.now, shed_name="shed_samples")
@@ -150,5 +150,5 @@ def shed(tx: Tx, max_size: int) -> int:
 
 
 def _is_early(now: Instant, at: Instant) -> bool:
-    """Whether a walk is to begin only later; what is further off was set by a clock that was wrong."""
+    """Whether a walk is not due yet. A time too far ahead was set by a wrong clock, and is ignored."""
     return 0 < at - now <= DAY

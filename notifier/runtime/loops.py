@@ -1,4 +1,4 @@
-"""The loops of the running service, and its housekeeping."""
+"""The loops of the running service, housekeeping included."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPLICAS_KEPT: Duration = HOUR
 
 
 def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
-    """Every loop of a running service, none of them started."""
+    """All loops of a running service, not started."""
     database, alerting = runtime.database, runtime.alerting
     attention, groups = database.signals.subscribe("attention"), database.signals.subscribe("groups")
     quiet = database.signals.subscribe("ends")
@@ -63,7 +63,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
 
 
 class Living:
-    """Says now and then that this replica lives. A SQLite file has one process, and its lock says so already."""
+    """Records regularly that this replica is alive. A SQLite file has only one process, so it is skipped there."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -83,7 +83,7 @@ class Living:
 
 
 async def _keep(runtime: Runtime, keeper: Housekeeper, living: Living) -> None:
-    """One turn of housekeeping: small batches, last in the writer's queue."""
+    """One turn of housekeeping: small batches, behind other writes."""
     await living.beat()
     await runtime.keyring.note_uses()
     keeper.retention = runtime.settings.retention
@@ -91,7 +91,7 @@ async def _keep(runtime: Runtime, keeper: Housekeeper, living: Living) -> None:
     if not more and await runtime.database.write(
         search_index.catch_up, housekeeping=True, limit=HOUSEKEEPING
     ):
-        # After a storm or an upgrade there is much to write: others come first.
+        # After a storm or an upgrade there is much to remove, so other writers get their turn.
         await asyncio.sleep(CATCHING_UP_REST / 1000)
     elif not more:
         figures = await runtime.database.read(housekeeping.figures, limit=HOUSEKEEPING)

@@ -1,4 +1,4 @@
-"""A backup of PostgreSQL by its own `pg_dump`, where that is on the PATH."""
+"""Backups of PostgreSQL by its own `pg_dump`, if that is on the PATH."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OLDER = (
 )
 
 _SAME = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile", "options", "krbsrvname")
-"""Parameters that libpq has a variable for under the same name."""
+"""Parameters that libpq reads from environment variables of the same name."""
 
 
 def is_there() -> bool:
@@ -32,7 +32,7 @@ def is_there() -> bool:
 
 
 async def write(url: str, path: Path) -> None:
-    """Fill a file with a dump in PostgreSQL's custom form; `StoreError` where that fails, and the log says why."""
+    """Writes a dump in PostgreSQL's custom format. Raises `StoreError` if that fails; the log has the reason."""
     if not is_there():
         raise StoreError(ABSENT)
     await _run(PROGRAM, "--format=custom", "--no-password", f"--file={path}", environ=environment(url))
@@ -41,7 +41,7 @@ async def write(url: str, path: Path) -> None:
 
 
 async def version() -> int | None:
-    """The major version of the program; None: there is none, or it does not say."""
+    """The major version of `pg_dump`. None if it is missing or unknown."""
     if not is_there():
         return None
     found = re.search(rb"\(PostgreSQL\) (\d+)", await _run(PROGRAM, "--version", environ={}))
@@ -49,7 +49,7 @@ async def version() -> int | None:
 
 
 def environment(url: str) -> Mapping[str, str]:
-    """The variables that say what to connect to: arguments are seen by everybody on the machine."""
+    """The connection as environment variables, because arguments are visible to all users of the machine."""
     address = postgres_address(url)
     query = address.parameters
     ports = [str(port or "") for _, port in address.hosts]
@@ -66,7 +66,7 @@ def environment(url: str) -> Mapping[str, str]:
 
 
 async def _run(program: str, *arguments: str, environ: Mapping[str, str]) -> bytes:
-    """Bytes that the program printed; `StoreError` where it failed, and the log says why."""
+    """The program's output. Raises `StoreError` if it fails; the log has the reason."""
     process = await asyncio.create_subprocess_exec(
         program, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env={**os.environ, **environ}
     )

@@ -1,4 +1,4 @@
-"""The manual's chapters of what is configured, measured and sent, from the code that does it."""
+"""Generates the manual's chapters about configuration, metrics and outgoing data from the code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _STATES = {
 
 
 def configuration() -> str:
-    """Every section and key of the file, and of each kind of channel."""
+    """All sections and keys of the file and of the kinds of channels."""
     document = schema()
     definitions = document["$defs"]
     headed = _headed(definitions)
@@ -52,7 +52,7 @@ def configuration() -> str:
 
 
 def webhook_body() -> str:
-    """The fields of what a webhook receives."""
+    """The fields of a webhook's body."""
     document = json.loads(files("notifier.channels").joinpath("webhook.schema.json").read_text("utf-8"))
     definitions = document["$defs"]
     return "\n".join(
@@ -65,7 +65,7 @@ def webhook_body() -> str:
 
 
 def metrics() -> str:
-    """Every metric of the process, with its labels and its sentence."""
+    """All metrics with their labels and descriptions."""
     registry = Metrics().registry
     names = {metric.name: metric for metric in registry.collect()}
     rows = [
@@ -78,7 +78,7 @@ def metrics() -> str:
 
 
 def outcomes() -> str:
-    """How an attempt ends and what follows, and the states of a delivery."""
+    """The outcomes of attempts and their consequences, and the states of deliveries."""
     waits = ", ".join(duration(wait) for wait in retry.SCHEDULE)
     return "\n".join(
         [
@@ -113,5 +113,5 @@ def _object(heading: str, part: Mapping[str, Any], definitions: Mapping[str, Any
 
 
 def _headed(definitions: Mapping[str, Any]) -> set[str]:
-    """The definitions of objects: each has a heading of its own."""
+    """The object definitions that get a heading of their own."""
     return {name for name, part in definitions.items() if "properties" in part}

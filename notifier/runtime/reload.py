@@ -1,4 +1,4 @@
-"""Reload: the file is read whole, compared, and either all of it takes effect at once or none of it."""
+"""Reloads the configuration: it is read and compared as a whole, and takes effect completely or not at all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Read = Callable[[], tuple[Settings, Mapping[str, ChannelConfig]]]
 
 
 class Reloader:
-    """Reloads the configuration of a process; a reload waits for the one before."""
+    """Reloads the configuration of a process, one reload at a time."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class Reloader:
         self._lock = asyncio.Lock()
 
     def started(self) -> None:
-        """Show the first configuration, and let what was decided under another follow it."""
+        """Reports the first configuration, and starts to apply it to decisions of an earlier one."""
         self._report.good(self._current_config.now.version, previous=None)
         self._settling.begin(None, self._current_config.now)
 
     async def reload(self, actor: Actor) -> Reloaded:
-        """Read the file anew. `ConfigError`: it has problems, and the old configuration goes on."""
+        """Reads the file again. Raises `ConfigError` if it has problems; the old configuration stays in use."""
         async with self._lock:
             before = self._current_config.now
             try:
@@ -90,7 +90,7 @@ class Reloader:
         return self._report.status
 
     async def aclose(self) -> None:
-        """Stop looking after what was replaced: a start does it as well."""
+        """Stops settling replaced configurations. The next start resumes that."""
         await self._settling.aclose()
 
     async def _apply(
@@ -120,7 +120,7 @@ class Reloader:
 
 
 def keep_fixed(wanted: Settings, running: Settings) -> tuple[Settings, tuple[str, ...]]:
-    """The wanted settings with what only a restart can change as it is, and the names of what that leaves undone."""
+    """The new settings with those that need a restart unchanged, and the names of these."""
     fixed = {
         "server.host": (wanted.server.host, running.server.host),
         "server.port": (wanted.server.port, running.server.port),

@@ -1,4 +1,4 @@
-"""The report of a reload: the log, metrics, an audit row, and the fallback channel where a reload was refused."""
+"""Reports reloads: in the log, metrics and audit, and refused ones to the fallback channel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = get("notifier.config")
 
 
 class ReloadReport:
-    """Says how a reload ended, wherever somebody may look."""
+    """Reports the results of reloads."""
 
     def __init__(self, *, database: Database, current_config: CurrentConfig, metrics: Metrics) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class ReloadReport:
         )
 
     def good(self, version: str, *, previous: str | None) -> None:
-        """The configuration of this version is in use."""
+        """Records that the configuration of this version is in use."""
         self._told = ()
         self._loaded_at, self._refusal = self._database.now(), None
         self._metrics.config_good.set(1)
@@ -60,7 +60,7 @@ class ReloadReport:
         self._metrics.config_info.labels(version).set(1)
 
     def reloaded(self, done: Reloaded) -> None:
-        """The reload is done; warnings and settings that wait for a restart are named."""
+        """Logs a successful reload, with its warnings and the settings that need a restart."""
         self.good(done.version, previous=done.previous)
         for warning in done.warnings:
             log.warning("configuration", problem=str(warning))
@@ -69,11 +69,11 @@ class ReloadReport:
         log.info("reloaded", version=done.version, previous=done.previous, changed=done.changed)
 
     def failed(self) -> None:
-        """The store refused the reload: the old configuration goes on."""
+        """Records a failed write: the old configuration stays in use."""
         self._metrics.config_good.set(0)
 
     async def refused(self, problems: tuple[Problem, ...], actor: Actor) -> None:
-        """The file has problems: the old configuration goes on, and the fallback channel is told."""
+        """Records a file with problems: the old configuration stays in use, and the fallback channel is notified."""
         self._metrics.config_good.set(0)
         self._refusal = (self._database.now(), problems)
         for problem in problems:
@@ -89,7 +89,7 @@ class ReloadReport:
 
     def _tell(self, tx: Tx, config: ActiveConfig, problems: tuple[Problem, ...], actor: Actor) -> None:
         actor.record(tx, "reload_failed", SUBJECT, f"{len(problems)} problems; {place(problems[0])}")
-        # The same file again has nothing new for whoever reads the fallback channel.
+        # The same problems again are no news for readers of the fallback channel.
         if config.fallback is None or problems == self._told:
             return
         said = [f"{place(problem)}: {problem.message}" for problem in problems]
@@ -106,5 +106,5 @@ class ReloadReport:
 
 
 def place(problem: Problem) -> str:
-    """`notifier.yaml:12:3`: the file without its folder, as for people elsewhere."""
+    """`notifier.yaml:12:3`: the file without its folder, for readers on other machines."""
     return f"{PurePath(problem.file).name}:{problem.line}:{problem.column}"

@@ -1,4 +1,7 @@
-"""`notifier restore`: a backup becomes the database, on hold, so that nobody is told again what was told since."""
+"""`notifier restore`: replaces the database by a backup, with a hold, so that nobody is notified again.
+
+The hold covers what was sent after the backup was made.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ BY = "notifier restore"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldAfterRestore:
-    """How many deliveries of a channel a release would send, by the name of the route that told."""
+    """The number of a channel's deliveries that a release would send, by the name of their route."""
 
     channel: str
     route: str | None
@@ -39,9 +42,9 @@ class HeldAfterRestore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoredDatabase:
-    """The database that stands now, and the one that stood there before (`aside`).
+    """The restored database, and the path of the one it replaced (`aside`).
 
-    `newest` is the moment, in RFC 3339, at which the backup last heard of anything.
+    `newest` is the time of the backup's latest event, in RFC 3339.
     """
 
     path: str
@@ -55,10 +58,10 @@ class RestoredDatabase:
 def restore(
     config: str | None, environ: Mapping[str, str], backup: Path, *, replace: bool
 ) -> RestoredDatabase:
-    """Check the backup, and put it where the configuration's database is; a kill in the middle leaves the old one.
+    """Checks a backup and puts it in place of the configured database. A kill in between leaves the old one.
 
-    `StoreError` where it is no database of notifier, or broken, a service runs on the present one, or that one stands
-    in the way and `replace` is false.
+    Raises `StoreError` if the backup is corrupt or no database of notifier, if a service is running, or if there is a
+    database and `replace` is false.
     """
     settings = load_for_database(config, environ)
     path = sqlite_path(settings.database.url)
@@ -93,7 +96,7 @@ def restore(
 
 
 def _last_number(path: Path) -> int:
-    """The last number of an incident in the database that is replaced; 0 where it can no longer be read."""
+    """The highest number of an incident in the replaced database. 0 if it cannot be read."""
     try:
         with closing(sqlite3.connect(path)) as old:
             return restored.last_number(old)
@@ -102,10 +105,10 @@ def _last_number(path: Path) -> int:
 
 
 def _copy(backup: Path, draft: Path, *, beyond: int) -> None:
-    """A copy by SQLite's own means, which refuse what is no database and read a log beside it.
+    """Copies through SQLite, which rejects other files and reads a write-ahead log beside the file.
 
-    Without a log nobody writes it, and SQLite is told so: else it wants to write beside it, in a folder that may be
-    another user's.
+    Without a log the file is opened as immutable, because SQLite would otherwise write beside it, in a folder that
+    may belong to another user.
     """
     has_log = Path(f"{backup}-wal").exists()
     uri = f"{backup.resolve().as_uri()}?mode=ro{'' if has_log else '&immutable=1'}"
@@ -142,7 +145,7 @@ def _copy(backup: Path, draft: Path, *, beyond: int) -> None:
 async def _prepared(
     draft: Path, routes: Mapping[str, str]
 ) -> tuple[tuple[int, str | None], tuple[HeldAfterRestore, ...], DatabaseCheck]:
-    """The draft at this version's schema, on hold, and looked at."""
+    """Migrates the draft to this version's schema, sets the hold, and checks it."""
     database = SqliteDatabase(draft, clock=SystemClock())
     try:
         await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
@@ -168,7 +171,7 @@ def _waiting(tx: Tx, routes: Mapping[str, str]) -> tuple[HeldAfterRestore, ...]:
 
 
 def _kept_aside(path: Path) -> str:
-    """The name under which the old database is kept as well, its log moved into it first."""
+    """Keeps the old database under another name too, after merging its log into it. Returns that name."""
     with closing(sqlite3.connect(path)) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for number in range(1, 1_000):

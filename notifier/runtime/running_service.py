@@ -1,4 +1,4 @@
-"""The one view of the running service: routers, pages and their tests see this of `Runtime`."""
+"""The interface of the running service for routers, pages and their tests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ChannelTestOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reloaded:
-    """The outcome of a reload. `needs_restart` names the changed settings that keep their old value until a restart."""
+    """The result of a reload. `needs_restart` names changed settings that keep their old value until a restart."""
 
     version: str
     previous: str
@@ -44,10 +44,10 @@ class Reloaded:
 
 
 class RunningService(OncallContext, Protocol):
-    """The database, and what the present configuration says: a reload replaces all of that at once.
+    """The database, and what the current configuration decides, which a reload replaces at once.
 
-    `channels` is by name. `acceptance` takes events, `callbacks` reads what people press, `runs` takes changes of task
-    runs, `monitors` check-ins of monitors, `events_quota` counts what each key posts.
+    `channels` is by name. `acceptance` stores events, `runs` task runs, `monitors` check-ins; `callbacks` parses
+    button presses, and `events_quota` limits what each key posts.
     """
 
     @property
@@ -66,31 +66,31 @@ class RunningService(OncallContext, Protocol):
     def events_quota(self) -> KeyQuota: ...
 
     async def ready(self) -> Sequence[str]:
-        """Why the service is not ready, as sentences; empty where it is."""
+        """Sentences that say why the service is not ready. Empty if it is."""
 
     async def status(self) -> ServiceStatus:
-        """The state of this process and of the instance, for people."""
+        """The state of this process and of the instance."""
 
     async def examine(self) -> Sequence[Finding]:
-        """Examine the service and its channels: each fault, and what to do. Nobody is told anything."""
+        """Examines the service and its channels. Returns each problem with what to do. Sends no notifications."""
 
     async def check_channel(self, name: str) -> Sequence[Finding]:
-        """Examine one channel; nothing for one that there is not."""
+        """Examines one channel. Empty if there is no such channel."""
 
     async def exposition(self) -> bytes:
-        """The metrics as Prometheus text."""
+        """The metrics in Prometheus' text format."""
 
     async def test_channel(self, name: str, project: str, actor: str) -> Sequence[ChannelTestOutcome]:
-        """Send a real message to every target of a channel, and wait for what becomes of each."""
+        """Sends a real message to each target of a channel, and waits for the outcomes."""
 
     def preview(self, channel: str, message: Message) -> str | None:
-        """The text that a message goes out as through a channel; None where its kind shows none, or it is gone."""
+        """The text of a message for a channel. None if there is no such channel, or its kind has no preview."""
 
     def sample(self, channel: str, project: str) -> str | None:
-        """The same of a made-up alert."""
+        """The text of a sample alert, as `preview`."""
 
     async def backup(self, path: Path) -> None:
-        """Write a consistent copy of the SQLite file; `StoreError` on PostgreSQL."""
+        """Writes a consistent copy of the SQLite file. Raises `StoreError` on PostgreSQL."""
 
     async def reload(self, actor: Actor) -> Reloaded:
-        """Read the configuration anew; `ConfigError` where it has problems, and then the old one goes on."""
+        """Reads the configuration again. Raises `ConfigError` if it has problems; the old one stays in use."""

@@ -1,4 +1,4 @@
-"""A made-up alert, to show what a receiver is going to get before anything is wrong."""
+"""A sample alert, to show what a receiver gets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _EVENT: Mapping[str, Any] = {
 
 
 def sample_message(*, project: str, at: Instant, url: str | None) -> Message:
-    """An incident of a service `billing` that has just opened; `url` is the base of links."""
+    """An incident of a service `billing` that has just opened. `url` is the base of links."""
     labels = {
         "project": project,
         "service": "billing",

@@ -1,4 +1,4 @@
-"""The running service: everything that is open, and what the outside asks of it."""
+"""The running service: its open parts, and the requests that it answers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ log = get("notifier.runtime")
 
 @dataclass(slots=True, kw_only=True)
 class Runtime:
-    """The running service: a `RunningService`, and what only composition and the event endpoint touch."""
+    """A `RunningService`, with further parts for composition and the event endpoint."""
 
     database: Database
     current_config: CurrentConfig
@@ -108,12 +108,12 @@ class Runtime:
 
     @property
     def settings(self) -> Settings:
-        """The present configuration's, as of those below: a reload replaces all of them at once."""
+        """The current settings. A reload replaces them together with the properties below."""
         return self.current_config.now.settings
 
     @property
     def broken(self) -> Broken:
-        """Set when nothing may be acknowledged any more, or no loop can be trusted to move: the process must end."""
+        """Set when nothing may be accepted any more, or a loop has stopped: the process must end."""
         return self.database.broken
 
     @property
@@ -122,7 +122,7 @@ class Runtime:
 
     @property
     def channels(self) -> Mapping[str, ChannelFacts]:
-        """The facts that the configuration gives of each channel, by its name; nothing secret."""
+        """The public facts of each channel, by name. Contains no secrets."""
         settings = self.settings
         return {
             name: ChannelFacts(
@@ -135,11 +135,11 @@ class Runtime:
         }
 
     async def reload(self, actor: Actor) -> Reloaded:
-        """Read the configuration anew. `ConfigError`: it has problems, and the old one goes on."""
+        """Reads the configuration again. Raises `ConfigError` if it has problems; the old one stays in use."""
         return await self.reloader.reload(actor)
 
     def apply_settings(self, settings: Settings) -> None:
-        """Let ingest follow what was reloaded; what a key has used stays used."""
+        """Applies reloaded settings to ingest. Used quota stays used."""
         limit = settings.ingest.rate_limit
         self.events_quota.allow(limit.count, limit.per)
         self.acceptance.normalizer = Normalizer(
@@ -147,7 +147,7 @@ class Runtime:
         )
 
     async def ready(self) -> tuple[str, ...]:
-        """Why it is not ready; empty: a commit works and every loop beats. Many who ask at once cost one commit."""
+        """Why it is not ready; empty if a commit succeeds and all loops move. Concurrent calls share one commit."""
         async with self._probing:
             return await self._probed()
 
@@ -170,7 +170,7 @@ class Runtime:
         return self._ready[1]
 
     async def status(self) -> ServiceStatus:
-        """The state of this process and of the instance, for people."""
+        """The state of this process and of the instance."""
         now = self.database.now()
         books_at, books = await self.books.read()
         database = await status.read(self.database)
@@ -188,13 +188,13 @@ class Runtime:
         )
 
     async def examine(self) -> tuple[Finding, ...]:
-        """Examine the service and its channels: each fault, and what to do. Nobody is told anything."""
+        """Examines the service and its channels. Returns each problem with what to do. Sends no notifications."""
         now = self.current_config.now
         targets = {name: config.targets for name, config in now.configs.items()}
         return await examine(self.database, now.settings, now.channels, targets, await self.status())
 
     async def check_channel(self, name: str) -> tuple[Finding, ...]:
-        """Look at the targets of one channel, as far as their receivers go without sending."""
+        """Checks the targets of one channel, as far as possible without sending."""
         now = self.current_config.now
         opened = {name: now.channels[name]} if name in now.channels else {}
         return await examine_channels(
@@ -202,11 +202,11 @@ class Runtime:
         )
 
     async def test_channel(self, name: str, project: str, actor: str) -> tuple[ChannelTestOutcome, ...]:
-        """Send a real message to every target of a channel and wait for what becomes of it."""
+        """Sends a real message to each target of a channel, and waits for the outcomes."""
         return await test_channel(self.database, self.rules, name=name, project=project, actor=actor)
 
     def preview(self, channel: str, message: Message) -> str | None:
-        """The text that a message goes out as through a channel; None where its kind shows none, or it is gone."""
+        """The text of a message for a channel. None if there is no such channel, or its kind has no preview."""
         config = self.current_config.now.configs.get(channel)
         if config is None or config.kind.preview is None:
             return None
@@ -217,21 +217,21 @@ class Runtime:
             return None
 
     def sample(self, channel: str, project: str) -> str | None:
-        """The same of a made-up alert."""
+        """The text of a sample alert, as `preview`."""
         message = sample_message(project=project, at=self.database.now(), url=self.rules.url)
         return self.preview(channel, message)
 
     async def exposition(self) -> bytes:
-        """The metrics' text, with the accounting equations as they stand."""
+        """The metrics in Prometheus' text format, with the current accounting."""
         try:
             await self.books.show()
             self.metrics.held.set(0 if await self.database.read(holding.current) is None else 1)
         except StoreError:
-            pass  # while the database is away, what memory counts is worth a scrape
+            pass  # without the database, the metrics in memory are still useful
         return self.metrics.render()
 
     async def backup(self, path: Path) -> None:
-        """Write a consistent copy of the SQLite file."""
+        """Writes a consistent copy of the SQLite file."""
         source = sqlite_path(self.settings.database.url)
         if source is None:
             raise StoreError("PostgreSQL is backed up with pg_dump")

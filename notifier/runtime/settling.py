@@ -1,4 +1,4 @@
-"""Settling: decisions of an earlier configuration follow the new one, once no work has the old one in its hands."""
+"""Settling: applies a new configuration to earlier decisions, once the old one is no longer in use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T", int, str)
 
 
 class Settling:
-    """Finishes one replacement of the configuration after the other, in the background."""
+    """Settles replaced configurations one after the other, in the background."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Settling:
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
-        """Let everything follow `new`; `old` is None at a start."""
+        """Starts to apply `new` everywhere. `old` is None at a start."""
         earlier = self._task
 
         async def settle() -> None:
@@ -51,7 +51,7 @@ class Settling:
         self._task = asyncio.create_task(settle(), name="settle-configuration")
 
     async def aclose(self) -> None:
-        """Leave the rest to the next start, which does the same."""
+        """Leaves the rest to the next start, which does the same."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -59,18 +59,18 @@ class Settling:
     async def _settle(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
         if old is not None:
             await self._current_config.unused(old)
-            # Not before: what waits for a target with new settings would be tried with the old ones.
+            # Only now, because what waits for a target with new settings would be tried with the old ones.
             await self._persist(self._sync)
         await self._persist(lambda: self._follow(old, new))
         if old is None:
             return
         if await self._dispatcher.ended(old.opened.only(new.opened)):
-            # What was being sent to a target that is gone may be pending only now.
+            # What was being sent to a removed target may have become pending only now.
             await self._persist(self._sync)
         await self._channel_pool.put_away(old.opened, unless=new.opened)
 
     async def _follow(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
-        """Let incidents and groups follow the present rules and routes, and write down which they are."""
+        """Applies the current rules and routes to incidents and groups, and records them."""
         version, tree, inhibit = new.version, new.rules.tree, new.rules.inhibit
         newest = await self._database.read(lambda tx: configurations.is_newest(tx, version, tree), limit=LOOP)
         if inhibit and (not newest or (old is not None and _keys(old) != _keys(new))):
@@ -80,11 +80,11 @@ class Settling:
         routes = tuple(route.key for route in tree.walk())
         await self._all("", lambda after, tx: rerouting.make_orphaned_groups_due(tx, routes, after))
         await self._all("", lambda after, tx: replanning.replan_after_reload(tx, tuple(tree.walk()), after))
-        # Last, so that a process that ends before it begins anew.
+        # Last, so that a process that ends before this starts over.
         await self._database.write(lambda tx: configurations.remember(tx, version, tree), limit=LOOP)
 
     async def _all(self, first: T, step: Callable[[T, Tx], T | None]) -> None:
-        """Take a step, in a transaction of its own, from where the one before it ended."""
+        """Repeats a step, one transaction each, from where the previous one ended."""
         after: T | None = first
         while after is not None:
             after = await self._database.write(partial(step, after), limit=HOUSEKEEPING)
@@ -94,7 +94,7 @@ class Settling:
         await sync_rows(self._database, config.settings, config.configs)
 
     async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Take a step, and take it again while the store is away: nobody waits for it."""
+        """Retries a step until the store is available. Nobody waits for it."""
         while True:
             try:
                 await step()

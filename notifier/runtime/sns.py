@@ -1,4 +1,4 @@
-"""Amazon's side of SNS: its certificates, and the confirmation of subscriptions, through the guarded client."""
+"""Requests to Amazon SNS: certificates, and confirmation of subscriptions, by the guarded client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 
 class SnsUnreachable(Exception):
-    """Amazon could not be asked, or did not say yes: the sender may come again."""
+    """The request to Amazon failed or was refused. The sender may retry."""
 
 
 class SnsClient(Protocol):
@@ -30,7 +30,7 @@ class SnsClient(Protocol):
 
 
 class GuardedSnsClient:
-    """The guarded client: nothing but addresses that the policy allows."""
+    """Sends requests by the guarded client, which checks addresses by the policy."""
 
     def __init__(self, http: GuardedClient) -> None:
         self._http = http
@@ -43,7 +43,7 @@ class GuardedSnsClient:
 
 
 class SnsAuthority:
-    """Certificates are kept for a day, and failures for a minute, so that no sender makes requests at will."""
+    """Caches certificates for a day and failures for a minute, so that senders cannot cause requests at will."""
 
     def __init__(self, client: SnsClient, now: Callable[[], Instant]) -> None:
         self._client = client
@@ -51,7 +51,7 @@ class SnsAuthority:
         self._kept: OrderedDict[str, tuple[Instant, bytes | None]] = OrderedDict()
 
     async def certificate(self, address: str) -> bytes:
-        """The certificate at an address that `SnsMessage.certificate` gave. `SnsUnreachable`."""
+        """The certificate at an address from `SnsMessage.certificate`. Raises `SnsUnreachable`."""
         until, pem = self._kept.get(address, (0, None))
         now = self._now()
         if until <= now:
@@ -65,7 +65,7 @@ class SnsAuthority:
         return pem
 
     async def confirm(self, message: SnsMessage) -> None:
-        """Confirm the subscription of a message that has been verified. `SnsUnreachable`."""
+        """Confirms the subscription of a verified message. Raises `SnsUnreachable`."""
         body = (
             f"Action=ConfirmSubscription&TopicArn={message.topic.replace(':', '%3A')}&Token={message.token}"
         )

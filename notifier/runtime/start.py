@@ -1,4 +1,4 @@
-"""The start of the service: everything opened on one exit stack, and wired together."""
+"""The start of the service: opens everything on one exit stack, and wires it together."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ async def running(
     hold: bool = False,
     reread: Read | None = None,
 ) -> AsyncIterator[Runtime]:
-    """A running service: every loop beats. On leaving, sends in flight are drained for `drain` milliseconds.
+    """A running service with all loops started. On exit, sends in flight are drained for `drain` milliseconds.
 
-    `reread` reads what a reload takes; usually the file that `settings` came from. `hold`, or `delivery.hold`, lets
-    nothing out before somebody releases it.
+    `reread` reads the configuration for a reload, by default the file that `settings` came from. `hold`, or
+    `delivery.hold`, keeps all deliveries pending until somebody releases it.
     """
     async with AsyncExitStack() as stack:
         database = await _database(settings, clock)
@@ -80,7 +80,7 @@ async def running(
         await runtime.timekeeper.look()
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
-            # What was being sent to a target that is gone is pending only now.
+            # What was being sent to a removed target may have become pending only now.
             await sync_rows(database, settings, configs)
         runtime.reloader.started()
         stack.push_async_callback(runtime.reloader.aclose)
@@ -114,7 +114,7 @@ def _upgraded(done: UpgradedFile) -> None:
 
 
 async def _hold(database: Database, *, by: str | None) -> None:
-    """Begin a hold where somebody wants one, and say so where one stands: it outlives restarts."""
+    """Begins a hold if requested, and logs an existing one, which outlives restarts."""
 
     def work(tx: Tx) -> holding.DeliveryHold | None:
         if by is not None:
@@ -127,14 +127,14 @@ async def _hold(database: Database, *, by: str | None) -> None:
 
 
 async def _renumbered(database: Database) -> None:
-    """Numbers of incidents go on, in a restored backup, where no mail of before has named one."""
+    """Skips incident numbers after a restore, so that new ones do not repeat numbers in earlier messages."""
     following = await database.write(restored.renumber)
     if following is not None:
         log.info("restored_from_a_backup", incidents_continue_at=following)
 
 
 def _reread(settings: Settings) -> Read:
-    """The same file, even where another would now come first; its absence is a problem and no empty configuration."""
+    """Reads the same file again, even if another would now be found first. A missing file is a problem."""
     return lambda: load(settings.source, os.environ)
 
 
@@ -176,7 +176,7 @@ def _dispatcher(database: Database, current_config: CurrentConfig, metrics: Metr
 
 
 def _sns(database: Database, stack: AsyncExitStack) -> SnsAuthority:
-    """Amazon's side of SNS, by a client of its own: what channels may reach says nothing about it."""
+    """The client for SNS. It is separate, because the channels' address policy does not apply to Amazon."""
     http = GuardedClient(clock=database)
     stack.push_async_callback(http.aclose)
     return SnsAuthority(GuardedSnsClient(http), database.now)

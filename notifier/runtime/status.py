@@ -1,4 +1,4 @@
-"""The status of the service: what this process knows of itself, beside what the database says of all of them."""
+"""The status of the service: this process, and the instance as the database knows it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from notifier.store.ledger import BooksCheck
 from notifier.telemetry.loop import Loop
 
 BEATS_WITHIN: Duration = 30 * SECOND
-"""A loop whose step may rightly take longer has its own limit."""
+"""The default limit. Loops with longer steps have their own."""
 CLOCK_ADVICE = "Where the clock is wrong, set it right before then"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopStatus:
-    """When a loop last moved; `trouble` is the sentence that says why it is not one that beats, None where it is."""
+    """The time a loop last moved. `trouble` says why it does not run properly, None if it does."""
 
     name: str
     beat: Instant
@@ -27,7 +27,7 @@ class LoopStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigStatus:
-    """The configuration in use, and since when; and when one was last refused, with the place of each problem."""
+    """The configuration in use, and the time and problems of the latest refusal."""
 
     source: str
     version: str
@@ -38,10 +38,9 @@ class ConfigStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """How this process does, and the instance. `not_ready` are the sentences of `/readyz`.
+    """The status of this process and of the instance. `not_ready` are the sentences of `/readyz`.
 
-    `books` are running figures; `books_check` is when they were last compared with everything counted, and where they
-    differed (None: not yet).
+    `books` are running figures. `books_check` is the result of the last full count, None if there was none yet.
     """
 
     release: str
@@ -57,7 +56,7 @@ class ServiceStatus:
 
 
 def loop_status(loop: Loop, now: Instant) -> LoopStatus:
-    """A loop that stalled, or has not moved for `BEATS_WITHIN` and for its own limit, does not beat."""
+    """The status of a loop. It is stalled if it has not moved for `BEATS_WITHIN` and its own limit."""
     trouble = None
     if loop.stalls:
         trouble = f"the {loop.name} loop stalled {loop.stalls} times in a row and was started again"
@@ -67,12 +66,12 @@ def loop_status(loop: Loop, now: Instant) -> LoopStatus:
 
 
 def troubles(loops: Sequence[Loop], now: Instant) -> list[str]:
-    """Why loops do not beat, as sentences."""
+    """Sentences about loops that do not move."""
     return [trouble for loop in loops if (trouble := loop_status(loop, now).trouble) is not None]
 
 
 def release() -> str:
-    """The version of the installed package; empty where it is not installed."""
+    """The version of the installed package. Empty if it is not installed."""
     try:
         return version("notifier-alerting")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""System messages: what the service says of itself, without an incident behind it."""
+"""Messages about the service itself, without an incident."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTE_CHARS = 600
 
 
 def system_message(*, reason: Reason, title: str, note: str, project: str, at: Instant) -> Message:
-    """A message of the reason `test` or `system`; its one incident stands for the service itself, and has no page."""
+    """A message with the reason `test` or `system`. Its one incident stands for the service, and has no page."""
     labels = {"service": "notifier", "environment": "production", "severity": "info", "project": project}
     incident = Incident(
         id="00000000-0000-7000-8000-000000000000",

@@ -1,4 +1,4 @@
-"""`notifier db copy`: every row into an empty database, between the engines in both directions; the books compare."""
+"""`notifier db copy`: copies all rows into an empty database of either engine, and compares the accounting."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _PARTS = ("", "-wal", "-shm", "-journal")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopiedDatabase:
-    """The rows that were copied, by table, and the books of both: they are equal."""
+    """The number of copied rows by table, and the accounting, which is equal in both databases."""
 
     rows: Mapping[str, int]
     books: Accounting
 
 
 def copy_database(config: str | None, environ: Mapping[str, str], to: str) -> CopiedDatabase:
-    """Copy the configuration's database to the one at `to`, all of it or nothing.
+    """Copies the configured database to the one at `to`, completely or not at all.
 
-    `StoreError` where the source is in use, the target is not empty, or the copy is not what was read.
+    Raises `StoreError` if the source is in use, the target is not empty, or the copy differs from the source.
     """
     settings = load_for_database(config, environ)
     url = _judged(to)
@@ -59,7 +59,7 @@ def copy_database(config: str | None, environ: Mapping[str, str], to: str) -> Co
 
 
 def _judged(to: str) -> str:
-    """The target's address as a configuration would have it; `StoreError` where it is none."""
+    """Validates the target's URL like a configured one. Raises `StoreError` if it is invalid."""
     try:
         return database_url(to)
     except ValueError as error:
@@ -67,7 +67,7 @@ def _judged(to: str) -> str:
 
 
 async def _refuse_company(source: Database) -> None:
-    """On SQLite the file's lock refuses it; on PostgreSQL a replica that was heard of just now is one."""
+    """Raises `StoreError` if the source is in use: by a SQLite file's lock, or a recent heartbeat on PostgreSQL."""
     if source.dialect == "postgresql":
         alive = await source.read(lambda tx: replicas.since(tx, tx.now - _ALIVE))
         if alive:
@@ -79,7 +79,7 @@ async def _refuse_company(source: Database) -> None:
 
 @asynccontextmanager
 async def _target(url: str) -> AsyncIterator[Database]:
-    """The target with its tables. A new SQLite file gets its name only once everything is in it and on the disk."""
+    """The target with its tables. A new SQLite file gets its name only when it is complete and on disk."""
     path = sqlite_path(url)
     if path is None:
         from notifier.store.postgres import PostgresDatabase  # noqa: PLC0415 - asyncpg is an extra
@@ -124,7 +124,7 @@ async def _copy(source: Database, target: Database) -> CopiedDatabase:
     loop = asyncio.get_running_loop()
 
     def pull(table: sa.Table, after: Row | None) -> Sequence[Row]:
-        """A page of the source, from within the target's transaction: a greenlet on PostgreSQL, a thread on SQLite."""
+        """A page of the source, read within the target's transaction: in a greenlet, or in a thread for SQLite."""
         rows = source.read(lambda tx: copying.page(tx, table, after), limit=_AT_MOST)
         if target.dialect == "postgresql":
             return await_only(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TextIO
 from zoneinfo import ZoneInfo
@@ -12,7 +13,11 @@ from notifier.channels.zones import TimeZone
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Message
+from notifier.telemetry.standing_output import OutputDescriptor, descriptor_of
 from notifier.wording import RenderOptions
+
+LOOK_S = 0.1
+LOOKS = 50
 
 
 class ConsoleSettings(ChannelSettings):
@@ -38,10 +43,14 @@ class ConsoleChannel:
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt:  # noqa: ARG002
         stream = sys.stdout if self._stream is None else self._stream
         encoding = getattr(stream, "encoding", None) or "utf-8"
-        text = payload(message, self._options).encode(encoding, "replace").decode(encoding)
+        data = payload(message, self._options).encode(encoding, "replace")
+        descriptor = descriptor_of(stream)
         try:
-            stream.write(text)
-            stream.flush()
+            if descriptor is None:
+                stream.write(data.decode(encoding))
+                stream.flush()
+            else:
+                await _write(descriptor, data)
         except (OSError, ValueError):
             raise SendError(Outcome.TRANSIENT, "standard output cannot be written to") from None
         return Receipt()
@@ -54,6 +63,19 @@ class ConsoleChannel:
 
     async def aclose(self) -> None:
         return None
+
+
+async def _write(descriptor: OutputDescriptor, data: bytes) -> None:
+    """Write all of it, without waiting for a reader in the way of others."""
+    rest = descriptor.take(data)
+    for _ in range(LOOKS):
+        if not rest:
+            return
+        await asyncio.sleep(LOOK_S)
+        rest = descriptor.take(rest)
+    if rest:
+        outcome = Outcome.TRANSIENT if len(rest) == len(data) else Outcome.AMBIGUOUS
+        raise SendError(outcome, "nobody reads standard output: it takes no more")
 
 
 def _open(_name: str, settings: ConsoleSettings, _toolbox: Toolbox) -> ConsoleChannel:

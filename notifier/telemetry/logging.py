@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import structlog
+
+from notifier.telemetry.standing_output import log_handler
 
 Logger = structlog.stdlib.BoundLogger
 
@@ -22,7 +23,7 @@ def configure(*, as_json: bool, level: int = logging.INFO) -> None:
         _cap,
     )
     renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = log_handler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=list(shared),

@@ -67,3 +67,26 @@ def test_a_zone_that_there_is_none_of() -> None:
     assert knows("0 3 * * *", "Europe/Berlin")
     for zone in ("Europe/Nowhere", "", "../../etc/passwd", "\0", "x" * 10_000, "Europe"):
         assert not knows("0 3 * * *", zone)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "expected"),
+    [
+        ("0 3 1 1 *", "2026-11-27T09:00:00Z", "2027-01-01T03:00:00Z"),
+        ("0 3 31 12 *", "2026-11-27T09:00:00Z", "2026-12-31T03:00:00Z"),
+        ("000 003 * * *", "2026-11-27T09:00:00Z", "2026-11-28T03:00:00Z"),
+        # No year from 2097 to 2103 has such a day, as 2100 is no leap year.
+        ("0 0 29 2 *", "2096-02-29T00:00:00Z", "2104-02-29T00:00:00Z"),
+    ],
+)
+def test_the_outermost_times(text: str, at: str, expected: str) -> None:
+    """The first and the last number of a field, and the longest wait that a calendar knows."""
+    assert following(text, at) == expected
+
+
+def test_an_expression_has_at_most_256_characters() -> None:
+    """One more is refused, as is a number of four digits."""
+    parse("*" + " *" * 4 + " " * 247)
+    for text in ("*" + " *" * 4 + " " * 248, "0000 3 * * *"):
+        with pytest.raises(ValueError, match="expected"):
+            parse(text)

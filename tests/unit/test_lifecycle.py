@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notifier.domain.event import Event
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.domain.value import replace
-from notifier.policy.lifecycle import IncidentBefore, IncidentChange, apply_events, keeps_sample
+from notifier.policy.lifecycle import (
+    IncidentBefore,
+    IncidentChange,
+    apply_events,
+    keeps_sample,
+    sample_numbers,
+)
 
 NOW = 1_000_000
 LABELS = {"project": "p", "service": "billing", "environment": "production"}
@@ -189,3 +197,19 @@ def test_times_are_the_outermost() -> None:
 def test_samples_are_the_first_ten_then_powers_of_two() -> None:
     """The tenth stays, the eleventh goes, the sixteenth stays."""
     assert [seq for seq in range(1, 70) if keeps_sample(seq)] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 32, 64]
+
+
+@given(before=st.integers(0, 300), more=st.integers(1, 300))
+def test_stored_are_the_samples_for_good_and_the_newest(before: int, more: int) -> None:
+    last = before + more
+    expected = [seq for seq in range(before + 1, last + 1) if keeps_sample(seq) or seq == last]
+    assert list(sample_numbers(before, last)) == expected
+
+
+def test_late_events_widen_the_times_of_what_is_resolved() -> None:
+    """The earliest and the latest of what was seen before and of the late events."""
+    resolved = replace(RESOLVED, first_seen=NOW - 500, last_seen=NOW - 100)
+    earlier = done(None, resolved, event(NOW - 9_000))
+    assert (earlier.kind, earlier.first_seen, earlier.last_seen) == ("late", NOW - 9_000, NOW - 100)
+    later = done(None, resolved, event(NOW - 50))
+    assert (later.kind, later.first_seen, later.last_seen) == ("late", NOW - 500, NOW - 50)

@@ -13,7 +13,7 @@ from notifier.domain.route import Inhibition, Route, TimeInterval
 from notifier.domain.silence import Silence
 from notifier.domain.time import DAY, HOUR, MINUTE, Instant, parse_rfc3339
 from notifier.domain.value import replace
-from notifier.policy.muting import Mute, SilenceIndex, equal_key, inhibits, mute_time
+from notifier.policy.muting import Mute, SilenceIndex, equal_key, inhibits, mute_time, phase
 
 NOW = parse_rfc3339("2026-11-23T12:00:00Z")  # a Monday
 LABELS = {"service": "billing", "severity": "error"}
@@ -246,3 +246,32 @@ def test_the_index_finds_what_asking_all_of_them_finds(
         matching = [one for one in silences if one.project == project and meet(one.matchers, labels)]
         mute = SilenceIndex(silences).mute(project, labels, NOW)
         assert (None if mute is None else mute.ref) == (matching[-1].id if matching else None)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (NOW - HOUR - 1, "pending"),
+        (NOW - HOUR, "active"),
+        (NOW + HOUR - 1, "active"),
+        (NOW + HOUR, "expired"),
+    ],
+)
+def test_a_silence_is_pending_then_active_then_expired(at: Instant, expected: str) -> None:
+    """Its first moment is active, its last one is not; without an end it never expires."""
+    assert phase(SILENCE, at) == expected
+    endless = replace(SILENCE, ends_at=None)
+    assert phase(endless, at) == ("active" if expected == "expired" else expected)
+
+
+def test_a_recurring_silence_is_pending_between_its_windows() -> None:
+    recurring = replace(SILENCE, starts_at=NOW - DAY, ends_at=None, recur=NOON)
+    assert [phase(recurring, NOW - MINUTE), phase(recurring, NOW)] == ["pending", "active"]
+    assert phase(recurring, NOW + 30 * MINUTE) == "pending"
+
+
+@pytest.mark.parametrize("matcher", ["service=billing", "service=~bill.*", "service!=import"])
+def test_an_index_is_empty_only_without_silences(matcher: str) -> None:
+    """Whatever its silences are found by: a value, a pattern, or neither."""
+    assert SilenceIndex([replace(SILENCE, matchers=(parse(matcher),))])
+    assert not SilenceIndex()

@@ -20,6 +20,7 @@ from notifier.policy.notifying import (
     Notify,
     Settled,
     Wait,
+    all_clear_at,
     change_due,
     decide,
     escalate,
@@ -120,6 +121,40 @@ def test_a_raised_severity_is_told_acknowledged_or_not(state: State) -> None:
     assert verdict.reason is Reason.SEVERITY_RAISED
     lower = changed(TOLD, told_severity=Severity.CRITICAL, state=state, told_state=state)
     assert isinstance(decide(lower, ROUTE, NOW), Settled)
+
+
+@pytest.mark.parametrize(
+    ("values", "resolve_after", "wait"),
+    [
+        ({"reopened": True, "opened_at": NOW - HOUR}, None, ROUTE.group_interval),
+        ({"reopened": True, "opened_at": NOW - HOUR - 1}, None, None),
+        ({"reopened": False, "opened_at": NOW - HOUR}, None, None),
+        ({"reopened": False, "opened_at": NOW - HOUR}, 2 * MINUTE, 2 * MINUTE),
+        ({"reopened": True, "opened_at": NOW - HOUR, "by_hand": True}, 2 * MINUTE, None),
+    ],
+)
+def test_when_an_all_clear_waits(values: dict[str, Any], resolve_after: int | None, wait: int | None) -> None:
+    """As the route says, else when the problem came back within the hour; what a person resolved is over."""
+    over = changed(TOLD, state=State.RESOLVED, resolved_at=NOW, **values)
+    route = replace(ROUTE, resolve_after=resolve_after)
+    until = None if wait is None else NOW + wait
+    assert all_clear_at(over, route) == until
+    if until is None:
+        assert isinstance(decide(over, route, NOW), Notify)
+        return
+    assert decide(over, route, until - 1) == Wait(until=until)
+    assert isinstance(decide(over, route, until), Notify)
+    # Another incident of the problem has opened meanwhile: there is nothing left to wait for.
+    assert isinstance(decide(replace(over, returned=True), route, until - 1), Notify)
+
+
+def test_a_raise_of_what_somebody_has_is_not_repeated() -> None:
+    """Repeats are for what is open."""
+    raised = changed(TOLD, severity=Severity.CRITICAL)
+    for state, repeat_at in ((State.OPEN, NOW + ROUTE.repeat_interval), (State.ACKNOWLEDGED, None)):
+        verdict = decide(replace(raised, state=state), ROUTE, NOW)
+        assert isinstance(verdict, Notify)
+        assert verdict.repeat_at == repeat_at
 
 
 def test_a_resolution_comes_before_a_raise() -> None:

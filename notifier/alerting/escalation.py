@@ -103,7 +103,7 @@ def _notify(
         reason=Reason.ESCALATED,
         group_id=group.id,
         episode=episode.number,
-        chosen=[target for channel in step.channels for target in rules.targets.get(channel, ())],
+        chosen=[target for channel in step.channels for target in rules.targets[channel]],
         rank=rank,
         due_at=tx.now + GATHERED_FOR if goes_on else tx.now,
     )

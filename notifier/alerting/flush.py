@@ -302,7 +302,7 @@ def _notify(
         episode=episode.number,
         rank=rank,
     )
-    chosen = [target for channel in route.channels for target in rules.targets.get(channel, ())]
+    chosen = [target for channel in route.channels for target in rules.targets[channel]]
     if any(map(_concerns_all, told)):
         of_episode = {"group": row.id, "episode": episode.number}
         told_before = execute(tx, threads_of_episode, of_episode).scalars()

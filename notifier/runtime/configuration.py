@@ -44,7 +44,8 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
         check_format=check_format,
         is_secret=registry.is_secret,
     )
-    return replace(read, warnings=(*read.warnings, *_warnings(read, configs))), configs
+    every = {name: configs[name] for name in read.channels}
+    return replace(read, warnings=(*read.warnings, *_warnings(read, every))), every
 
 
 def load_for_database(path: str | None, environ: Mapping[str, str]) -> Settings:

@@ -146,8 +146,10 @@ class _Reading:
             return SettingsFile.model_validate(right, context=names)
 
     def channels(self) -> Mapping[str, ChannelBlock]:
-        """Every block, by name; one with problems of its own is there too."""
+        """Every block, by name, those with problems included; the console if the file does not say who is told."""
         written = self.data.get("channels")
+        if written is None and "route" not in self.data:
+            return {"console": ChannelBlock(name="console", type="console", options={}, source=self.source)}
         entries = written.items() if isinstance(written, dict) else ()
         return {name: self._block(name, value) for name, value in entries if value is not None}
 
@@ -183,13 +185,9 @@ _AS_WRITTEN = SettingsFile.model_fields.keys() & {field.name for field in fields
 def _rules(
     file: SettingsFile, channels: Mapping[str, ChannelBlock], source: SourceFile, warnings: set[Problem]
 ) -> dict[str, Any]:
-    """Settings that are more than what a file without problems has written.
-
-    A file that does not say who is told gets the console, at once.
-    """
+    """Settings that are more than what a file without problems has written."""
     if file.route is None:
-        channels = {"console": ChannelBlock(name="console", type="console", options={}, source=source)}
-        route = Route(key=route_key("", (), 0), name="default", channels=("console",), group_wait=0)
+        route = Route(key=route_key("", (), 0), name="default", channels=tuple(channels), group_wait=0)
     else:
         intervals = time_intervals(file.time_intervals, file.holidays)
         route = RouteTree(file.fallback, intervals, source, warnings).root(file.route)

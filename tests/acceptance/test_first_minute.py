@@ -17,6 +17,7 @@ import httpx
 import pytest
 import yaml
 
+from notifier.runtime.configuration import load
 from tests.processes import KEY, Service, cli, eventually
 
 SHIPPED = Path(__file__).parents[2] / "config" / "notifier.yaml"
@@ -251,3 +252,26 @@ def test_a_key_can_be_made_while_the_service_is_down(tmp_path: Path) -> None:
         service.start()
         with service.client(secret) as client:
             assert client.get("/v1/incidents").status_code == 200
+
+
+def test_without_a_configuration_alerts_go_to_the_console(tmp_path: Path) -> None:
+    """No file, or one that does not say who is told: the alert is printed, and its delivery is in the books."""
+    with Service(tmp_path, {}) as service:
+        assert service.post({"service": "billing", "message": "could not charge"}).status_code == 202
+        eventually(lambda: [each["state"] for each in service.items("/v1/deliveries")] == ["delivered"])
+        assert "| [billing/production] error: could not charge" in service.out
+        assert [channel["name"] for channel in service.items("/v1/channels")] == ["console"]
+
+
+@pytest.mark.parametrize("text", [None, "", "server: {port: 8001}", "channels:\nroute:\n"])
+def test_what_does_not_say_who_is_told_has_the_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    """The channel of the settings can be opened, as every other."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "notifier.yaml"
+    if text is not None:
+        file.write_text(text)
+    settings, configs = load(None if text is None else str(file), {})
+    assert settings.route.channels == ("console",)
+    assert {name: config.targets for name, config in configs.items()} == {"console": ("stdout",)}

@@ -14,7 +14,7 @@ import shutil
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import cache_from_source
@@ -28,7 +28,7 @@ from tests import examples  # noqa: F401 - the profiles, before any test module 
 if TYPE_CHECKING:
     from notifier.store.database import Database
     from notifier.testing import ManualClock
-    from tests.postgres import PostgresCluster
+    from tests.postgres import KeptPool, PostgresCluster
     from tests.world import World
 
 ROOT = Path(__file__).parents[1]
@@ -155,6 +155,15 @@ def own_postgres_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
         yield postgres_cluster.url(name)
 
 
+@pytest.fixture(scope="module")
+async def kept_pools() -> AsyncIterator[dict[str, KeptPool]]:
+    """Connections that the tests of a module have one after the other, by the database's address."""
+    pools: dict[str, KeptPool] = {}
+    yield pools
+    for pool in pools.values():
+        await pool.close()
+
+
 @pytest.fixture(scope="session")
 def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with all tables and no rows, made once and copied for each test."""
@@ -175,17 +184,35 @@ def sqlite_path(empty_sqlite: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=ENGINES)
-async def database(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[Database]:
+async def database(
+    request: pytest.FixtureRequest, clock: ManualClock, kept_pools: dict[str, KeptPool]
+) -> AsyncIterator[Database]:
     """An open, empty database, once per engine, under the manual clock."""
-    async with _opened(request, clock, "postgres_url") as database:
-        yield database
+    if request.param == "sqlite":
+        database = _sqlite(request, clock)
+    else:
+        from notifier.store.postgres import PostgresDatabase
+        from tests.postgres import KeptPool
+
+        url = cast("str", request.getfixturevalue("postgres_url"))
+        pool = kept_pools.get(url) or kept_pools.setdefault(url, KeptPool(url))
+        database = PostgresDatabase(pool, clock=clock, replica="main")
+    yield database
+    await database.aclose()
 
 
 @pytest.fixture(params=ENGINES)
 async def own_database(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[Database]:
-    """As `database`, but no other test ever sees it."""
-    async with _opened(request, clock, "own_postgres_url") as database:
-        yield database
+    """As `database`, but no other test ever sees it, nor its connections."""
+    if request.param == "sqlite":
+        database = _sqlite(request, clock)
+    else:
+        from notifier.store.postgres import PostgresDatabase
+
+        url = cast("str", request.getfixturevalue("own_postgres_url"))
+        database = await PostgresDatabase.open(url, replica="main", clock=clock, pool_size=4)
+    yield database
+    await database.aclose()
 
 
 @pytest.fixture
@@ -212,19 +239,7 @@ def _import_share(config: pytest.Config, number: int, count: int) -> None:
                 import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
-@asynccontextmanager
-async def _opened(
-    request: pytest.FixtureRequest, clock: ManualClock, address: str
-) -> AsyncIterator[Database]:
-    """The engine that the test is about; on PostgreSQL at the address of that fixture."""
-    if request.param == "sqlite":
-        from notifier.store.sqlite import SqliteDatabase
+def _sqlite(request: pytest.FixtureRequest, clock: ManualClock) -> Database:
+    from notifier.store.sqlite import SqliteDatabase
 
-        database: Database = SqliteDatabase(request.getfixturevalue("sqlite_path"), clock=clock)
-    else:
-        from notifier.store.postgres import PostgresDatabase
-
-        url = cast("str", request.getfixturevalue(address))
-        database = await PostgresDatabase.open(url, replica="main", clock=clock, pool_size=4)
-    yield database
-    await database.aclose()
+    return SqliteDatabase(request.getfixturevalue("sqlite_path"), clock=clock)

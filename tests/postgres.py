@@ -12,9 +12,9 @@ import fcntl
 import os
 import subprocess
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,21 +24,24 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from notifier.store.postgres_address import driver_address
+from notifier.store.postgres_pool import Pool
 from notifier.store.schema import metadata
 
 MEMORY = Path("/dev/shm")  # a database is mostly its files, and they need not outlive us
 TEMPLATE = "notifier_template"
+KEPT = "kept"  # what connections are called that no test leaves behind
 
 # Whoever a test left behind goes first, so that none of them holds what is to be emptied. To truncate a table takes
 # longer than to delete a few rows, which leaves their room taken: up to ten pages count alike when a plan is chosen.
-EMPTY = """
+EMPTY = f"""
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid();
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '{KEPT}';
 DO $$
 DECLARE
   name text;
   size bigint;
-  names text[] := '{}';
+  names text[] := '{{}}';
 BEGIN
   PERFORM set_config('session_replication_role', 'replica', true);
   FOR name, size IN
@@ -51,7 +54,7 @@ BEGIN
       EXECUTE 'DELETE FROM ' || name;
     END IF;
   END LOOP;
-  IF names <> '{}' THEN
+  IF names <> '{{}}' THEN
     EXECUTE 'TRUNCATE ' || array_to_string(names, ', ') || ' CASCADE';
   END IF;
   PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) FROM pg_sequences;
@@ -80,6 +83,40 @@ rm -rf "$1"
 """
 ALIVE = "alive"
 DATABASE = "DATABASE"
+
+
+class KeptPool(Pool):
+    """Connections that tests have one after the other, as a service has its own: with new ones, each test would prepare
+    every statement anew.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(driver_address(f"{url}&application_name={KEPT}"), size=4)
+
+    @asynccontextmanager
+    async def alone(self, *, within: float) -> AsyncIterator[Any]:
+        """A connection that is kept as well, once it listens no more."""
+        async with asyncio.timeout(within):
+            connection = await self._engine.connect()
+        raw: Any = (await connection.get_raw_connection()).driver_connection
+        try:
+            yield raw
+        finally:
+            try:
+                await raw.reset(timeout=within)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                raw.terminate()
+            await connection.close()
+
+    async def aclose(self) -> None:
+        """Keep the connections for the next test, unless one of this test still uses some."""
+        pool: Any = self._engine.pool
+        if pool.checkedout():
+            await super().aclose()
+
+    async def close(self) -> None:
+        """Close them, after the last test."""
+        await super().aclose()
 
 
 class PostgresCluster:

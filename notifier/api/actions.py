@@ -15,7 +15,7 @@ from notifier.api.models.requests_incidents import Acknowledgement, Note, Snooze
 from notifier.api.models.responses_incidents import IncidentAnswer
 from notifier.api.openapi import problems
 from notifier.api.request_body import ActingBody, body_of, documented
-from notifier.ingest.scrub import written
+from notifier.ingest.scrub import clean_text
 from notifier.oncall import actions
 from notifier.runtime.running_service import RunningService
 from notifier.store.database import Tx
@@ -124,7 +124,7 @@ async def reopen(caller: ManageCaller, service: Running, id: str, body: ActingBo
 )
 async def add_note(caller: ManageCaller, service: Running, id: str, body: NoteBody) -> Response:  # noqa: A002
     """Write something into its timeline, whatever its state."""
-    text = written(body.text)
+    text = clean_text(body.text)
     return await _performed(
         service, partial(actions.note, actor=actor_of(caller, service, body.actor), name=id, text=text)
     )

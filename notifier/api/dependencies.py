@@ -14,7 +14,7 @@ from notifier.api.bearer import bearer_secret
 from notifier.api.models.requests_base import Name
 from notifier.api.problems import HttpProblem
 from notifier.domain.key import Scope
-from notifier.ingest.scrub import written
+from notifier.ingest.scrub import clean_text
 from notifier.oncall.actor import Actor
 from notifier.oncall.paging import LONGEST, PageRequest
 from notifier.runtime.running_service import RunningService
@@ -38,7 +38,7 @@ def actor_of(
 ) -> Actor:
     """The actor of a command: `name`, else the key's; in `project`, else the key's."""
     return Actor(
-        name=written(name).strip() if name else caller.name,
+        name=clean_text(name).strip() if name else caller.name,
         key_name=caller.name,
         project=caller.project_named(project),
         project_scope=caller.project_scope,

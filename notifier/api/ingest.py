@@ -18,7 +18,7 @@ from notifier.api.problems import HttpProblem, retry_after
 from notifier.domain.errors import StoreError
 from notifier.domain.event import Rejection
 from notifier.domain.time import SECOND
-from notifier.ingest.acceptance import Busy, EventResult, Full, Taken
+from notifier.ingest.acceptance import AcceptanceResult, Busy, EventResult, Full
 from notifier.ingest.batch import Malformed, accepts, split
 from notifier.runtime.service import Runtime
 
@@ -74,7 +74,7 @@ class IngestEndpoint:
         taken = await self._runtime.acceptance.take(
             caller, batch.items, now, sent_at=sent_at(headers.sent_at)
         )
-        if not isinstance(taken, Taken):
+        if not isinstance(taken, AcceptanceResult):
             raise try_again(taken)
         if batch.single:
             return 202, _encode(accepted(taken.results[0]))
@@ -117,7 +117,7 @@ def accepted(result: EventResult | Rejection) -> EventResult:
     raise HttpProblem(status, sentence_of(result), more={"errors": errors})
 
 
-def results_of(taken: Taken) -> list[Any]:
+def results_of(taken: AcceptanceResult) -> list[Any]:
     """The results of several events, in order."""
     return [
         _rejected(index, result) if isinstance(result, Rejection) else result

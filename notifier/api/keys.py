@@ -13,7 +13,7 @@ from notifier.api.models.requests_keys import NewKey
 from notifier.api.models.responses_keys import CreatedDsn, CreatedKey, KeyList
 from notifier.api.openapi import problems
 from notifier.api.request_body import body_of, documented
-from notifier.ingest.scrub import written
+from notifier.ingest.scrub import clean_text
 from notifier.oncall import keys
 
 router = APIRouter(tags=["keys"])
@@ -45,10 +45,10 @@ async def create_key(
         service.database,
         actor_of(caller, service, body.actor),
         project=body.project or caller.project,
-        name=written(body.name),
+        name=clean_text(body.name),
         scopes=sorted(set(body.scopes)),
         door=body.door,
-        service=None if body.service is None else written(body.service),
+        service=None if body.service is None else clean_text(body.service),
     )
     _forget(request)
     response.headers["cache-control"] = "no-store"

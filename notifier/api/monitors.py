@@ -26,8 +26,8 @@ from notifier.api.request_body import body_of, documented
 from notifier.domain.monitor import CheckIn
 from notifier.ingest import sanitise
 from notifier.ingest.acceptance import Busy
-from notifier.ingest.monitors import ENVIRONMENT, MOST_IN_PROJECT
-from notifier.ingest.scrub import written
+from notifier.ingest.monitors import ENVIRONMENT, MAX_PER_PROJECT
+from notifier.ingest.scrub import clean_text
 from notifier.oncall import monitors
 
 router = APIRouter(tags=["monitors"])
@@ -46,7 +46,7 @@ async def check_in(
 ) -> MonitorAnswer:
     """A job has ended well, has begun, or has failed: the monitor as it is now, committed."""
     said = CheckIn(
-        name=written(sanitise.text(name)),
+        name=clean_text(sanitise.text(name)),
         status=body.status,
         environment=sanitise.text(body.environment),
         service=body.service,
@@ -62,7 +62,7 @@ async def check_in(
     if monitor is None:
         raise HttpProblem(
             422,
-            f"the project has {MOST_IN_PROJECT} monitors, as many as there may be: "
+            f"the project has {MAX_PER_PROJECT} monitors, as many as there may be: "
             "delete one with DELETE /v1/monitors/NAME",
         )
     return MonitorAnswer.model_validate(monitor)

@@ -13,7 +13,7 @@ from notifier.api.models.responses_silences import DoubtAnswer, PreviewAnswer, S
 from notifier.api.openapi import problems
 from notifier.api.request_body import body_of, documented
 from notifier.domain.value import replace
-from notifier.ingest.scrub import kept_matchers, written
+from notifier.ingest.scrub import clean_text, scrub_matchers
 from notifier.oncall import silences
 from notifier.oncall.silences import (
     Draft,
@@ -64,7 +64,7 @@ async def preview_silence(
     preview = await silences.preview(
         service.database,
         project=caller.project_named(project),
-        matchers=[kept_matchers(text) for text in body.matchers],
+        matchers=[scrub_matchers(text) for text in body.matchers],
         url=service.settings.server.url,
     )
     return as_response(
@@ -117,11 +117,11 @@ def _is_null(body: SilenceChange, name: str) -> bool:
 
 def _draft(body: NewSilence | SilenceChange) -> Draft:
     return Draft(
-        matchers=None if body.matchers is None else [kept_matchers(text) for text in body.matchers],
+        matchers=None if body.matchers is None else [scrub_matchers(text) for text in body.matchers],
         starts_at=body.starts_at,
         ends_at=body.ends_at,
         recur=body.recur,
-        author=None if body.author is None else written(body.author),
-        comment=None if body.comment is None else written(body.comment),
+        author=None if body.author is None else clean_text(body.author),
+        comment=None if body.comment is None else clean_text(body.comment),
         force=body.force,
     )

@@ -31,9 +31,9 @@ from notifier.domain.task_run import RunState
 from notifier.domain.time import SECOND
 from notifier.ingest import task_runs as reading
 from notifier.ingest.batch import Malformed, accepts
-from notifier.ingest.heartbeats import INTERVAL, Beat
+from notifier.ingest.heartbeats import INTERVAL, ProcessHeartbeat
 from notifier.ingest.scrub import scrub, suspicious
-from notifier.ingest.task_runs import AcceptedRun, Arrival
+from notifier.ingest.task_runs import AcceptedRun, RequestContext
 from notifier.oncall import task_runs
 from notifier.oncall.task_runs import RunSearch
 from notifier.runtime.running_service import RunningService
@@ -76,7 +76,7 @@ async def post_task_runs(request: Request, caller: IngestCaller, service: Runnin
     """Changes of task runs, in any order and any number of times, gzip or not. 202 comes after the commit."""
     headers, body = await _body(request, service, "changes")
     now = service.database.now()
-    arrival = Arrival(project=caller.project, received_at=now, sent_at=sent_at(headers.sent_at))
+    arrival = RequestContext(project=caller.project, received_at=now, sent_at=sent_at(headers.sent_at))
     try:
         items = reading.read(body, headers.content_type, arrival)
     except Malformed as refusal:
@@ -146,7 +146,7 @@ async def heartbeat(request: Request, caller: IngestCaller, service: Running) ->
             said = Heartbeat.model_validate({**named, "reports": said.reports})
     except ValidationError as error:
         raise invalid_body(error) from None
-    beat = Beat(
+    beat = ProcessHeartbeat(
         project=caller.project,
         process=said.process_id,
         service=said.service,

@@ -23,8 +23,8 @@ from notifier.ingest.normalize import Accepted, EventItem, Normalizer
 from notifier.ingest.quota import KeyQuota
 from notifier.telemetry.metrics import Metrics
 
-FULL_FOR: Final = 30 * SECOND
-UNAVAILABLE_FOR: Final = SECOND
+FULL_RETRY_AFTER: Final = 30 * SECOND
+UNAVAILABLE_RETRY_AFTER: Final = SECOND
 
 
 class EventSource(Protocol):
@@ -51,7 +51,7 @@ class EventResult(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class AcceptanceResult:
     """One result per item, in order. `stored` is true if at least one event is in the database."""
 
     results: Sequence[EventResult | Rejection]
@@ -74,7 +74,7 @@ class Busy:
 class Full:
     """A refusal because the disk or `database.max_size` is full. It can be repeated after `retry_after` ms."""
 
-    retry_after: Duration = FULL_FOR
+    retry_after: Duration = FULL_RETRY_AFTER
 
 
 class Acceptance:
@@ -90,8 +90,8 @@ class Acceptance:
         self._quota = quota
         self._commit = commit
         self._metrics = metrics
-        self._counted: dict[str, _Counters] = {}
-        self._of_format("native")
+        self._counters: dict[str, _Counters] = {}
+        self._counters_of("native")
 
     async def take(
         self,
@@ -101,7 +101,7 @@ class Acceptance:
         *,
         sent_at: Instant | None = None,
         format_: str = "native",
-    ) -> Taken | Busy | Full:
+    ) -> AcceptanceResult | Busy | Full:
         """Returns once the events are committed. `sent_at` is the time of sending by the sender's clock.
 
         `format_` is the name of the events' format, by which metrics count them.
@@ -122,14 +122,16 @@ class Acceptance:
             except StoreFull:
                 return Full()
             except StoreError:
-                return Busy(reason="database", retry_after=UNAVAILABLE_FOR)
-        return Taken(results=_results(read, stored, self._of_format(format_)), stored=bool(stored))
+                return Busy(reason="database", retry_after=UNAVAILABLE_RETRY_AFTER)
+        return AcceptanceResult(
+            results=_results(read, stored, self._counters_of(format_)), stored=bool(stored)
+        )
 
-    def _of_format(self, name: str) -> _Counters:
-        counters = self._counted.get(name)
+    def _counters_of(self, name: str) -> _Counters:
+        counters = self._counters.get(name)
         if counters is None:
             events = self._metrics.events
-            counters = self._counted[name] = _Counters(
+            counters = self._counters[name] = _Counters(
                 accepted=events.labels("accepted", name),
                 duplicates=events.labels("duplicate", name),
                 rejected=events.labels("rejected", name),

@@ -17,7 +17,7 @@ from notifier.domain.event import Rejection
 from notifier.domain.state import RESOLVED_BY_NOBODY
 from notifier.domain.time import MINUTE, SECOND, Duration, Instant
 from notifier.domain.value import Value, replace
-from notifier.ingest.acceptance import Acceptance, Busy, EventSource, Full, Taken
+from notifier.ingest.acceptance import Acceptance, AcceptanceResult, Busy, EventSource, Full
 from notifier.ingest.formats.prometheus.alert import Alert
 from notifier.ingest.formats.prometheus.event import identity, resolution, tree
 from notifier.ingest.scrub import scrub, suspicious
@@ -30,14 +30,14 @@ from notifier.store.statements.alerts import AlertRow, NewestIncident
 from notifier.store.statements.intake import Identity
 
 NAME: Final = "prometheus"
-AT_ONCE: Final = 1_000
-WAIT_AT_MOST: Final = 64
+BATCH_SIZE: Final = 1_000
+MAX_WAITING: Final = 64
 """Requests that may wait for the lock. While the database is away, senders soon have newer alerts."""
 _STALE: Final = "lies more than a day in the past, and no such alert is known: is the sender's clock right?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenAlerts:
+class AlertsResult:
     """One sentence per rejected alert."""
 
     faults: Sequence[str]
@@ -62,31 +62,31 @@ class AlertIntake:
         self._database = database
         self._acceptance = acceptance
         self._resolve_timeout = resolve_timeout
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._waiting = 0
 
     async def take(
         self, source: EventSource, alerts: Sequence[tuple[int, Alert]], *, service: str | None
-    ) -> TakenAlerts | Busy | Full:
+    ) -> AlertsResult | Busy | Full:
         """Returns once all alerts are committed. Raises `StoreError` if that fails; repeating the request is safe."""
-        if self._waiting >= WAIT_AT_MOST:
+        if self._waiting >= MAX_WAITING:
             return Busy(reason="backlog", retry_after=SECOND)
         faults: list[str] = []
         self._waiting += 1
         try:
-            for start in range(0, len(alerts), AT_ONCE):
-                async with self._turn:
-                    taken = await self._take(source, alerts[start : start + AT_ONCE], service)
-                if not isinstance(taken, TakenAlerts):
-                    return taken
-                faults += taken.faults
+            for start in range(0, len(alerts), BATCH_SIZE):
+                async with self._lock:
+                    outcome = await self._take(source, alerts[start : start + BATCH_SIZE], service)
+                if not isinstance(outcome, AlertsResult):
+                    return outcome
+                faults += outcome.faults
         finally:
             self._waiting -= 1
-        return TakenAlerts(faults=faults)
+        return AlertsResult(faults=faults)
 
     async def _take(
         self, source: EventSource, alerts: Sequence[tuple[int, Alert]], service: str | None
-    ) -> TakenAlerts | Busy | Full:
+    ) -> AlertsResult | Busy | Full:
         # Alerts that differ only in their replica label are one; the last wins.
         by_identity = {identity(alert[1], project=source.project, service=service): alert for alert in alerts}
         timeout = self._resolve_timeout()
@@ -94,26 +94,26 @@ class AlertIntake:
         faults = [
             f"[{judgement.position}].endsAt: {_STALE}" for judgement in judged if judgement.verdict == "stale"
         ]
-        moved = [judgement for judgement in judged if judgement.verdict in {"opens", "ends"}]
-        if not moved:
-            return TakenAlerts(faults=faults)
+        changed = [judgement for judgement in judged if judgement.verdict in {"opens", "ends"}]
+        if not changed:
+            return AlertsResult(faults=faults)
         trees = [
             tree(judgement.alert, service=service, id_=judgement.opens_id)
             if judgement.verdict == "opens"
             else resolution(judgement.alert, service=service)
-            for judgement in moved
+            for judgement in changed
         ]
-        taken = await self._acceptance.take(source, trees, self._database.now(), format_=NAME)
-        if not isinstance(taken, Taken):
-            return taken
+        outcome = await self._acceptance.take(source, trees, self._database.now(), format_=NAME)
+        if not isinstance(outcome, AcceptanceResult):
+            return outcome
         stored: list[AlertRow] = []
-        for judgement, result in zip(moved, taken.results, strict=True):
+        for judgement, result in zip(changed, outcome.results, strict=True):
             if isinstance(result, Rejection):
                 faults.append(f"[{judgement.position}]: {result.message}")
             else:
                 stored.append(judgement.row)
         await self._database.write(lambda tx: statements.write(tx, stored), limit=INGEST)
-        return TakenAlerts(faults=faults)
+        return AlertsResult(faults=faults)
 
 
 def examine(
@@ -127,14 +127,16 @@ def examine(
         _judged(identity, *posted[identity], known.get(identity), newest.get(identity), tx.now, timeout)
         for identity in identities
     )
-    again = [judgement for judgement in judged if judgement.verdict in {"goes_on", "stays_closed"}]
-    if again:
-        statements.write(tx, [judgement.row for judgement in again])
-        on = [newest[_identity(judgement.row)] for judgement in again if judgement.verdict == "goes_on"]
-        statements.refresh(tx, [row.number for row in on])
-        if any(row.waiting for row in on):
+    continuing = [judgement for judgement in judged if judgement.verdict in {"goes_on", "stays_closed"}]
+    if continuing:
+        statements.write(tx, [judgement.row for judgement in continuing])
+        still_firing = [
+            newest[_identity(judgement.row)] for judgement in continuing if judgement.verdict == "goes_on"
+        ]
+        statements.refresh(tx, [row.number for row in still_firing])
+        if any(row.waiting for row in still_firing):
             tx.signal("attention")
-        ledger.add(tx, {"refreshed": len(again)})
+        ledger.add(tx, {"refreshed": len(continuing)})
     return judged
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from notifier.ingest.sanitise import BOM
 
-EVENTS_AT_MOST: Final = 1_000
+MAX_EVENTS: Final = 1_000
 _SPLIT_BYTES: Final = 1_048_576
 _COMMAS: Final = 100_000
 _PROBE_BYTES: Final = 65_536
@@ -69,19 +69,19 @@ def accepts(content_type: str | None) -> bool:
 def split(body: bytes, content_type: str | None) -> SplitBody:
     """Splits a body into its events. Raises `Malformed` if there are none, or more than a thousand."""
     body = body.removeprefix(BOM)
-    if is_by_line(content_type):
+    if is_ndjson(content_type):
         lines = (line.removeprefix(BOM) for line in body.split(b"\n"))
-        return SplitBody(single=False, items=_counted([line for line in lines if line.strip()]))
+        return SplitBody(single=False, items=_limited([line for line in lines if line.strip()]))
     first = _FIRST.match(body)
     if first is None or not first.group(1):
         raise Malformed("the body is empty: send an event as a JSON object", reason="empty")
     if first.group(1) != b"[":
         return SplitBody(single=True, items=(body,))
-    return SplitBody(single=False, items=_counted(_elements(body)))
+    return SplitBody(single=False, items=_limited(_elements(body)))
 
 
 @lru_cache(maxsize=256)
-def is_by_line(content_type: str | None) -> bool:
+def is_ndjson(content_type: str | None) -> bool:
     """Whether the content type is NDJSON. None of its names is registered, so several are known."""
     minor = _kind(content_type).partition("/")[2]
     return re.sub("[^a-z]", "", minor).endswith(_NDJSON)
@@ -91,12 +91,12 @@ def _kind(content_type: str | None) -> str:
     return "" if content_type is None else content_type.partition(";")[0].strip().lower()
 
 
-def _counted(items: Sequence[bytes | msgspec.Raw]) -> Sequence[bytes | msgspec.Raw]:
+def _limited(items: Sequence[bytes | msgspec.Raw]) -> Sequence[bytes | msgspec.Raw]:
     if not items:
         raise Malformed("there is no event in the body: send at least one", reason="empty")
-    if len(items) > EVENTS_AT_MOST:
+    if len(items) > MAX_EVENTS:
         raise Malformed(
-            f"more than {EVENTS_AT_MOST} events in one body: send them in several requests", reason="too_many"
+            f"more than {MAX_EVENTS} events in one body: send them in several requests", reason="too_many"
         )
     return items
 
@@ -127,7 +127,7 @@ def _refuse_too_many_small_items(start: bytes) -> None:
 
 
 def _by_brackets(body: bytes, why: str = "nested too deeply") -> list[bytes]:
-    unreadable = Malformed(f"the body is not valid JSON: {_where(why)}")
+    unreadable = Malformed(f"the body is not valid JSON: {_position_in(why)}")
     if len(body) > _SPLIT_BYTES:
         raise unreadable
     elements: list[bytes] = []
@@ -147,11 +147,11 @@ def _by_brackets(body: bytes, why: str = "nested too deeply") -> list[bytes]:
         if depth == 1 and mark == b",":
             elements.append(body[start : token.start()])
             start = token.end()
-            _counted(elements)
+            _limited(elements)
     raise unreadable
 
 
-def _where(why: str) -> str:
+def _position_in(why: str) -> str:
     """The decoder's message without its preamble. It names positions, never content."""
     if "truncated" in why:
         return "it ends early; send it whole"

@@ -21,8 +21,8 @@ from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
 EVENTS_PER_COMMIT = 1_000
-BEAT_S = 5.0
-WAIT_AT_MOST_S = 1.0
+IDLE_TURN_S = 5.0
+MAX_WAIT_S = 1.0
 PENDING_EVENTS = 20_000
 PENDING_BYTES = 64 * 1024 * 1024
 
@@ -89,7 +89,7 @@ class GroupCommit:
         if not self._queue:
             self._arrived.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_S):
+                async with asyncio.timeout(IDLE_TURN_S):
                     await self._arrived.wait()
             if not self._queue:
                 return
@@ -119,7 +119,7 @@ class GroupCommit:
                 self._fail_queue(error, waited=0.0)
                 raise
             # Requests that waited while this commit failed are failed too, instead of waiting for another.
-            self._fail_queue(error, waited=WAIT_AT_MOST_S)
+            self._fail_queue(error, waited=MAX_WAIT_S)
             return
         except StoreError as error:
             await self._one_by_one(batch, error)
@@ -153,7 +153,7 @@ class GroupCommit:
         )
 
         def commit(tx: Tx) -> Committed:
-            upgrade = self._upgrade.look(tx)
+            upgrade = self._upgrade.current(tx)
             return intake.commit(tx, batched if upgrade is None else replace(batched, upgrade=upgrade))
 
         started = time.perf_counter()

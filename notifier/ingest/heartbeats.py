@@ -16,11 +16,11 @@ INTERVAL: Duration = 10 * SECOND
 """The time between two heartbeats."""
 SILENCE: Duration = 3 * INTERVAL
 """The silence after which a process counts as dead, and after which no late report of an ended process is expected."""
-HANDED_AT_ONCE = 100
+MAX_REPLAYS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
+class ProcessHeartbeat:
     """One heartbeat. `running` are ids of runs; `tasks` are names of tasks that the process can replay.
 
     `reports` counts the client's reports by outcome. `ended` is set by the last heartbeat, sent at exit.
@@ -46,7 +46,7 @@ class Replay:
     arguments: Mapping[str, Any]
 
 
-def note(tx: Tx, beat: Beat) -> tuple[Replay, ...]:
+def note(tx: Tx, beat: ProcessHeartbeat) -> tuple[Replay, ...]:
     """Stores a heartbeat. Returns the runs that the process is asked to execute."""
     processes.write(
         tx,
@@ -64,10 +64,10 @@ def note(tx: Tx, beat: Beat) -> tuple[Replay, ...]:
     if beat.running:
         # Includes runs that were declared lost: the client knows better.
         task_runs.confirm_running(tx, project=beat.project, ids=beat.running, process=beat.process)
-    return () if beat.ended or not beat.tasks else _hand_out(tx, beat)
+    return () if beat.ended or not beat.tasks else _assign_replays(tx, beat)
 
 
-def _hand_out(tx: Tx, beat: Beat) -> tuple[Replay, ...]:
+def _assign_replays(tx: Tx, beat: ProcessHeartbeat) -> tuple[Replay, ...]:
     """The replays that this process can run, returned again until it reports them.
 
     A replay assigned to another process is not reassigned until that process has ended.
@@ -78,7 +78,7 @@ def _hand_out(tx: Tx, beat: Beat) -> tuple[Replay, ...]:
         service=beat.service,
         process=beat.process,
         tasks=beat.tasks,
-        most=HANDED_AT_ONCE,
+        most=MAX_REPLAYS,
     )
     new = [run.id for run in waiting if run.process != beat.process]
     if new:

@@ -12,7 +12,7 @@ from notifier.domain.state import State
 from notifier.domain.time import MINUTE, Instant
 from notifier.domain.value import Value, replace
 from notifier.ingest import recovery
-from notifier.ingest.upgrade import IdentityEvents, Upgrade, taken_over
+from notifier.ingest.upgrade import IdentityEvents, Upgrade, find_continued
 from notifier.policy import lifecycle
 from notifier.policy.lifecycle import IncidentBefore, IncidentChange
 from notifier.store import figures, ledger
@@ -70,18 +70,18 @@ def commit(tx: Tx, intake: Intake) -> Committed:
         recovery.expect_events(tx, batch.runs)
     pending: Sequence[int] = fresh
     while pending:
-        pending = batch.round(pending)
+        pending = batch.apply_round(pending)
     if batch.linked:
         recovery.count_events(tx, batch.linked)
     _claim_ids(tx, batch.events, fresh, batch.numbers)
     repeated = len(intake.events) - len(fresh)
     ledger.add(tx, {"accepted": batch.accepted, "counted": batch.counted, "duplicates": repeated})
     if len(fresh) < len(intake.events):
-        batch.answer_repeats(fresh)
-    return Committed(stored=tuple(map(_present, batch.stored)), opened=batch.opened)
+        batch.set_repeats(fresh)
+    return Committed(stored=tuple(map(_required, batch.stored)), opened=batch.opened)
 
 
-def _present(stored: StoredEvent | None) -> StoredEvent:
+def _required(stored: StoredEvent | None) -> StoredEvent:
     assert stored is not None
     return stored
 
@@ -125,7 +125,7 @@ class _Batch:
         self.linked: Counter[tuple[str, str, int]] = Counter()
         self._overflowed: set[int] = set()
 
-    def round(self, indexes: Sequence[int]) -> list[int]:
+    def apply_round(self, indexes: Sequence[int]) -> list[int]:
         """Applies events to their incidents. Returns the indexes of those that belong to a following incident."""
         events = self.events
         by_identity: dict[Identity, list[int]] = {}
@@ -176,12 +176,12 @@ class _Batch:
             resolved = statements.newest_resolved(self.tx, missing)
         if self.intake.upgrade is not None and len(resolved) < len(missing):
             # In order of arrival: each earlier incident is continued once.
-            unknown = [
+            unmatched = [
                 IdentityEvents(identity=identity, events=[self.events[index] for index in own])
                 for identity, own in by_identity.items()
                 if identity not in current and identity not in resolved and own[0] not in self._overflowed
             ]
-            for identity, incident in taken_over(self.tx, unknown, self.intake.upgrade).items():
+            for identity, incident in find_continued(self.tx, unmatched, self.intake.upgrade).items():
                 (resolved if incident.state is State.RESOLVED else current)[identity] = incident
         return current, resolved
 
@@ -249,12 +249,12 @@ class _Batch:
             statements.insert_samples(self.tx, samples)
             statements.add_tallies(self.tx, counts)
 
-    def answer_repeats(self, fresh: Sequence[int]) -> None:
+    def set_repeats(self, fresh: Sequence[int]) -> None:
         """Gives ids that came twice in this batch the result of their first event."""
         first = {(self.events[index].project, self.events[index].id): self.stored[index] for index in fresh}
         for index, event in enumerate(self.events):
             if self.stored[index] is None:
-                origin = _present(first[event.project, event.id])
+                origin = _required(first[event.project, event.id])
                 self.stored[index] = StoredEvent(incident_id=origin.incident_id, duplicate=True)
 
 

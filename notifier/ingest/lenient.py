@@ -50,12 +50,12 @@ def from_tree(tree: Fields, budget: traces.TraceBudget | None = None) -> tuple[s
 def _event_in(tree: Any, budget: traces.TraceBudget | None) -> tuple[schema.EventBody, list[str]]:
     if not isinstance(tree, dict):
         raise InvalidField("", f"an event is a JSON object, this is {kind(tree)}")
-    reading = Reading()
+    reading = DocumentReader()
     body = reading.event(tree, reading.traced(scrub(tree), budget or traces.TraceBudget()))
     return body, reading.warnings()
 
 
-class Reading:
+class DocumentReader:
     """Reads one document. Collects the warnings, and the fields that the schema does not know."""
 
     def __init__(self) -> None:

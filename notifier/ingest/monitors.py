@@ -34,12 +34,12 @@ from notifier.telemetry.metrics import Metrics
 from notifier.wording import monitors as wording
 
 FORMAT: Final = "monitor"
-MOST_IN_PROJECT: Final = 1_000
+MAX_PER_PROJECT: Final = 1_000
 EVENT_BYTES: Final = 65_536
-AT_ONCE: Final = 300
-WAIT_AT_MOST: Final = 5_000
+BATCH_SIZE: Final = 300
+MAX_WAITING: Final = 5_000
 """Limit of waiting requests. While the database is away, jobs soon have newer check-ins."""
-MISSED_AT_ONCE: Final = 100
+MISSED_BATCH_SIZE: Final = 100
 ENVIRONMENT: Final = "production"
 _FILE: Final = "file"
 _CLIENT: Final = "client"
@@ -49,7 +49,7 @@ Declared = Callable[[], Mapping[str, DeclaredMonitor]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenCheckIns:
+class CheckInsResult:
     """The state of each check-in's monitor, None for a monitor beyond the project's limit."""
 
     monitors: Sequence[MonitorStatus | None]
@@ -62,7 +62,7 @@ class _Submission:
     project: str
     service: str | None
     check_ins: Sequence[CheckIn]
-    future: asyncio.Future[TakenCheckIns]
+    future: asyncio.Future[CheckInsResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class MonitorIntake:
         new_id: Callable[[], str],
         metrics: Metrics,
         max_size: int | None = None,
-        most: int = MOST_IN_PROJECT,
+        most: int = MAX_PER_PROJECT,
     ) -> None:
         self._database = database
         self._quota = quota
@@ -103,21 +103,21 @@ class MonitorIntake:
         self._applied: Mapping[str, DeclaredMonitor] | None = None
         self._subscription: Subscription = database.signals.subscribe()
         self._queue: list[_Submission] = []
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def take(
         self, source: EventSource, check_ins: Sequence[CheckIn], *, service: str | None
-    ) -> TakenCheckIns | Busy:
+    ) -> CheckInsResult | Busy:
         """Returns once the check-ins are committed. Raises `StoreError` if that fails. `service` is the key's."""
         wait = self._quota.take(source.key_id, len(check_ins), self._database.now())
         if wait is not None:
             return Busy(reason="quota", retry_after=wait)
 
-        if len(self._queue) >= WAIT_AT_MOST:
+        if len(self._queue) >= MAX_WAITING:
             return Busy(reason="backlog", retry_after=SECOND)
         waiting = _Submission(source.project, service, check_ins, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        async with self._turn:
+        async with self._lock:
             # Many jobs start at the full hour: requests that arrive during a commit share the next one.
             while not waiting.future.done():
                 await self._commit()
@@ -125,13 +125,15 @@ class MonitorIntake:
 
     async def step(self) -> None:
         """One turn of the loop: handles missed deadlines, and waits for the next one."""
-        await self._subscription.wait_until(await self.look(), now=self._database.now())
+        await self._subscription.wait_until(await self.check_deadlines(), now=self._database.now())
 
-    async def look(self) -> Instant | None:
+    async def check_deadlines(self) -> Instant | None:
         """Handles missed deadlines. Returns the next deadline, None if there is none or the check should run again."""
         declared = self._declared()
         if declared is not self._applied:
-            await self._database.write(lambda tx: self._apply(tx, declared), essential=False, limit=LOOP)
+            await self._database.write(
+                lambda tx: self._apply_declared(tx, declared), essential=False, limit=LOOP
+            )
             self._applied = declared
         held, due_at = await self._database.read(_next_due, limit=LOOP)
         now = self._database.now()
@@ -140,15 +142,15 @@ class MonitorIntake:
             return due_at
         more = True
         while more:
-            count = await self._database.write(self._miss, essential=False, limit=LOOP)
+            count = await self._database.write(self._handle_missed, essential=False, limit=LOOP)
             self._count(count)
-            more = count == MISSED_AT_ONCE
+            more = count == MISSED_BATCH_SIZE
         return None
 
     async def _commit(self) -> None:
-        batch, self._queue = self._queue[:AT_ONCE], self._queue[AT_ONCE:]
+        batch, self._queue = self._queue[:BATCH_SIZE], self._queue[BATCH_SIZE:]
         try:
-            taken, events = await self._database.write(
+            results, events = await self._database.write(
                 lambda tx: self._take(tx, batch), essential=False, limit=INGEST
             )
         except StoreError as error:
@@ -159,7 +161,7 @@ class MonitorIntake:
             for submission in batch:
                 submission.future.set_exception(StoreUnavailable("the service is stopping: send it again"))
             raise
-        for submission, result in zip(batch, taken, strict=True):
+        for submission, result in zip(batch, results, strict=True):
             submission.future.set_result(result)
         self._count(events)
 
@@ -167,8 +169,8 @@ class MonitorIntake:
         if events:
             self._metrics.events.labels("accepted", FORMAT).inc(events)
 
-    def _take(self, tx: Tx, batch: Sequence[_Submission]) -> tuple[list[TakenCheckIns], int]:
-        judged = [
+    def _take(self, tx: Tx, batch: Sequence[_Submission]) -> tuple[list[CheckInsResult], int]:
+        posted = [
             [
                 (check_in, self._event(tx, submission.project, check_in, submission.service))
                 for check_in in submission.check_ins
@@ -176,21 +178,22 @@ class MonitorIntake:
             for submission in batch
         ]
         names = [
-            [(event.project, event.environment, said.name) for said, event in request] for request in judged
+            [(event.project, event.environment, check_in.name) for check_in, event in request]
+            for request in posted
         ]
         changes = _Changes(rows=statements.find(tx, {name for request in names for name in request}))
         new = {name[0] for request in names for name in request if name not in changes.rows}
-        room = {project: self._most - statements.count(tx, project) for project in new}
-        for check_in, event in chain.from_iterable(judged):
+        capacity = {project: self._most - statements.count(tx, project) for project in new}
+        for check_in, event in chain.from_iterable(posted):
             before = changes.rows.get((event.project, event.environment, check_in.name))
             if before is None:
-                room[event.project] -= 1
-            if before is not None or room[event.project] >= 0:
+                capacity[event.project] -= 1
+            if before is not None or capacity[event.project] >= 0:
                 self._check_in(tx, changes, before, check_in, event)
         self._write(tx, changes, max_size=self._max_size)
-        shown = views.monitors_named(tx, changes.rows.keys())
-        taken = [TakenCheckIns(monitors=[shown.get(name) for name in request]) for request in names]
-        return taken, len(changes.events)
+        statuses = views.monitors_named(tx, changes.rows.keys())
+        results = [CheckInsResult(monitors=[statuses.get(name) for name in request]) for request in names]
+        return results, len(changes.events)
 
     def _check_in(
         self, tx: Tx, changes: _Changes, before: MonitorRow | None, check_in: CheckIn, event: Event
@@ -223,24 +226,24 @@ class MonitorIntake:
         )
         changes.rows[row.key] = row.due(policy.deadline(row.expects(), tx.now, check_in.status))
 
-    def _miss(self, tx: Tx) -> int:
+    def _handle_missed(self, tx: Tx) -> int:
         """Handles up to 100 missed deadlines: stores an event and the next deadline for each. Returns their number."""
         changes = _Changes()
         since = self._hearing.since
         if since is None:
             return 0
-        for row in statements.overdue(tx, now=tx.now, since=since, most=MISSED_AT_ONCE):
+        for row in statements.overdue(tx, now=tx.now, since=since, most=MISSED_BATCH_SIZE):
             schedule, due_at = row.expects(), row.due_at
             if schedule is None or due_at is None:
                 continue
             trouble = policy.trouble_after(due_at, row.at, row.status, schedule)
-            said = wording.overran if trouble == "overran" else wording.missed
-            changes.events.append(self._event_of(tx, row, said(row.name, row.at, schedule)))
+            sentence = wording.overran if trouble == "overran" else wording.missed
+            changes.events.append(self._event_of(tx, row, sentence(row.name, row.at, schedule)))
             changes.rows[row.key] = replace(row, trouble=trouble).due(policy.deadline(schedule, tx.now))
         self._write(tx, changes)
         return len(changes.events)
 
-    def _apply(self, tx: Tx, declared: Mapping[str, DeclaredMonitor]) -> None:
+    def _apply_declared(self, tx: Tx, declared: Mapping[str, DeclaredMonitor]) -> None:
         """Applies the declared monitors. A monitor that is no longer declared loses its schedule."""
         changed: list[MonitorRow] = []
         for row in statements.declared(tx, declared):

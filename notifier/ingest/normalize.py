@@ -30,11 +30,11 @@ EventItem = bytes | msgspec.Raw | dict[str, Any]
 """An event as JSON text or as a decoded tree, with the fields of `schema.EventBody`."""
 
 TITLE_CHARS: Final = 200
-OLDEST: Final = 30 * DAY
+MAX_AGE: Final = 30 * DAY
 """The maximum age of a timestamp. An older one comes from a broken clock, so the time of arrival counts."""
 
-REMEMBERED: Final = 512
-_REMEMBERED_BYTES: Final = 16_384
+CACHE_SIZE: Final = 512
+_CACHED_BYTES: Final = 16_384
 """Larger events are not cached."""
 _HEAD: Final = '{"id":null,"timestamp":null,'
 _NULL: Final = "null"
@@ -107,9 +107,9 @@ class Normalizer:
     """
 
     def __init__(self, *, max_event_bytes: int, new_id: Callable[[], str]) -> None:
-        self._largest = max_event_bytes
+        self._max_event_bytes = max_event_bytes
         self._new_id = new_id
-        self._seen: dict[tuple[str, bytes], _Content] = {}
+        self._cache: dict[tuple[str, bytes], _Content] = {}
         self._traces = TraceBudget()
         self._service: str | None = None
 
@@ -125,16 +125,16 @@ class Normalizer:
         """Reads events, in order. Events that name no service get `service`. A bad item does not affect the others."""
         self._traces, self._service = TraceBudget(), service
         read = [_or_rejection(self._read, item) for item in items]
-        unseen = [
+        uncached = [
             entry.strict
             for entry in read
             if not isinstance(entry, Rejection)
             and entry.strict is not None
-            and (project, entry.strict) not in self._seen
+            and (project, entry.strict) not in self._cache
         ]
         # RE2 releases the GIL for each search, which costs ten times the search while the writer runs. So all items
         # are searched at once, and one by one only if something is found.
-        clean = len(unseen) > 1 and not suspicious(b"\n".join(unseen))
+        clean = len(uncached) > 1 and not suspicious(b"\n".join(uncached))
 
         def event(entry: _Read) -> Accepted:
             return self._accept(entry, clean, project, received_at, sent_at)
@@ -144,27 +144,27 @@ class Normalizer:
     def _read(self, item: EventItem) -> _Read | Rejection:
         if type(item) is dict:
             size = sanitise.size(item)
-            if size > self._largest:
+            if size > self._max_event_bytes:
                 return self._too_large(size)
             body, warnings = lenient.from_tree(item, self._traces)
             return _Read(b"", body, _take_ids(body, self._service), None, warnings)
         raw = bytes(item)  # type: ignore[arg-type]
-        if len(raw) > self._largest:
+        if len(raw) > self._max_event_bytes:
             return self._too_large(len(raw))
-        strict = _strictly(raw)
+        strict = _read_strictly(raw)
         if strict is None:
-            return self._leniently(raw)
+            return self._read_leniently(raw)
         ids = _take_ids(strict, self._service)
         return _Read(raw, strict, ids, _encode(strict), [])
 
-    def _leniently(self, raw: bytes) -> _Read:
+    def _read_leniently(self, raw: bytes) -> _Read:
         body, warnings = lenient.from_bytes(raw, self._traces)
         return _Read(raw, body, _take_ids(body, self._service), None, warnings)
 
     def _too_large(self, size: int) -> Rejection:
         return Rejection(
             path="",
-            message=f"the event has {size} bytes, more than {self._largest} (ingest.max_event_bytes): "
+            message=f"the event has {size} bytes, more than {self._max_event_bytes} (ingest.max_event_bytes): "
             "send less context or fewer frames",
             reason="too_large",
         )
@@ -176,19 +176,19 @@ class Normalizer:
         raw, body, ids, strict, warnings = read
         if strict is None:
             return self._event(_content(body, project), ids, warnings, project, received_at, sent_at)
-        content = self._seen.get((project, strict))
+        content = self._cache.get((project, strict))
         if (
             is_suspicious_id(ids.event)
             or is_suspicious_id(ids.task)
             or (content is None and not clean and suspicious(strict))
         ):
-            return self._accept(self._leniently(raw), clean, project, received_at, sent_at)
+            return self._accept(self._read_leniently(raw), clean, project, received_at, sent_at)
         if content is None:
             content = self._traced(body, raw, project) or _content(body, project, encoded=strict)
-            if len(raw) <= _REMEMBERED_BYTES and self._traces.lines >= 0:
-                if len(self._seen) >= REMEMBERED:
-                    self._seen.clear()
-                self._seen[project, strict] = content
+            if len(raw) <= _CACHED_BYTES and self._traces.lines >= 0:
+                if len(self._cache) >= CACHE_SIZE:
+                    self._cache.clear()
+                self._cache[project, strict] = content
         return self._event(content, ids, [], project, received_at, sent_at)
 
     def _traced(self, body: EventBody, raw: bytes, project: str) -> _Content | None:
@@ -214,7 +214,7 @@ class Normalizer:
         if timestamp is None:
             timestamp = rfc3339(received_at)
         else:
-            at = _moment(timestamp, received_at, sent_at, warnings)
+            at = _occurred_at(timestamp, received_at, sent_at, warnings)
         head = _encode(identity).decode(), _encode(timestamp).decode()
         tail = content.tail
         if ids.task is not None and content.task_at is not None:
@@ -257,14 +257,14 @@ def read_one(raw: bytes) -> tuple[EventBody, str]:
     """The event in these bytes, scrubbed and within the limits, and its title. Raises `InvalidField`."""
     body, _ = lenient.from_bytes(raw)
     _required(body)
-    return body, _title(body, None if body.exception is None else _told(body.exception))
+    return body, _title(body, None if body.exception is None else _primary_exception(body.exception))
 
 
 def _content(body: EventBody, project: str, *, encoded: bytes | None = None) -> _Content:
     """The content of a body. `encoded` is its JSON text without id and timestamp, if known."""
     service = _required(body)
     warnings: list[str] = []
-    failure = None if body.exception is None else _told(body.exception)
+    failure = None if body.exception is None else _primary_exception(body.exception)
     sent = body.labels, body.links
     labels = labels_of(body, project, service, failure, warnings)
     if body.links:
@@ -292,19 +292,19 @@ def _content(body: EventBody, project: str, *, encoded: bytes | None = None) -> 
     )
 
 
-def _strictly(raw: bytes) -> EventBody | None:
+def _read_strictly(raw: bytes) -> EventBody | None:
     """The event if it matches the schema exactly. None if the lenient parser must read it."""
     try:
         body = _strict(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if body.exception is not None and _wants_care(body.exception):
+    if body.exception is not None and _needs_lenient_reading(body.exception):
         return None
     too_large = len(raw) > CONTEXT_BYTES and len(_encode(body.context)) > CONTEXT_BYTES
     return None if too_large else body
 
 
-def _wants_care(exception: ExceptionBody) -> bool:
+def _needs_lenient_reading(exception: ExceptionBody) -> bool:
     """Whether the exception has too many causes, or one that is a traceback in text."""
     depth = 0
     while exception.cause is not None:
@@ -332,15 +332,17 @@ def _required(body: EventBody) -> str:
     return body.service
 
 
-def _moment(timestamp: str, received_at: Instant, sent_at: Instant | None, warnings: list[str]) -> Instant:
+def _occurred_at(
+    timestamp: str, received_at: Instant, sent_at: Instant | None, warnings: list[str]
+) -> Instant:
     """The time of the event by our clock, which a wrong clock of the sender does not affect (RULES.md#incidents)."""
-    stamp = instant(timestamp, "timestamp")
+    sender_time = instant(timestamp, "timestamp")
     if sent_at is None:
         return received_at
-    if sent_at - stamp > OLDEST:
+    if sent_at - sender_time > MAX_AGE:
         warnings.append("timestamp: more than 30 days before it was sent; the time of arrival counts")
         return received_at
-    return min(received_at, received_at - (sent_at - stamp))
+    return min(received_at, received_at - (sent_at - sender_time))
 
 
 def _web_links(links: list[LinkBody], warnings: list[str]) -> list[LinkBody]:
@@ -353,11 +355,11 @@ def _web_links(links: list[LinkBody], warnings: list[str]) -> list[LinkBody]:
     return kept
 
 
-def _told(exception: ExceptionBody) -> ExceptionBody:
+def _primary_exception(exception: ExceptionBody) -> ExceptionBody:
     """The exception that gives title, label and fingerprint."""
-    told = fingerprint.told_of(exception)
-    assert isinstance(told, ExceptionBody)
-    return told
+    primary = fingerprint.told_of(exception)
+    assert isinstance(primary, ExceptionBody)
+    return primary
 
 
 def _title(body: EventBody, failure: ExceptionBody | None) -> str:

@@ -26,8 +26,8 @@ from notifier.telemetry.metrics import Metrics
 SERVICES_SHOWN = 100
 OTHERS = "(others)"
 EVENT_BYTES = 65_536
-ENDED_AT_ONCE = 100
-LOST_AT_ONCE = 200
+END_BATCH_SIZE = 100
+LOST_BATCH_SIZE = 200
 _KEY = "processes"
 _encode = msgspec.json.Encoder().encode
 
@@ -73,33 +73,33 @@ class ProcessWatch:
         self._silence = silence
         self._subscription: Subscription = database.signals.subscribe()
         self._since: Instant = database.now()
-        self._looked: Instant = self._since
+        self._checked_at: Instant = self._since
 
     async def step(self) -> None:
         """One turn of the loop: checks the processes, updates the metrics, and waits."""
-        await self.look()
-        self._show(await self._database.read(living, limit=LOOP))
+        await self.check()
+        self._set_metrics(await self._database.read(living, limit=LOOP))
         await self._subscription.wait(POLL)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Ends processes that were silent for too long, and stores events for the runs that are lost."""
         now = self._database.now()
-        if now - self._looked > 3 * POLL:
+        if now - self._checked_at > 3 * POLL:
             self._since = now
         if now - self._since >= self._silence:
-            while await self._turn():
+            while await self._end_batch():
                 pass
-        self._looked = now
+        self._checked_at = now
 
-    async def _turn(self) -> bool:
-        runs_of_ended = await self._database.write(self._work, essential=False, limit=LOOP)
+    async def _end_batch(self) -> bool:
+        runs_of_ended = await self._database.write(self._end_and_store, essential=False, limit=LOOP)
         count_ended(self._metrics, runs_of_ended.ended)
         if runs_of_ended.lost:
             self._metrics.events.labels("accepted", "native").inc(len(runs_of_ended.lost))
             log.warning("runs_lost", count=len(runs_of_ended.lost))
         return runs_of_ended.more
 
-    def _work(self, tx: Tx) -> EndedRuns:
+    def _end_and_store(self, tx: Tx) -> EndedRuns:
         runs_of_ended = end_silent(tx, silence=self._silence)
         events = lost_run_events(self._normalizer, runs_of_ended.lost, tx.now)
         if events:
@@ -112,7 +112,7 @@ class ProcessWatch:
             intake.commit(tx, batch)
         return runs_of_ended
 
-    def _show(self, living: LivingProcesses) -> None:
+    def _set_metrics(self, living: LivingProcesses) -> None:
         self._metrics.processes.set(living.processes)
         self._metrics.client_reports.clear()
         for (service, outcome), n in reports_by_service(living.reports).items():
@@ -124,14 +124,16 @@ def end_silent(tx: Tx, *, silence: Duration = SILENCE) -> EndedRuns:
 
     A process that ended at its last heartbeat exited in an orderly way.
     """
-    silent = processes.end_silent(tx, tx.now - silence, most=ENDED_AT_ONCE)
-    abandoned = task_runs.abandoned(tx, tx.now - silence, most=LOST_AT_ONCE)
+    silent = processes.end_silent(tx, tx.now - silence, most=END_BATCH_SIZE)
+    abandoned = task_runs.abandoned(tx, tx.now - silence, most=LOST_BATCH_SIZE)
     changes = [
         runs.lost(row.run, seen_at=row.seen_at, goodbye=row.ended_at == row.seen_at) for row in abandoned
     ]
     ended = store(tx, changes).ended if changes else ()
     lost = tuple(run for run in ended if run.state is RunState.LOST)
-    return EndedRuns(ended=ended, lost=lost, more=silent == ENDED_AT_ONCE or len(abandoned) == LOST_AT_ONCE)
+    return EndedRuns(
+        ended=ended, lost=lost, more=silent == END_BATCH_SIZE or len(abandoned) == LOST_BATCH_SIZE
+    )
 
 
 def living(tx: Tx) -> LivingProcesses:

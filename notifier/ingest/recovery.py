@@ -33,10 +33,10 @@ def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
     """
     completed = [run for run in ended if run.state is RunState.COMPLETED]
     others = [run for run in ended if run.state is not RunState.COMPLETED]
-    well = {(run.project, run.id) for run in completed}
+    succeeded = {(run.project, run.id) for run in completed}
     parents = {(run.project, run.replay_of) for run in completed if run.replay_of is not None}
-    made_good = statements.recover_named(tx, [(run.project, run.id) for run in others])
-    made_good += statements.recover_keyed(
+    recovered_runs = statements.recover_named(tx, [(run.project, run.id) for run in others])
+    recovered_runs += statements.recover_keyed(
         tx,
         [
             (run.project, run.task, run.service, run.key, run.finished_at)
@@ -45,23 +45,23 @@ def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
         ],
     )
     while True:
-        well |= {run.name for run in made_good}
-        parents |= {run.replay_of for run in made_good if run.replay_of is not None}
+        succeeded |= {run.name for run in recovered_runs}
+        parents |= {run.replay_of for run in recovered_runs if run.replay_of is not None}
         if not parents:
             break
         # Each turn recovers runs that were not recovered, so the loop ends even if replays form a cycle.
-        made_good, parents = statements.recover_replayed(tx, sorted(parents)), set()
-    failing = {(run.project, run.id) for run in others} - well
+        recovered_runs, parents = statements.recover_replayed(tx, sorted(parents)), set()
+    failing = {(run.project, run.id) for run in others} - succeeded
     if failing:
         # A recovered run may have continued and failed again.
         statements.mark_failing(tx, failing)
-    _resolve(tx, well)
+    _resolve(tx, succeeded)
 
 
-def _resolve(tx: Tx, well: set[RunName]) -> None:
-    if not well:
+def _resolve(tx: Tx, succeeded: set[RunName]) -> None:
+    if not succeeded:
         return
-    incidents = statements.mark_well(tx, well)
+    incidents = statements.mark_well(tx, succeeded)
     recovered = [
         incident.number
         for incident in incidents

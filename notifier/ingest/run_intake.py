@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from notifier.domain.errors import Overloaded, StoreFull
 from notifier.domain.task_run import RunState, TaskRun
 from notifier.ingest import heartbeats, recovery
-from notifier.ingest.heartbeats import Beat, Replay
+from notifier.ingest.heartbeats import ProcessHeartbeat, Replay
 from notifier.policy import runs
 from notifier.store.database import Database, Tx
 from notifier.store.sizes import bytes_in_use
@@ -41,7 +41,7 @@ class RunIntake:
             self._pending -= len(changes)
         count_ended(self._metrics, stored.ended)
 
-    async def beat(self, beat: Beat) -> tuple[Replay, ...]:
+    async def beat(self, beat: ProcessHeartbeat) -> tuple[Replay, ...]:
         """Stores a heartbeat. Returns the runs that the process is asked to execute."""
         return await self._database.write(lambda tx: heartbeats.note(tx, beat), essential=False)
 

@@ -29,13 +29,13 @@ from notifier.ingest import sanitise
 
 __all__ = [
     "SCRUBBED",
-    "kept_matcher",
-    "kept_matchers",
+    "clean_text",
     "names_secret",
     "scrub",
+    "scrub_matcher",
+    "scrub_matchers",
     "scrub_text",
     "suspicious",
-    "written",
 ]
 
 # RE2 accepts bytes only as Latin-1, so non-ASCII bytes pass unchanged.
@@ -77,26 +77,26 @@ def scrub_text(text: str) -> str:
     return without_secrets(text)
 
 
-def written(text: str) -> str:
+def clean_text(text: str) -> str:
     """A person's text, without secrets and without characters that no database can store."""
     return scrub_text(sanitise.text(text))
 
 
-def kept_matchers(text: str) -> str:
+def scrub_matchers(text: str) -> str:
     """A silence's matchers, scrubbed. A text that cannot be parsed is returned for the parser to report."""
     clean = sanitise.text(text)
     try:
         matchers = parse_all(clean)
     except ValueError:
         return clean
-    kept = tuple(map(kept_matcher, matchers))
-    if kept == matchers:
+    clean_matchers = tuple(map(scrub_matcher, matchers))
+    if clean_matchers == matchers:
         return clean
-    words = ", ".join(map(str, kept))
-    return words if len(kept) == 1 else f"{{{words}}}"
+    words = ", ".join(map(str, clean_matchers))
+    return words if len(clean_matchers) == 1 else f"{{{words}}}"
 
 
-def kept_matcher(matcher: Matcher) -> Matcher:
+def scrub_matcher(matcher: Matcher) -> Matcher:
     """The matcher with its value scrubbed as events' labels are, so that it keeps matching. Patterns are unchanged.
 
     Empty values mean a missing label, and booleans are never secrets.
@@ -116,7 +116,8 @@ def scrub(value: Any) -> Any:
     if isinstance(value, dict):
         hidden = secret_fields(value)
         return {
-            _scrub_key(key): SCRUBBED if key in hidden else _under(key, inner) for key, inner in value.items()
+            _scrub_key(key): SCRUBBED if key in hidden else _scrub_field(key, inner)
+            for key, inner in value.items()
         }
     if isinstance(value, list):
         return _items(value)
@@ -138,14 +139,14 @@ def _items(values: list[Any]) -> list[Any]:
 
 
 def _scrub_key(key: str) -> str:
-    return _key_seen_before(key) if len(key) <= 100 else scrub_text(key)
+    return _scrub_key_cached(key) if len(key) <= 100 else scrub_text(key)
 
 
 # Events repeat the same few keys.
-_key_seen_before = lru_cache(maxsize=4_096)(scrub_text)
+_scrub_key_cached = lru_cache(maxsize=4_096)(scrub_text)
 
 
-def _under(key: str, value: Any) -> Any:
+def _scrub_field(key: str, value: Any) -> Any:
     """The scrubbed value of a key. Booleans and null are kept even if the key names a secret."""
     if value is not None and not isinstance(value, bool) and names_secret(key):
         return SCRUBBED

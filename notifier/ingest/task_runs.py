@@ -28,8 +28,8 @@ from notifier.ingest.fields import (
     kind,
     object_in,
 )
-from notifier.ingest.lenient import Reading
-from notifier.ingest.normalize import OLDEST
+from notifier.ingest.lenient import DocumentReader
+from notifier.ingest.normalize import MAX_AGE
 from notifier.ingest.scrub import scrub, suspicious
 from notifier.policy import runs
 
@@ -63,7 +63,7 @@ class AcceptedRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class RequestContext:
     """The context of a request: its project, when it arrived, and when its sender says that it was sent."""
 
     project: str
@@ -71,17 +71,19 @@ class Arrival:
     sent_at: Instant | None
 
 
-def read(body: bytes, content_type: str | None, arrival: Arrival) -> tuple[AcceptedRun | Rejection, ...]:
+def read(
+    body: bytes, content_type: str | None, request: RequestContext
+) -> tuple[AcceptedRun | Rejection, ...]:
     """The changes of a body, in order. Raises `Malformed` if it cannot be split into changes."""
     try:
         items = split(body, content_type).items
     except Malformed as error:
         raise Malformed(_SENTENCES.get(error.reason, error.message), reason=error.reason) from None
-    return tuple([_item(bytes(raw), arrival) for raw in items])
+    return tuple([_item(bytes(raw), request) for raw in items])
 
 
-def _item(raw: bytes, arrival: Arrival) -> AcceptedRun | Rejection:
-    reading = _RunReading(arrival)
+def _item(raw: bytes, request: RequestContext) -> AcceptedRun | Rejection:
+    reading = _RunReader(request)
     try:
         tree = as_object(sanitise.read(raw), "")
         run = reading.run(tree, scrub(tree) if suspicious(raw) else tree)
@@ -92,22 +94,22 @@ def _item(raw: bytes, arrival: Arrival) -> AcceptedRun | Rejection:
     return AcceptedRun(run=run, warnings=tuple(reading.warnings()))
 
 
-class _RunReading(Reading):
+class _RunReader(DocumentReader):
     """Reads one change."""
 
-    def __init__(self, arrival: Arrival) -> None:
+    def __init__(self, request: RequestContext) -> None:
         super().__init__()
-        self._arrival = arrival
+        self._request = request
 
     def run(self, tree: Fields, clean: Fields) -> TaskRun:
         self.keep_unknown(clean, _KNOWN, "")
         state = RunState(self._required(choice(tree, "state", _STATES, ""), "state"))
         queued, started, finished = (
-            self._moment(tree, name) for name in ("queued_at", "started_at", "finished_at")
+            self._occurred_at(tree, name) for name in ("queued_at", "started_at", "finished_at")
         )
         arguments, replayable = self._arguments(tree, clean)
         change = TaskRun(
-            project=self._arrival.project,
+            project=self._request.project,
             id=self._required(identity(tree.get("id")), "id"),
             task=self._required(self.text(clean, "task", "", schema.NAME_CHARS), "task"),
             service=self._required(self.text(clean, "service", "", schema.NAME_CHARS), "service"),
@@ -117,7 +119,7 @@ class _RunReading(Reading):
             max_attempts=_counted(tree, "max_attempts"),
             created_at=self._created(queued, started),
             started_at=started,
-            finished_at=self._arrival.received_at if finished is None and state.final else finished,
+            finished_at=self._request.received_at if finished is None and state.final else finished,
             duration_ms=_milliseconds(tree),
             result=self._result(clean.get("result")),
             error=self._error(clean),
@@ -127,7 +129,7 @@ class _RunReading(Reading):
             arguments=arguments,
             replayable=replayable,
         )
-        return _explained(change) if state is RunState.LOST else change
+        return _with_reason(change) if state is RunState.LOST else change
 
     def keep_unknown(self, fields: Fields, known: Any, where: str) -> None:
         """Ignores unknown fields: a change has no `context` to keep them under."""
@@ -140,23 +142,23 @@ class _RunReading(Reading):
             raise InvalidField(name, "is required")
         return value
 
-    def _moment(self, tree: Fields, name: str) -> Instant | None:
+    def _occurred_at(self, tree: Fields, name: str) -> Instant | None:
         """The time by our clock, which a wrong clock of the sender does not affect (RULES.md#incidents)."""
         value = tree.get(name)
         if value is None:
             return None
         if type(value) is not str or not value:
             raise InvalidField(name, f"must be an RFC 3339 date-time, this is {kind(value)}")
-        stamp, sent_at, received_at = instant(value, name), self._arrival.sent_at, self._arrival.received_at
+        stamp, sent_at, received_at = instant(value, name), self._request.sent_at, self._request.received_at
         at = stamp if sent_at is None else min(received_at, received_at - (sent_at - stamp))
-        if received_at - OLDEST <= at <= received_at:
+        if received_at - MAX_AGE <= at <= received_at:
             return at
         self.warn(f"{name}: in the future or more than 30 days ago; it is ignored")
         return None
 
     def _created(self, queued: Instant | None, started: Instant | None) -> Instant:
-        received_at = self._arrival.received_at
-        if self._arrival.sent_at is None:
+        received_at = self._request.received_at
+        if self._request.sent_at is None:
             return received_at
         return min(received_at if at is None else at for at in (queued, started))
 
@@ -200,7 +202,7 @@ class _RunReading(Reading):
         fits = len(_encode(whole)) <= ARGUMENTS_BYTES
         if not fits:
             self.warn(f"arguments: over {ARGUMENTS_BYTES} bytes; they are left out")
-        if replayable is Replayable.YES and not (fits and kept == given and _untouched(given)):
+        if replayable is Replayable.YES and not (fits and kept == given and _is_unchanged(given)):
             replayable = Replayable.TOUCHED
         return whole if fits else None, replayable
 
@@ -213,7 +215,7 @@ class _RunReading(Reading):
         self.keep_unknown(arguments, ("args", "kwargs"), "arguments.")
 
 
-def _explained(run: TaskRun) -> TaskRun:
+def _with_reason(run: TaskRun) -> TaskRun:
     """The run with a reason, if it is lost without one."""
     if run.error is not None and run.error.get("reason"):
         return run
@@ -247,14 +249,14 @@ def _name(tree: Fields, name: str, chars: int) -> str | None:
     return identity(value, name, chars)
 
 
-def _untouched(value: Any) -> bool:
+def _is_unchanged(value: Any) -> bool:
     """Whether parsing left the value unchanged: no number, character or depth that cannot be stored."""
     if isinstance(value, str):
         huge = isinstance(value, sanitise.Huge)
         return not huge and sanitise.REPLACEMENT not in value and value != sanitise.TOO_DEEP
     if isinstance(value, dict):
-        return all(_untouched(key) and _untouched(inner) for key, inner in value.items())
-    return all(map(_untouched, value)) if isinstance(value, list) else True
+        return all(_is_unchanged(key) and _is_unchanged(inner) for key, inner in value.items())
+    return all(map(_is_unchanged, value)) if isinstance(value, list) else True
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from notifier.store.database import Tx
 from notifier.store.statements import intake as statements
 from notifier.store.statements.intake import Identity
 
-EXAMPLES = 20
+SAMPLED_EVENTS = 20
 """The number of an identity's events whose earlier fingerprints are computed, to bound the work in a storm."""
 
 
@@ -37,48 +37,50 @@ class UpgradeWatch:
 
     def __init__(self, auto_resolve: Callable[[], Duration]) -> None:
         self._auto_resolve = auto_resolve
-        self._looked: Instant | None = None
-        self._is_under_way = False
+        self._checked_at: Instant | None = None
+        self._is_active = False
 
-    def look(self, tx: Tx) -> Upgrade | None:
+    def current(self, tx: Tx) -> Upgrade | None:
         """The upgrade that the commit takes part in. None if there is none."""
-        if self._looked is None or tx.now - self._looked >= MINUTE:
-            self._is_under_way = statements.has_earlier_version(tx, self._since(tx))
-            self._looked = tx.now
-        return Upgrade(since=self._since(tx)) if self._is_under_way else None
+        if self._checked_at is None or tx.now - self._checked_at >= MINUTE:
+            self._is_active = statements.has_earlier_version(tx, self._since(tx))
+            self._checked_at = tx.now
+        return Upgrade(since=self._since(tx)) if self._is_active else None
 
     def _since(self, tx: Tx) -> Instant:
         return tx.now - self._auto_resolve()
 
 
-def taken_over(tx: Tx, unknown: Sequence[IdentityEvents], upgrade: Upgrade) -> dict[Identity, IncidentBefore]:
+def find_continued(
+    tx: Tx, unmatched: Sequence[IdentityEvents], upgrade: Upgrade
+) -> dict[Identity, IncidentBefore]:
     """The earlier incident that each identity continues, if it has one. Each incident is continued once."""
-    former = {each.identity: set(_former(each)) for each in unknown}
-    identities = sorted(set().union(*former.values()))
+    earlier_identities = {each.identity: set(_earlier_identities(each)) for each in unmatched}
+    identities = sorted(set().union(*earlier_identities.values()))
     if not identities:
         return {}
     # In order of preference, by the earlier identities.
     incidents = statements.find_earlier_version(tx, identities, upgrade.since)
-    places: dict[Identity, list[int]] = {}
-    for place, (identity, _) in enumerate(incidents):
-        places.setdefault(identity, []).append(place)
-    taken: dict[Identity, IncidentBefore] = {}
-    for identity, by_earlier_rules in former.items():
-        queues = [places[each] for each in by_earlier_rules if places.get(each)]
+    positions: dict[Identity, list[int]] = {}
+    for position, (identity, _) in enumerate(incidents):
+        positions.setdefault(identity, []).append(position)
+    continued: dict[Identity, IncidentBefore] = {}
+    for identity, candidates in earlier_identities.items():
+        queues = [positions[each] for each in candidates if positions.get(each)]
         if queues:
-            taken[identity] = incidents[min(queues, key=lambda queue: queue[0]).pop(0)][1]
-    if taken:
-        numbers = sorted((incident.number, identity[2]) for identity, incident in taken.items())
+            continued[identity] = incidents[min(queues, key=lambda queue: queue[0]).pop(0)][1]
+    if continued:
+        numbers = sorted((incident.number, identity[2]) for identity, incident in continued.items())
         statements.take_over(tx, numbers)
-    return taken
+    return continued
 
 
-def _former(identity_events: IdentityEvents) -> list[Identity]:
+def _earlier_identities(identity_events: IdentityEvents) -> list[Identity]:
     """The identities that earlier versions would have given to the events."""
     project, environment, _ = identity_events.identity
     fingerprints = dict.fromkeys(
         fingerprint
-        for event in identity_events.events[:EXAMPLES]
+        for event in identity_events.events[:SAMPLED_EVENTS]
         for fingerprint in earlier_versions(event.document)
     )
     return [(project, environment, fingerprint) for fingerprint in fingerprints]

@@ -33,9 +33,9 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
         return found
 
     def check_format(name: str, block: FormatBlock) -> str | None:
-        from notifier.ingest.formats.trial import fault_of_sample  # noqa: PLC0415 - slow; most files have no formats
+        from notifier.ingest.formats.trial import sample_fault  # noqa: PLC0415 - slow; most files have no formats
 
-        return fault_of_sample(name, block)
+        return sample_fault(name, block)
 
     read = loading.load(
         path,

@@ -15,7 +15,7 @@ from notifier.api.openapi import Api
 from notifier.api.router import routers
 from notifier.client import MemoryTransport, Notifier
 from notifier.ingest.normalize import Accepted, Normalizer
-from notifier.ingest.task_runs import AcceptedRun, Arrival
+from notifier.ingest.task_runs import AcceptedRun, RequestContext
 from notifier.ingest.task_runs import read as read_runs
 from tests.examples import examples
 
@@ -131,7 +131,7 @@ def test_a_run_of_any_result_arguments_and_error(message: str, value: Any, key: 
     work(long(value))
     changes.extend(memory.runs.values())
     assert {change["state"] for change in changes} == {"processing", "completed"}
-    arrival = Arrival(project="default", received_at=NOW, sent_at=NOW)
+    arrival = RequestContext(project="default", received_at=NOW, sent_at=NOW)
     published("/v1/task-runs").validate(changes)
     for item in read_runs(json.dumps(changes).encode(), "application/json", arrival):
         assert isinstance(item, AcceptedRun), item
@@ -160,7 +160,7 @@ def test_what_is_large_as_json_alone(value: Any) -> None:
 
     work(value)
     runs = list(memory.runs.values())
-    arrival = Arrival(project="default", received_at=NOW, sent_at=NOW)
+    arrival = RequestContext(project="default", received_at=NOW, sent_at=NOW)
     for item in read_runs(json.dumps(runs).encode(), "application/json", arrival):
         assert isinstance(item, AcceptedRun), item
         assert item.warnings == ()

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from notifier.domain.event import Rejection
 from notifier.domain.time import MINUTE
-from notifier.ingest.acceptance import Acceptance, Busy, EventResult, Full, Taken
+from notifier.ingest.acceptance import Acceptance, AcceptanceResult, Busy, EventResult, Full
 from notifier.ingest.commit import GroupCommit
 from notifier.ingest.normalize import EventItem, Normalizer
 from notifier.ingest.quota import KeyQuota
@@ -87,7 +87,7 @@ class Door:
         with suppress(asyncio.CancelledError):
             await loop
 
-    async def take(self, *items: Any) -> Taken | Busy | Full:
+    async def take(self, *items: Any) -> AcceptanceResult | Busy | Full:
         return await self.acceptance.take(Source(), items, self.database.now())
 
     async def incidents(self) -> list[tuple[str, str, int]]:
@@ -114,7 +114,7 @@ async def door(database: Database) -> AsyncIterator[Door]:
 async def test_trees_of_a_format_are_stored_as_events(door: Door) -> None:
     """Spellings are mapped and warned of, equal problems are one incident, and each item has its result."""
     taken = await door.take(*posted({}, {}, {"text": "it hangs", "level": "error"}))
-    assert isinstance(taken, Taken)
+    assert isinstance(taken, AcceptanceResult)
     assert taken.stored
     first, second, third = taken.results
     assert isinstance(first, EventResult)
@@ -131,7 +131,7 @@ async def test_an_event_that_names_no_service_is_its_key_s(door: Door) -> None:
     bare: list[EventItem] = [b'{"message":"a"}']
     for source in (Source(service="billing"), Source()):
         taken = await door.acceptance.take(source, bare, door.database.now())
-        assert isinstance(taken, Taken)
+        assert isinstance(taken, AcceptanceResult)
         assert taken.stored is (source.service is not None)
 
 
@@ -140,7 +140,7 @@ async def test_trees_and_bytes_enter_at_one_place(door: Door) -> None:
     (tree,) = posted({})
     for status in ("accepted", "duplicate"):
         taken = await door.take(tree, json.dumps(tree).encode())
-        assert isinstance(taken, Taken)
+        assert isinstance(taken, AcceptanceResult)
         assert [result.status for result in taken.results if isinstance(result, EventResult)] == [
             status,
             "duplicate",
@@ -153,7 +153,7 @@ async def test_what_cannot_be_kept_is_rejected_at_its_index_and_costs_no_other(d
     """A field of the wrong type, an event that is too large, one too deep, and one that is no event."""
     deep = {"service": "billing", "message": "it broke", "context": nested(200_000)}
     taken = await door.take(*posted({}, {"text": 3}, {"more": {"x": "y" * 3_000}}), deep, b"[1]")
-    assert isinstance(taken, Taken)
+    assert isinstance(taken, AcceptanceResult)
     assert isinstance(taken.results[0], EventResult)
     rejections = [result for result in taken.results[1:] if isinstance(result, Rejection)]
     assert [(rejection.path, rejection.reason) for rejection in rejections] == [
@@ -168,7 +168,7 @@ async def test_what_cannot_be_kept_is_rejected_at_its_index_and_costs_no_other(d
 async def test_nothing_but_rejections_stores_nothing(door: Door) -> None:
     """And needs no database."""
     taken = await door.take(*posted({"text": None}))
-    assert isinstance(taken, Taken)
+    assert isinstance(taken, AcceptanceResult)
     assert not taken.stored
     assert await door.incidents() == []
 
@@ -178,7 +178,7 @@ async def test_a_tree_is_sanitised_and_scrubbed_as_bytes_are(door: Door) -> None
     more = {"password": "hunter2", "big": 2**70, "nan": float("nan"), "nul": "a\0b"}
     (tree,) = posted({"text": "lone \ud800"})
     taken = await door.take({**tree, "context": more})
-    assert isinstance(taken, Taken)
+    assert isinstance(taken, AcceptanceResult)
     ((title, _, _),) = await door.incidents()
     assert title == "lone \N{REPLACEMENT CHARACTER}"
     query = sa.text("SELECT document FROM events")
@@ -190,12 +190,12 @@ async def test_a_tree_is_sanitised_and_scrubbed_as_bytes_are(door: Door) -> None
 
 async def test_a_key_over_its_quota_is_told_when_to_come_again(door: Door) -> None:
     """Nothing of the batch is stored; another key's quota is its own."""
-    assert isinstance(await door.take(*posted(*[{}] * 10)), Taken)
+    assert isinstance(await door.take(*posted(*[{}] * 10)), AcceptanceResult)
     busy = await door.take(*posted({"ref": "late"}))
     assert isinstance(busy, Busy)
     assert (busy.reason, busy.retry_after) == ("quota", MINUTE // 10 + 1)
     other = await door.acceptance.take(Source(key_id="other"), posted({"ref": "o"}), door.database.now())
-    assert isinstance(other, Taken)
+    assert isinstance(other, AcceptanceResult)
     assert door.counted() == [11, 0, 0]
 
 
@@ -219,7 +219,7 @@ async def test_what_a_database_refuses_costs_no_other_and_is_logged(door: Door) 
         good, bad = await asyncio.gather(
             door.take(*posted({})), door.acceptance.take(refused, posted({}), door.database.now())
         )
-    assert isinstance(good, Taken)
+    assert isinstance(good, AcceptanceResult)
     assert good.stored
     assert isinstance(bad, Busy)
     assert [(line["event"], line["key"]) for line in lines] == [("events_refused", "theirs")]

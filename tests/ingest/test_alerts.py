@@ -17,7 +17,7 @@ from notifier.alerting.expiry import Expiry
 from notifier.domain.route import Route
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from notifier.ingest.acceptance import Acceptance, Busy
-from notifier.ingest.alerts import WAIT_AT_MOST, AlertIntake, TakenAlerts
+from notifier.ingest.alerts import MAX_WAITING, AlertIntake, AlertsResult
 from notifier.ingest.commit import GroupCommit
 from notifier.ingest.formats.prometheus.alert import Alert
 from notifier.ingest.normalize import Normalizer
@@ -78,7 +78,7 @@ class Alerts:
             row.count for row in await _incidents(database)
         )
 
-    async def post(self, *alerts: Alert, service: str | None = None) -> TakenAlerts | Busy | Any:
+    async def post(self, *alerts: Alert, service: str | None = None) -> AlertsResult | Busy | Any:
         return await self.intake.take(Source(), list(enumerate(alerts)), service=service)
 
     def alert(self, name: str = "DiskFull", *, ends_in: Duration | None = 4 * MINUTE, **fields: Any) -> Alert:
@@ -132,7 +132,7 @@ async def test_a_resend_is_one_occurrence(alerts: Alerts) -> None:
     """Counted once, heard of at each, known in the ledger, and resolved by the end that its sender tells."""
     firing = alerts.alert()
     for _ in range(3):
-        assert await alerts.post(firing) == TakenAlerts(faults=[])
+        assert await alerts.post(firing) == AlertsResult(faults=[])
         alerts.clock.advance(MINUTE)
     [row] = await _incidents(alerts.database)
     assert (row.title, row.severity, row.count) == ("DiskFull: it is full", "critical", 1)
@@ -249,7 +249,7 @@ async def test_clocks_that_are_off_by_years(alerts: Alerts) -> None:
     late = await alerts.post(
         alerts.alert("Old", ends_in=-900 * DAY, starts_at=alerts.clock.now() - 901 * DAY), alerts.alert("New")
     )
-    assert isinstance(late, TakenAlerts)
+    assert isinstance(late, AlertsResult)
     assert late.faults == [
         "[0].endsAt: lies more than a day in the past, and no such alert is known: is the sender's clock right?"
     ]
@@ -264,7 +264,7 @@ async def test_a_thousand_alerts_and_their_resends(alerts: Alerts) -> None:
     """Each its own incident, counted once."""
     many = [alerts.alert(more={"instance": f"host-{i}", "größe": "groß", "a.b c": "ü"}) for i in range(1_000)]
     for _ in range(2):
-        assert await alerts.post(*many) == TakenAlerts(faults=[])
+        assert await alerts.post(*many) == AlertsResult(faults=[])
     assert [(state, n) for state, n, _ in await alerts.incidents()] == [("open", 1)] * 1_000
     assert await alerts.refreshed() == 1_000
 
@@ -336,6 +336,6 @@ async def test_what_fires_in_the_moment_of_its_end_opens_soon(alerts: Alerts) ->
 
 async def test_too_many_lists_at_once_are_told_to_wait(alerts: Alerts) -> None:
     """While the database is away they would be old before their turn."""
-    answers = await asyncio.gather(*(alerts.post(alerts.alert()) for _ in range(WAIT_AT_MOST + 3)))
-    assert [isinstance(answer, Busy) for answer in answers] == [False] * WAIT_AT_MOST + [True] * 3
+    answers = await asyncio.gather(*(alerts.post(alerts.alert()) for _ in range(MAX_WAITING + 3)))
+    assert [isinstance(answer, Busy) for answer in answers] == [False] * MAX_WAITING + [True] * 3
     assert await alerts.incidents() == [("open", 1, None)]

@@ -16,7 +16,7 @@ from notifier.domain.monitor import CheckIn, DeclaredMonitor, MonitorSchedule
 from notifier.domain.severity import Severity
 from notifier.domain.time import DAY, MINUTE, SECOND, Duration
 from notifier.ingest.acceptance import Busy
-from notifier.ingest.monitors import MonitorIntake, TakenCheckIns
+from notifier.ingest.monitors import CheckInsResult, MonitorIntake
 from notifier.ingest.quota import KeyQuota
 from notifier.store import hold, housekeeping, ledger
 from notifier.store.database import Database
@@ -57,7 +57,7 @@ class Jobs:
 
     async def check_in(self, name: str = "backup", **said: Any) -> MonitorStatus:
         taken = await self.intake.take(Source(), [CheckIn(name=name, **said)], service="billing")
-        assert isinstance(taken, TakenCheckIns)
+        assert isinstance(taken, CheckInsResult)
         [monitor] = taken.monitors
         assert monitor is not None
         return monitor
@@ -66,7 +66,7 @@ class Jobs:
         """Let time pass as in a service that runs."""
         until = self.clock.now() + duration
         while True:
-            await self.intake.look()
+            await self.intake.check_deadlines()
             if self.clock.now() >= until:
                 return
             self.clock.advance(min(MINUTE, until - self.clock.now()))
@@ -87,7 +87,7 @@ class Jobs:
 @pytest.fixture
 async def jobs(database: Database, clock: ManualClock) -> AsyncIterator[Jobs]:
     made = Jobs(database, clock)
-    await made.intake.look()
+    await made.intake.check_deadlines()
     yield made
     await made.incidents()
 
@@ -196,7 +196,7 @@ async def test_the_configuration_goes_before_a_client(jobs: Jobs) -> None:
     """It counts for what has checked in before; what it names no more is expected no more."""
     await jobs.check_in()
     jobs.declared = {"backup": DeclaredMonitor(schedule=OFTEN, severity=Severity.WARNING)}
-    await jobs.intake.look()
+    await jobs.intake.check_deadlines()
     monitor = await jobs.check_in(schedule=MonitorSchedule(every=MINUTE), severity=Severity.CRITICAL)
     assert (monitor.schedule, monitor.severity, monitor.declared_by) == (OFTEN, "warning", "file")
     await jobs.pass_(13 * MINUTE)
@@ -212,7 +212,7 @@ async def test_jobs_that_check_in_at_once_share_a_commit(jobs: Jobs) -> None:
     said = [CheckIn(name="abc"[number % 3], status="error" if number % 4 else "ok") for number in range(60)]
     taken = await asyncio.gather(*(jobs.intake.take(Source(), [one], service=None) for one in said))
     for one, result in zip(said, taken, strict=True):
-        assert isinstance(result, TakenCheckIns)
+        assert isinstance(result, CheckInsResult)
         assert [monitor and monitor.name for monitor in result.monitors] == [one.name]
     rows = await jobs.incidents()
     assert sum(count for _, count, _ in rows) == 45
@@ -232,7 +232,7 @@ async def test_there_is_an_end_to_monitors(jobs: Jobs) -> None:
     """One too many is refused, those that are known go on, and what is long silent and unexpected is forgotten."""
     check_ins = [CheckIn(name=name) for name in ("a", "b", "c", "d", "a")]
     taken = await jobs.intake.take(Source(), check_ins, service=None)
-    assert isinstance(taken, TakenCheckIns)
+    assert isinstance(taken, CheckInsResult)
     assert [monitor is None for monitor in taken.monitors] == [False, False, False, True, False]
     assert isinstance(await jobs.intake.take(Source(), check_ins * 200, service=None), Busy)
     jobs.clock.advance(400 * DAY)

@@ -14,7 +14,7 @@ from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import DAY, HOUR, SECOND
 from notifier.domain.value import replace
 from notifier.ingest import heartbeats, intake, run_intake
-from notifier.ingest.heartbeats import Beat
+from notifier.ingest.heartbeats import ProcessHeartbeat
 from notifier.ingest.intake import Intake
 from notifier.ingest.processes import OTHERS, EndedRuns, ProcessWatch, end_silent, living, reports_by_service
 from notifier.runtime.housekeeper import Housekeeper
@@ -53,11 +53,11 @@ async def beat(bench: Bench, *running: str, **fields: Any) -> tuple[str, ...]:
         "project": "default", "process": "host", "service": "billing", "tasks": ["billing.charge"], "reports": None,
         "ended": False,
     }  # fmt: skip
-    one = Beat(running=running, **(usual | fields))
+    one = ProcessHeartbeat(running=running, **(usual | fields))
     return tuple(each.id for each in await bench.database.write(lambda tx: heartbeats.note(tx, one)))
 
 
-async def look(bench: Bench) -> EndedRuns:
+async def check(bench: Bench) -> EndedRuns:
     return await bench.database.write(end_silent)
 
 
@@ -210,9 +210,9 @@ class TestHeartbeats:
         await beat(bench)
         seen = bench.clock.now()
         bench.clock.advance(30 * SECOND - 1)
-        assert (await look(bench)).lost == ()
+        assert (await check(bench)).lost == ()
         bench.clock.advance(1)
-        gone = await look(bench)
+        gone = await check(bench)
         assert [one.id for one in gone.lost] == ["b", "run"]
         found = await get(bench)
         assert (found.state, found.finished_at) == (LOST, seen)
@@ -226,7 +226,7 @@ class TestHeartbeats:
         assert [(await get(bench, id_)).state for id_ in ("c", "stranger", "none")] == [
             COMPLETED, RUNNING, RUNNING,
         ]  # fmt: skip
-        assert (await look(bench)).lost == ()
+        assert (await check(bench)).lost == ()
         assert (await bench.database.read(living)).processes == 0
 
     async def test_a_goodbye_has_half_a_minute_too(self, bench: Bench) -> None:
@@ -234,10 +234,10 @@ class TestHeartbeats:
         await tell(bench, run(state=RUNNING), run("b", RUNNING))
         await beat(bench, ended=True)
         bench.clock.advance(20 * SECOND)
-        assert (await look(bench)).lost == ()
+        assert (await check(bench)).lost == ()
         await tell(bench, run("b", FAILED))
         bench.clock.advance(10 * SECOND)
-        assert [one.id for one in (await look(bench)).lost] == ["run"]
+        assert [one.id for one in (await check(bench)).lost] == ["run"]
         error = (await get(bench)).error
         assert error is not None
         assert error["reason"] == "interrupted"
@@ -247,7 +247,7 @@ class TestHeartbeats:
         await tell(bench, run(state=RETRYING, attempt=2), run("b", LOST, error=CANCELLED))
         await beat(bench)
         bench.clock.advance(30 * SECOND)
-        await look(bench)
+        await check(bench)
         await beat(bench, "run", "b")
         found = await get(bench)
         assert (found.state, found.attempt, found.error, found.finished_at) == (RUNNING, 2, None, None)
@@ -257,7 +257,7 @@ class TestHeartbeats:
         await tell(bench, run(state=RETRYING, attempt=2))
         assert (await get(bench)).state is RETRYING
         bench.clock.advance(30 * SECOND)
-        assert [one.id for one in (await look(bench)).lost] == ["run"]
+        assert [one.id for one in (await check(bench)).lost] == ["run"]
         await tell(bench, run(state=COMPLETED, attempt=2))
         assert (await get(bench)).state is COMPLETED
 
@@ -265,9 +265,9 @@ class TestHeartbeats:
         """A spool that is read after its process died leaves no run unfinished for ever."""
         await beat(bench)
         bench.clock.advance(30 * SECOND)
-        await look(bench)
+        await check(bench)
         await tell(bench, run(state=RUNNING))
-        assert [one.id for one in (await look(bench)).lost] == ["run"]
+        assert [one.id for one in (await check(bench)).lost] == ["run"]
 
 
 class TestWatch:
@@ -293,10 +293,10 @@ class TestWatch:
         await beat(bench)
         bench.clock.advance(HOUR)
         watch = ProcessWatch(bench.database, new_id=new_id, metrics=Metrics())
-        await watch.look()
+        await watch.check()
         assert (await get(bench)).state is RUNNING
         bench.clock.advance(HOUR)
-        await watch.look()
+        await watch.check()
         assert (await get(bench)).state is RUNNING
         await beat(bench)
         await advance(watch, bench, seconds=30)
@@ -318,7 +318,7 @@ class TestWatch:
         metrics = Metrics()
         watch = ProcessWatch(bench.database, new_id=new_id, metrics=metrics)
         await beat(bench, reports={"captured": 3, "sent": 1, "spooled": 0, "dropped": {"a": 1, "b": 1}})
-        watch._show(await bench.database.read(living))
+        watch._set_metrics(await bench.database.read(living))
         assert b"notifier_processes 1.0" in metrics.render()
         assert b'notifier_client_reports{outcome="dropped",service="billing"} 2.0' in metrics.render()
 
@@ -337,7 +337,7 @@ class TestWatch:
             await beat(bench, process=process)
         for _ in range(4):
             clock.advance(10 * SECOND)
-            await asyncio.gather(*(watch.look() for watch in watches))
+            await asyncio.gather(*(watch.check() for watch in watches))
         assert (await counted(bench))[0] == 150
         accounting = await bench.accounting()
         assert (accounting.accepted, accounting.duplicates) == (150, 0)
@@ -356,7 +356,7 @@ async def advance(watch: ProcessWatch, bench: Bench, *, seconds: int = 40) -> No
     """Let time pass, with the watch's turns in it."""
     for _ in range(seconds // 10):
         bench.clock.advance(10 * SECOND)
-        await watch.look()
+        await watch.check()
 
 
 class TestRetention:
@@ -387,7 +387,7 @@ class TestRetention:
         await beat(bench, ended=True)
         bench.clock.advance(2 * DAY)
         await keep(bench)
-        assert [one.id for one in (await look(bench)).lost] == ["run"]
+        assert [one.id for one in (await check(bench)).lost] == ["run"]
 
     async def test_near_the_bound_completed_runs_go_early(self, bench: Bench) -> None:
         """Counted; what a person may still decide about stays."""

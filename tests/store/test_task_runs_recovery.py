@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import SECOND
 from notifier.ingest import heartbeats, run_intake
-from notifier.ingest.heartbeats import Beat, Replay
+from notifier.ingest.heartbeats import ProcessHeartbeat, Replay
 from notifier.ingest.processes import end_silent
 from notifier.oncall import task_runs as replays
 from notifier.oncall.actor import Actor
@@ -83,7 +83,7 @@ async def beat(
     ended: bool = False,
     tasks: Sequence[str] = ("billing.charge",),
 ) -> tuple[Replay, ...]:
-    one = Beat(
+    one = ProcessHeartbeat(
         project="default",
         process=process,
         service="billing",

@@ -79,7 +79,7 @@ async def after(bench: Bench, *bodies: dict[str, Any], remaining: int = 100) -> 
             keys=["key"] * len(events),
             remaining={"key": remaining},
             new_id=new_id,
-            upgrade=watch.look(tx),
+            upgrade=watch.current(tx),
         )
         return intake.commit(tx, batch).stored
 
@@ -187,19 +187,19 @@ async def test_whether_any_is_left_is_asked_once_a_minute(bench: Bench) -> None:
     """And nothing is done where none is."""
     watch = UpgradeWatch(lambda: DAY)
 
-    async def look() -> Upgrade | None:
-        return await bench.database.write(watch.look)
+    async def current() -> Upgrade | None:
+        return await bench.database.write(watch.current)
 
-    assert await look() is None
+    assert await current() is None
     old = await before(bench, USERS)
-    assert await look() is None
+    assert await current() is None
     bench.clock.advance(MINUTE)
-    assert await look() == Upgrade(since=bench.clock.now() - DAY)
+    assert await current() == Upgrade(since=bench.clock.now() - DAY)
     await resolve(bench, old)
     bench.clock.advance(DAY)
-    assert await look() is not None
+    assert await current() is not None
     bench.clock.advance(MINUTE)
-    assert await look() is None
+    assert await current() is None
 
 
 async def test_a_replica_of_the_release_before_opens_incidents_of_its_rules(bench: Bench) -> None:

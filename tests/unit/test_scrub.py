@@ -10,9 +10,9 @@ from notifier.domain.matcher import parse_all
 from notifier.ingest.scrub import (
     SCRUBBED,
     is_suspicious_id,
-    kept_matchers,
     names_secret,
     scrub,
+    scrub_matchers,
     scrub_text,
     suspicious,
 )
@@ -189,8 +189,8 @@ def test_a_uuid_is_no_card(text: str) -> None:
 )
 def test_matchers_are_kept_as_labels_are(written: str, kept: str) -> None:
     """What equals a secret equals what is kept of it, and so still meets an event with that label."""
-    assert kept_matchers(written) == kept
-    assert parse_all(kept_matchers(kept)) == parse_all(kept)
+    assert scrub_matchers(written) == kept
+    assert parse_all(scrub_matchers(kept)) == parse_all(kept)
     for before, after in zip(parse_all(written), parse_all(kept), strict=True):
         ((name, value),) = scrub({before.name: before.value}).items()
         assert after.matches({name: value}) == before.matches({before.name: before.value})
@@ -214,4 +214,4 @@ def test_matchers_are_kept_as_labels_are(written: str, kept: str) -> None:
 )
 def test_matchers_without_secrets_stay_as_they_are_written(text: str) -> None:
     """Patterns, labels that are missing, truth values, and what is no matcher and will be refused."""
-    assert kept_matchers(text) == text
+    assert scrub_matchers(text) == text

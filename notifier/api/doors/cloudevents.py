@@ -12,9 +12,9 @@ from notifier.api.doors.request import DoorAnswer, DoorRequest, problem_answer
 from notifier.api.ingest import accepted, results_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
-from notifier.ingest.acceptance import Taken
+from notifier.ingest.acceptance import AcceptanceResult
 from notifier.ingest.formats import cloudevents
-from notifier.ingest.formats.reading import Read
+from notifier.ingest.formats.reading import ParsedBody
 
 
 class CloudEventsDoor(EventsDoor):
@@ -30,7 +30,7 @@ class CloudEventsDoor(EventsDoor):
             )
         read = read_body(cloudevents.read, request, caller)
         events = [item for item in read.items if isinstance(item, dict)]
-        taken = await take(self._runtime, caller, Read(events), cloudevents.NAME)
+        taken = await take(self._runtime, caller, ParsedBody(events), cloudevents.NAME)
         following = iter(taken.results)
         results = [
             next(following) if isinstance(item, dict) else Rejection(path="", message=item, reason="invalid")
@@ -38,7 +38,7 @@ class CloudEventsDoor(EventsDoor):
         ]
         if read.single:
             return DoorAnswer(status=202, body=msgspec.json.encode(accepted(results[0])))
-        body = {"results": results_of(Taken(results=results, stored=taken.stored))}
+        body = {"results": results_of(AcceptanceResult(results=results, stored=taken.stored))}
         return DoorAnswer(status=202 if taken.stored else 422, body=msgspec.json.encode(body))
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:

@@ -16,7 +16,7 @@ from notifier.api.ingest import results_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.value import replace
 from notifier.ingest.formats import declared, sns
-from notifier.ingest.formats.reading import FormatReader, Read
+from notifier.ingest.formats.reading import FormatReader, ParsedBody
 from notifier.ingest.formats.sns import SnsMessage
 from notifier.ingest.formats.verification import verified
 from notifier.runtime.service import Runtime
@@ -78,7 +78,7 @@ def _read_sns(
     headers: Mapping[str, str],
     *,
     service: str | None,
-) -> Read:
+) -> ParsedBody:
     """The events of a verified message; its id is theirs."""
     found = declared.read_documents(format_, name, [sns.document(message)], headers, service=service)
     for index, event in enumerate(found.items):

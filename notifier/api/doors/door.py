@@ -20,9 +20,9 @@ from notifier.domain.errors import NotifierError, StoreError
 from notifier.domain.key import DoorName
 from notifier.domain.key import Scope as KeyScope
 from notifier.domain.time import SECOND
-from notifier.ingest.acceptance import Taken
+from notifier.ingest.acceptance import AcceptanceResult
 from notifier.ingest.batch import Malformed
-from notifier.ingest.formats.reading import BodyReading, Read
+from notifier.ingest.formats.reading import BodyParser, ParsedBody
 from notifier.runtime.service import Runtime
 
 CODINGS: Final = ("gzip", "deflate", "br")
@@ -137,7 +137,7 @@ class DoorEndpoint:
 R = TypeVar("R")
 
 
-def read_body(format_: BodyReading[R], request: DoorRequest, caller: Caller) -> R:
+def read_body(format_: BodyParser[R], request: DoorRequest, caller: Caller) -> R:
     """The body as the format reads it; `HttpProblem` where it cannot: 413 for too much, else 422."""
     try:
         return format_(request.body, request.headers, service=caller.service)
@@ -146,14 +146,14 @@ def read_body(format_: BodyReading[R], request: DoorRequest, caller: Caller) -> 
         raise HttpProblem(status, error.message) from None
 
 
-async def take(runtime: Runtime, caller: Caller, read: Read, format_: str) -> Taken:
+async def take(runtime: Runtime, caller: Caller, read: ParsedBody, format_: str) -> AcceptanceResult:
     """Take what was read, and count what is no event. `HttpProblem` with 429 or 503 where nothing was taken."""
     for kind, count in read.dropped.items():
         runtime.metrics.dropped.labels(format_, kind).inc(count)
     if not read.items:
-        return Taken(results=(), stored=False)
+        return AcceptanceResult(results=(), stored=False)
     now = runtime.database.now()
     taken = await runtime.acceptance.take(caller, read.items, now, sent_at=read.sent_at, format_=format_)
-    if not isinstance(taken, Taken):
+    if not isinstance(taken, AcceptanceResult):
         raise try_again(taken)
     return taken

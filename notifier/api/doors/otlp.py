@@ -17,11 +17,11 @@ from notifier.api.ingest import sentence_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
 from notifier.ingest.acceptance import EventResult
-from notifier.ingest.batch import EVENTS_AT_MOST, Malformed
+from notifier.ingest.batch import MAX_EVENTS, Malformed
 from notifier.ingest.formats.otlp.json_body import read_json
 from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
 from notifier.ingest.formats.otlp.records import NAME, RECORDS, LogRecord, events
-from notifier.ingest.formats.reading import MissingExtra, Read
+from notifier.ingest.formats.reading import MissingExtra, ParsedBody
 from notifier.ingest.traces import TraceBudget
 from notifier.runtime.service import Runtime
 from notifier.telemetry.logging import get
@@ -103,11 +103,11 @@ def _read(kind: str, body: bytes) -> tuple[list[LogRecord], int]:
         ) from None
 
 
-def _in_commits(records: list[LogRecord], dropped: int, service: str | None) -> Iterator[Read]:
+def _in_commits(records: list[LogRecord], dropped: int, service: str | None) -> Iterator[ParsedBody]:
     """As many events at once as one native request may have; what is dropped is counted with the first."""
     traces = TraceBudget()
-    for start in range(0, max(1, len(records)), EVENTS_AT_MOST):
-        some = records[start : start + EVENTS_AT_MOST]
+    for start in range(0, max(1, len(records)), MAX_EVENTS):
+        some = records[start : start + MAX_EVENTS]
         yield events(some, dropped if start == 0 else 0, service=service, traces=traces)
 
 

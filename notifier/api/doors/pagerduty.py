@@ -24,7 +24,7 @@ from notifier.ingest.formats.pagerduty import (
     read_change,
     routing_key,
 )
-from notifier.ingest.scrub import written
+from notifier.ingest.scrub import clean_text
 from notifier.oncall import senders
 from notifier.oncall.errors import Refused
 from notifier.policy import fingerprint
@@ -102,7 +102,7 @@ class PagerDutyChanges(PagerDutyDoor):
         except InvalidAlert as error:
             raise _invalid(error) from None
         actor = actor_of(caller, self._runtime)
-        service, summary = written(change.service)[:256], written(change.summary)
+        service, summary = clean_text(change.service)[:256], clean_text(change.summary)
         await self._runtime.database.write(
             lambda tx: senders.record_change(tx, actor, service=service, summary=summary)
         )

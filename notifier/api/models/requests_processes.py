@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from notifier.api.models.requests_base import Flag, LongName, Name, RequestModel
 from notifier.ingest.schema import ID_CHARS, NAME_CHARS
-from notifier.ingest.scrub import written
+from notifier.ingest.scrub import clean_text
 
 REASONS_AT_MOST = 50
 
@@ -35,7 +35,7 @@ class ClientReports(BaseModel):
     def bounded(self) -> dict[str, Any]:
         """As it is kept: reasons are a client's words, and few."""
         reasons = list(self.dropped.items())[:REASONS_AT_MOST]
-        dropped = {written(reason)[:64]: count for reason, count in reasons}
+        dropped = {clean_text(reason)[:64]: count for reason, count in reasons}
         return {
             "captured": self.captured,
             "sent": self.sent,

@@ -65,7 +65,7 @@ def _details(record: logging.LogRecord, error: BaseException | None, service: st
     except BaseException:  # noqa: BLE001 - arguments that do not fit their message, or end the process when shown
         message = str(json_safe.plain(record.msg))
     # The template identifies the problem, whatever is filled in, unless there is an exception.
-    template = record.args and error is None and isinstance(record.msg, str) and _says_what(record.msg)
+    template = record.args and error is None and isinstance(record.msg, str) and _is_specific(record.msg)
     return ReportDetails(
         severity=given.severity_of_level(record.levelno),
         message=message,
@@ -96,7 +96,7 @@ def _told_of(record: logging.LogRecord, message: str) -> BaseException | None:
     return error if said in message or name in message or said in texts else None
 
 
-def _says_what(template: str) -> bool:
+def _is_specific(template: str) -> bool:
     """Whether a template has a word of its own. A template that is JSON does not qualify."""
     if template.lstrip()[:1] in {"{", "["}:
         return False

@@ -15,9 +15,9 @@ from typing import Any, Final, Literal
 from urllib.parse import unquote_to_bytes
 
 from notifier.ingest import sanitise
-from notifier.ingest.batch import EVENTS_AT_MOST, Malformed
-from notifier.ingest.formats.moments import moment
+from notifier.ingest.batch import MAX_EVENTS, Malformed
 from notifier.ingest.formats.reading import numbered_severity, object_of, text_of
+from notifier.ingest.formats.timestamps import as_rfc3339
 
 NAME: Final = "cloudevents"
 STRUCTURED: Final = "application/cloudevents+json"
@@ -69,9 +69,9 @@ def read(body: bytes, headers: Mapping[str, str], *, service: str | None) -> Clo
         raise Malformed("a batch of CloudEvents is a JSON array")
     if not tree:
         raise Malformed("there is no event in the body: send at least one", reason="empty")
-    if len(tree) > EVENTS_AT_MOST:
+    if len(tree) > MAX_EVENTS:
         raise Malformed(
-            f"more than {EVENTS_AT_MOST} events in one body: send them in several requests", reason="too_many"
+            f"more than {MAX_EVENTS} events in one body: send them in several requests", reason="too_many"
         )
     return CloudEvents(items=[_event(each, service) for each in tree], single=False)
 
@@ -126,9 +126,9 @@ def _event(event: Any, service: str | None) -> Tree | str:
         return str(event["fault"])
     data = _decoded(event) if "data_base64" in event else event.get("data")
     body = dict(data) if isinstance(data, dict) and _is_native(data) else _foreign(event, data, service)
-    return _given(
+    return _without_nones(
         {
-            "timestamp": moment(event.get("time")),
+            "timestamp": as_rfc3339(event.get("time")),
             "trace_id": _trace(event.get("traceparent")),
             "severity": _severity(event),
             **body,
@@ -173,7 +173,9 @@ def _severity(event: Tree) -> Any:
 def _labels(event: Tree) -> Tree:
     """The labels: type, source, subject, and extensions that are strings."""
     extensions = [name for name in event if name not in _KNOWN and text_of(event[name])]
-    return _given({name: text_of(event.get(name)) for name in (*_LABELLED, *extensions[:_EXTENSIONS])})
+    return _without_nones(
+        {name: text_of(event.get(name)) for name in (*_LABELLED, *extensions[:_EXTENSIONS])}
+    )
 
 
 def _decoded(event: Tree) -> Any:
@@ -191,5 +193,5 @@ def _trace(value: Any) -> str | None:
     return parts[1] if len(parts) >= 3 and len(parts[1]) == 32 else None
 
 
-def _given(fields: Mapping[str, Any]) -> Tree:
+def _without_nones(fields: Mapping[str, Any]) -> Tree:
     return {name: value for name, value in fields.items() if value}

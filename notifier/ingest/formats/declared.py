@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from notifier.domain.labels import RESERVED_LABELS
 from notifier.ingest import sanitise
-from notifier.ingest.batch import EVENTS_AT_MOST, Malformed, is_by_line
+from notifier.ingest.batch import MAX_EVENTS, Malformed, is_ndjson
 from notifier.ingest.formats.interpreter import Interpreter, OverBudget
-from notifier.ingest.formats.moments import moment
-from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, Read
+from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, ParsedBody
+from notifier.ingest.formats.timestamps import as_rfc3339
 from notifier.ingest.schema import FINGERPRINT, NOTE_CHARS
 from notifier.settings.formats import FormatBlock
 
@@ -37,7 +37,7 @@ Tree = dict[str, Any]
 
 def read(
     format_: FormatBlock, name: str, body: bytes, headers: Mapping[str, str], *, service: str | None
-) -> Read:
+) -> ParsedBody:
     """The events in a body. Raises `Malformed` if the body is not of the format, or too expensive to read."""
     found, unreadable = documents(body, headers)
     return read_documents(format_, name, found, headers, service=service, unreadable=unreadable)
@@ -45,14 +45,12 @@ def read(
 
 def documents(body: bytes, headers: Mapping[str, str]) -> tuple[list[Any], int]:
     """The JSON documents of the body, one per line for NDJSON, and the number of lines that are no JSON."""
-    lines = body.split(b"\n") if is_by_line(headers.get("content-type")) else [body]
+    lines = body.split(b"\n") if is_ndjson(headers.get("content-type")) else [body]
     texts = [line for line in lines if line.strip()]
     if not texts:
         raise Malformed("the body is empty: send JSON", reason="empty")
-    if len(texts) > EVENTS_AT_MOST:
-        raise Malformed(
-            f"more than {EVENTS_AT_MOST} lines in one body: send fewer at once", reason="too_many"
-        )
+    if len(texts) > MAX_EVENTS:
+        raise Malformed(f"more than {MAX_EVENTS} lines in one body: send fewer at once", reason="too_many")
     found: list[Any] = []
     fault = ""
     for text in texts:
@@ -74,7 +72,7 @@ def read_documents(
     service: str | None,
     unreadable: int = 0,
     seen: set[tuple[int, Any]] | None = None,
-) -> Read:
+) -> ParsedBody:
     """The events in documents. `seen` collects the places that were read, as for `interpreter.Interpreter`."""
     reading = _Reading(format_, service, Interpreter(seen))
     try:
@@ -88,7 +86,7 @@ def read_documents(
         raise Malformed(
             f"the body is none of the format {name}: try it with `notifier check --format {name} --sample FILE`"
         )
-    events = list(reading.events(items[:EVENTS_AT_MOST]))
+    events = list(reading.events(items[:MAX_EVENTS]))
     left_out = len(items) - len(events)
     if not events and left_out:
         raise Malformed("the body costs too much to read: send less at once", reason="too_many")
@@ -96,7 +94,7 @@ def read_documents(
     dropped = {OVER_BUDGET: left_out, UNREADABLE: unreadable, NOT_DETECTED: len(found) - len(ours)}
     told = [sentence.format(dropped[kind]) for kind, sentence in _DROPPED.items() if dropped[kind]]
     counts = {kind: count for kind, count in dropped.items() if count}
-    return Read(events, dropped=counts, warnings=[*reading.warnings, *told])
+    return ParsedBody(events, dropped=counts, warnings=[*reading.warnings, *told])
 
 
 def _name(events: list[Tree], delivery: str | None) -> None:
@@ -155,16 +153,16 @@ class _Reading:
         return _FIELDS[name](self, value) if name in _FIELDS else self.run.text(value)
 
     def _labels(self, value: Any) -> Tree | None:
-        return _given(value, without=RESERVED_LABELS) if isinstance(value, dict) else None
+        return _without_nones(value, without=RESERVED_LABELS) if isinstance(value, dict) else None
 
     def _status(self, value: Any) -> str | None:
         return "resolved" if str(value).lower() in _OVER else None
 
     def _timestamp(self, value: Any) -> str | None:
-        return moment(value)
+        return as_rfc3339(value)
 
     def _context(self, value: Any) -> Tree:
-        return _given(value) if isinstance(value, dict) else {"value": value}
+        return _without_nones(value) if isinstance(value, dict) else {"value": value}
 
     def _severity(self, value: Any) -> str:
         word = self.run.text(value)
@@ -202,7 +200,7 @@ _FIELDS: Final[Mapping[str, Callable[[_Reading, Any], Any]]] = {
 }
 
 
-def _given(value: Tree, without: Collection[str] = ()) -> Tree:
+def _without_nones(value: Tree, without: Collection[str] = ()) -> Tree:
     return {key: entry for key, entry in value.items() if entry is not None and key not in without}
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 
 from notifier.ingest import sanitise
-from notifier.ingest.formats.moments import moment
-from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, Read, object_of, text_of
+from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, ParsedBody, object_of, text_of
+from notifier.ingest.formats.timestamps import as_rfc3339
 
 NAME: Final = "pagerduty"
 LARGEST: Final = 512 * 1024
@@ -39,7 +39,7 @@ class PagerDutyAlert:
     action: Action
     dedup_key: str
     fingerprint: tuple[str, ...]
-    read: Read
+    read: ParsedBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def read_alert(body: bytes, *, service: str | None) -> PagerDutyAlert:
         **_told(tree, payload),
         **({"status": "resolved"} if action == "resolve" else {}),
     }
-    read = Read([] if action == "acknowledge" else [event], warnings=() if named else (NO_SERVICE,))
+    read = ParsedBody([] if action == "acknowledge" else [event], warnings=() if named else (NO_SERVICE,))
     return PagerDutyAlert(action=action, dedup_key=key, fingerprint=fingerprint, read=read)
 
 
@@ -139,7 +139,7 @@ def _told(tree: Tree, payload: Tree) -> dict[str, Any]:
         "message": text_of(payload.get("summary")),
         "severity": payload.get("severity"),
         "host": text_of(payload.get("source")),
-        "timestamp": moment(payload.get("timestamp")),
+        "timestamp": as_rfc3339(payload.get("timestamp")),
         "labels": labels,
         "links": list(_links(tree)),
         "context": details if isinstance(details, dict) else {"custom_details": details} if details else None,

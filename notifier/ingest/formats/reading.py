@@ -27,7 +27,7 @@ class MissingExtra(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ParsedBody:
     """`items` are trees with the fields of `schema.EventBody`, or their JSON text.
 
     `dropped` counts what is no event, by kinds that the format defines; they are label values of a metric and hold no
@@ -44,13 +44,13 @@ class Read:
 R_co = TypeVar("R_co", covariant=True)
 
 
-class BodyReading(Protocol[R_co]):
+class BodyParser(Protocol[R_co]):
     """Reads a body. `headers` have lower-case names; `service` is the key's, for events that name none."""
 
     def __call__(self, body: bytes, headers: Mapping[str, str], *, service: str | None) -> R_co: ...
 
 
-FormatReader = BodyReading[Read]
+FormatReader = BodyParser[ParsedBody]
 """The reader of a format."""
 
 

@@ -22,7 +22,7 @@ from notifier.settings.formats import TOPIC
 
 SnsType = Literal["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]
 TYPES: Final[tuple[SnsType, ...]] = get_args(SnsType)
-OLDEST: Final[Duration] = DAY
+MAX_AGE: Final[Duration] = DAY
 """The time that message ids are remembered; an older message could be a replay."""
 _AHEAD: Final[Duration] = HOUR
 _REQUIRED: Final = ("MessageId", "TopicArn", "Message", "Timestamp", "Signature", "SigningCertURL")
@@ -93,7 +93,7 @@ def is_fresh(message: SnsMessage, now: Instant) -> bool:
         at = parse_rfc3339(message.fields["Timestamp"])
     except ValueError:
         return False
-    return now - OLDEST <= at <= now + _AHEAD
+    return now - MAX_AGE <= at <= now + _AHEAD
 
 
 def is_signed(message: SnsMessage, pem: bytes, now: Instant) -> bool:

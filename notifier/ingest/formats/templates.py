@@ -20,7 +20,7 @@ _FILLED_IN: Final = re.compile(
 _WORDS: Final = re.compile(r"[^\W\d_]+").findall
 
 
-def says_what(template: str) -> bool:
+def is_specific(template: str) -> bool:
     """Whether a template has a word of its own. A template that is JSON does not qualify."""
     if template.lstrip()[:1] in {"{", "["}:
         return False

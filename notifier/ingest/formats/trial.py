@@ -60,7 +60,7 @@ def _documents(format_: FormatBlock, sample: bytes) -> list[Any]:
     return found
 
 
-def fault_of_sample(name: str, format_: FormatBlock) -> str | None:
+def sample_fault(name: str, format_: FormatBlock) -> str | None:
     """The fault of a format whose own sample makes no event, or an event that would be refused; else None."""
     if format_.sample is None:
         return None

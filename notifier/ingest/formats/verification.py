@@ -29,11 +29,11 @@ def verified(verify: VerifyBlock | None, headers: Mapping[str, str], body: bytes
         return any(_standard(secret, headers, body, now) for secret in secrets)
     given = headers.get(verify.header or "", "")
     return given.startswith(verify.prefix) and any(
-        _carries(verify, given.removeprefix(verify.prefix).strip(), secret, body) for secret in secrets
+        _matches(verify, given.removeprefix(verify.prefix).strip(), secret, body) for secret in secrets
     )
 
 
-def _carries(verify: VerifyBlock, given: str, secret: str, body: bytes) -> bool:
+def _matches(verify: VerifyBlock, given: str, secret: str, body: bytes) -> bool:
     """Whether a header's value is the token, or the body's signature."""
     if verify.type == "token":
         return _same(given, secret)

@@ -73,7 +73,7 @@ def in_message(message: str) -> TracedMessage | None:
     if raised.type is None and (python.HEAD in message or trace.chain[1:]):
         # Cut off before the raised exception: the text before the trace takes its place.
         raised.message, rest = rest or None, ""
-    exception = _told(trace.chain)
+    exception = _as_exception(trace.chain)
     if exception is None or not any(raised.frames for raised in trace.chain):
         return None
     return TracedMessage(exception=exception, rest=rest or None, kept=_kept_text(message))
@@ -94,7 +94,7 @@ def exception_in(text: str, *, type_: str | None = None, message: str | None = N
         message is not None and raised.message != repr(message)
     ):  # a KeyError's message is quoted
         raised.message = message or raised.message
-    return _told(chain)
+    return _as_exception(chain)
 
 
 def remote(exception: dict[str, Any], budget: TraceBudget) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def _read_end(trace: Trace, window: _Window) -> None:
     window.after = "\n".join(lines[end.end - 1 :])
 
 
-def _told(chain: Sequence[Raised]) -> dict[str, Any] | None:
+def _as_exception(chain: Sequence[Raised]) -> dict[str, Any] | None:
     told: dict[str, Any] | None = None
     for raised in reversed(chain[: CAUSES + 1]):
         if raised.type is None and raised.message is None:
@@ -188,7 +188,7 @@ def _told(chain: Sequence[Raised]) -> dict[str, Any] | None:
             "type": name,
             "module": module,
             "message": raised.message,
-            "frames": _kept(raised.frames),
+            "frames": _within_limit(raised.frames),
             "cause": told,
         }
         told = {key: value for key, value in told.items() if value}
@@ -203,7 +203,7 @@ def _split(type_: str | None) -> tuple[str | None, str | None]:
     return module or None, name or None
 
 
-def _kept(frames: Sequence[Frame]) -> list[Frame]:
+def _within_limit(frames: Sequence[Frame]) -> list[Frame]:
     if len(frames) <= FRAMES:
         return list(frames)
     return [*frames[:FRAMES_OUTERMOST], *frames[FRAMES_OUTERMOST - FRAMES :]]

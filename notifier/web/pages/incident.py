@@ -13,7 +13,7 @@ from notifier.domain.incident import Incident
 from notifier.domain.time import parse_rfc3339
 from notifier.ingest.batch import Malformed
 from notifier.ingest.grouping import Grouping, grouping
-from notifier.ingest.scrub import kept_matchers
+from notifier.ingest.scrub import scrub_matchers
 from notifier.oncall import incidents, silences
 from notifier.oncall.errors import OncallError
 from notifier.oncall.incident_details import IncidentDetails, details
@@ -78,7 +78,7 @@ def _own(incident: Incident, matchers: Sequence[str]) -> Sequence[str]:
 
 def chosen_matchers(form: Form) -> list[str]:
     """The matchers that are ticked in a form."""
-    return [kept_matchers(matcher) for matcher in form.all("matcher")]
+    return [scrub_matchers(matcher) for matcher in form.all("matcher")]
 
 
 async def _silence_form(

@@ -8,7 +8,7 @@ from functools import partial
 from notifier.domain.incident import Incident
 from notifier.domain.state import State
 from notifier.domain.time import rfc3339
-from notifier.ingest.scrub import written
+from notifier.ingest.scrub import clean_text
 from notifier.oncall import actions, deliveries, silences, task_runs
 from notifier.oncall.errors import Refused, Unreadable
 from notifier.oncall.silences import Draft
@@ -97,7 +97,7 @@ async def _reopen(request: Visit, incident: Incident) -> None:
 
 async def _note(request: Visit, incident: Incident) -> None:
     # Browsers end lines as mail does.
-    actor, text = request.actor(), written(request.form.get("text").replace("\r\n", "\n"))
+    actor, text = request.actor(), clean_text(request.form.get("text").replace("\r\n", "\n"))
     await request.service.database.write(lambda tx: actions.note(tx, actor, incident.id, text))
 
 
@@ -112,7 +112,7 @@ async def _silence(request: Visit, incident: Incident) -> None:
     draft = Draft(
         matchers=chosen,
         ends_at=rfc3339(until),
-        comment=written(request.form.get("comment"))[: silences.COMMENT_CHARS],
+        comment=clean_text(request.form.get("comment"))[: silences.COMMENT_CHARS],
     )
     actor = request.actor(project=incident.project)
     await request.service.database.write(lambda tx: silences.create(tx, actor, draft))

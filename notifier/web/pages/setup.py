@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from notifier.domain.event import Rejection
 from notifier.domain.incident import Incident
-from notifier.ingest.acceptance import Taken
-from notifier.ingest.scrub import written
+from notifier.ingest.acceptance import AcceptanceResult
+from notifier.ingest.scrub import clean_text
 from notifier.oncall import incidents, keys
 from notifier.oncall.errors import Unknown, Unreadable
 from notifier.oncall.paging import PageRequest as ListRequest
@@ -43,7 +43,7 @@ async def show_setup(visit: Visit) -> Shown:
 
 async def make_key(visit: Visit) -> Shown:
     """A key that may only post, shown this once: it is nowhere but in this answer."""
-    name = written(visit.form.get("name").strip() or "application")
+    name = clean_text(visit.form.get("name").strip() or "application")
     if len(name) > NAME_CHARS:
         raise Unreadable("name", f"a name has at most {NAME_CHARS} characters")
     _, secret = await keys.create(
@@ -56,7 +56,7 @@ async def send_test_event(visit: Visit) -> Redirect:
     """Post an event as an application does, through the same limits; it is told as any other."""
     event = {**_TEST_EVENT, "id": visit.service.new_id()}
     taken = await visit.service.acceptance.take(visit.session.caller, [event], visit.now)
-    if not isinstance(taken, Taken):
+    if not isinstance(taken, AcceptanceResult):
         raise PageError(503, "The event was not taken just now: press the button again in a moment.")
     result = taken.results[0]
     if isinstance(result, Rejection):

@@ -8,7 +8,7 @@ from typing import Literal
 from notifier.domain.incident import Incident
 from notifier.domain.time import Instant, parse_positive_duration, rfc3339
 from notifier.ingest.sanitise import text as sanitised
-from notifier.ingest.scrub import kept_matchers, written
+from notifier.ingest.scrub import clean_text, scrub_matchers
 from notifier.oncall import silences
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.paging import Listing, PageRequest
@@ -209,7 +209,7 @@ def _fields(form: Form) -> SilenceFields:
 
 
 def _lines(matchers: str) -> list[str]:
-    return [kept_matchers(line.strip()) for line in matchers.split("\n") if line.strip()]
+    return [scrub_matchers(line.strip()) for line in matchers.split("\n") if line.strip()]
 
 
 def _draft(fields: SilenceFields, now: Instant) -> Draft:
@@ -218,7 +218,7 @@ def _draft(fields: SilenceFields, now: Instant) -> Draft:
         starts_at=fields.starts_at or None,
         ends_at=_end(fields, now),
         recur=_recur(fields),
-        author=written(fields.author) or None,
+        author=clean_text(fields.author) or None,
         comment=_comment(fields),
         force=fields.force,
     )
@@ -233,7 +233,7 @@ def _change(fields: SilenceFields, now: Instant) -> Draft:
         starts_at=fields.starts_at or None,
         ends_at=ends_at,
         recur=recur,
-        author=written(fields.author) or None,
+        author=clean_text(fields.author) or None,
         comment=_comment(fields),
         force=fields.force,
         cleared=frozenset(name for name in _CLEARED if given[name] is None),
@@ -243,7 +243,7 @@ def _change(fields: SilenceFields, now: Instant) -> Draft:
 def _comment(fields: SilenceFields) -> str:
     if len(fields.comment) > silences.COMMENT_CHARS:
         raise Unreadable("comment", f"a comment has at most {silences.COMMENT_CHARS:,} characters")
-    return written(fields.comment)
+    return clean_text(fields.comment)
 
 
 def _end(fields: SilenceFields, now: Instant) -> str | None:

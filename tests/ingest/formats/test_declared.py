@@ -24,9 +24,9 @@ from notifier.domain.event import Rejection
 from notifier.domain.notification import Reason
 from notifier.domain.state import State
 from notifier.domain.time import MINUTE, parse_rfc3339
-from notifier.ingest.batch import EVENTS_AT_MOST, Malformed
+from notifier.ingest.batch import MAX_EVENTS, Malformed
 from notifier.ingest.formats import declared
-from notifier.ingest.formats.moments import moment
+from notifier.ingest.formats.timestamps import as_rfc3339
 from notifier.ingest.formats.trial import trial
 from notifier.ingest.formats.verification import verified
 from notifier.ingest.normalize import Normalizer
@@ -223,11 +223,11 @@ def _places(value: Any, path: tuple[str | int, ...] = ()) -> Any:
 def test_a_thousand_alerts_fit() -> None:
     """Of a body that goes on longer, what fits is taken and the rest is counted."""
     body = sample("alertmanager")
-    body["alerts"] = [body["alerts"][0]] * EVENTS_AT_MOST
-    assert len(read("alertmanager", body).items) == EVENTS_AT_MOST
+    body["alerts"] = [body["alerts"][0]] * MAX_EVENTS
+    assert len(read("alertmanager", body).items) == MAX_EVENTS
     body["alerts"] *= 2
     taken = read("alertmanager", body)
-    assert len(taken.items) + taken.dropped[declared.OVER_BUDGET] == 2 * EVENTS_AT_MOST
+    assert len(taken.items) + taken.dropped[declared.OVER_BUDGET] == 2 * MAX_EVENTS
     assert "left out" in taken.warnings[0]
 
 
@@ -332,7 +332,7 @@ def test_what_notifier_sends_as_alertmanager_it_takes() -> None:
 )
 def test_moments(written: Any, expected: str | None) -> None:
     """Every spelling, and none that costs an event."""
-    assert moment(written) == expected
+    assert as_rfc3339(written) == expected
 
 
 SECRET = "s3cr3t-\u00fc"

@@ -16,7 +16,7 @@ from notifier.ingest.batch import Malformed
 from notifier.ingest.formats.otlp.json_body import read_json
 from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
 from notifier.ingest.formats.otlp.records import events
-from notifier.ingest.formats.reading import Read
+from notifier.ingest.formats.reading import ParsedBody
 from notifier.ingest.formats.sentry.envelope import read_store
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.traces import TraceBudget
@@ -86,7 +86,7 @@ def packed(body: dict[str, Any]) -> bytes:
     return raw
 
 
-def read(body: dict[str, Any], *, service: str | None = None) -> Read:
+def read(body: dict[str, Any], *, service: str | None = None) -> ParsedBody:
     records, dropped = read_json(json.dumps(body).encode())
     return events(records, dropped, service=service)
 

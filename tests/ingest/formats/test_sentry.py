@@ -16,9 +16,9 @@ from notifier.domain.event import Rejection
 from notifier.domain.monitor import CheckIn, MonitorSchedule
 from notifier.domain.time import HOUR, MINUTE, parse_rfc3339
 from notifier.ingest.batch import Malformed
-from notifier.ingest.formats.reading import NO_SERVICE, Read
+from notifier.ingest.formats.reading import NO_SERVICE, ParsedBody
 from notifier.ingest.formats.sentry.envelope import EVENT_BYTES, EVENTS, ITEMS, read_envelope, read_store
-from notifier.ingest.formats.templates import EMPTY, says_what
+from notifier.ingest.formats.templates import EMPTY, is_specific
 from notifier.ingest.normalize import Accepted, Normalizer
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -34,7 +34,7 @@ def envelope(*items: tuple[dict[str, Any], bytes], header: dict[str, Any] | None
     return b"\n".join(lines)
 
 
-def of(event: Any, service: str | None = "billing") -> Read:
+def of(event: Any, service: str | None = "billing") -> ParsedBody:
     return read_envelope(envelope(({"type": "event"}, json.dumps(event).encode())), {}, service=service)
 
 
@@ -66,7 +66,7 @@ def test_a_store_body_is_one_event() -> None:
     """As SDKs sent them before there were envelopes; one that is a transaction is none."""
     [item] = read_store(json.dumps({"exception": FAILURE}).encode(), {}, service="billing").items
     assert decoded(item)["exception"]["type"] == "ValueError"
-    assert read_store(b'{"type": "transaction"}', {}, service=None) == Read([], {"transaction": 1})
+    assert read_store(b'{"type": "transaction"}', {}, service=None) == ParsedBody([], {"transaction": 1})
     with pytest.raises(Malformed, match="empty"):
         read_store(b" ", {}, service=None)
 
@@ -183,7 +183,7 @@ def test_what_comes_before_a_broken_item_is_kept() -> None:
     body = envelope(({"type": "event"}, event)) + b'\n{"type": "ev'
     assert len(read_envelope(body, {}, service="billing").items) == 1
     for nothing in (b"{}", b"{}\n", b"{}\n\n\n"):
-        assert read_envelope(nothing, {}, service="billing") == Read([], {})
+        assert read_envelope(nothing, {}, service="billing") == ParsedBody([], {})
 
 
 def test_an_event_that_cannot_be_read_is_rejected_by_name() -> None:
@@ -301,7 +301,9 @@ def test_a_template_says_what_or_it_groups_nothing() -> None:
         '{"a": %s}',
         "on {} at %d",
     ):
-        assert says_what(template) == (template in {"order %s failed", "%(asctime)s gateway away"}), template
+        assert is_specific(template) == (template in {"order %s failed", "%(asctime)s gateway away"}), (
+            template
+        )
 
 
 def test_a_synthetic_exception_is_a_message() -> None:

@@ -14,7 +14,7 @@ from notifier.api.problems import HttpProblem
 from notifier.domain.incident import page
 from notifier.domain.matcher import Matcher
 from notifier.domain.time import Instant, rfc3339
-from notifier.ingest.alerts import TakenAlerts
+from notifier.ingest.alerts import AlertsResult
 from notifier.ingest.batch import Malformed
 from notifier.ingest.formats.prometheus.alert import fingerprint_of, read_alerts
 from notifier.oncall import alerts
@@ -33,7 +33,7 @@ async def post(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAn
     except Malformed as error:
         raise HttpProblem(413 if error.reason == "too_many" else 400, error.message) from None
     taken = await runtime.alerts.take(caller, posted.alerts, service=caller.service)
-    if not isinstance(taken, TakenAlerts):
+    if not isinstance(taken, AlertsResult):
         raise try_again(taken)
     faults = [*posted.faults, *taken.faults]
     if faults:

@@ -13,7 +13,7 @@ from notifier.api.doors.request import DoorAnswer, DoorRequest
 from notifier.api.problems import HttpProblem
 from notifier.domain.key import Scope
 from notifier.domain.matcher import Matcher, parse_all
-from notifier.ingest.scrub import kept_matcher
+from notifier.ingest.scrub import scrub_matcher
 from notifier.runtime.service import Runtime
 
 Call = Callable[[Runtime, DoorRequest, Caller], Awaitable[DoorAnswer]]
@@ -56,7 +56,7 @@ def filters(request: DoorRequest) -> tuple[Matcher, ...]:
     matchers: list[Matcher] = []
     for position, text in enumerate(texts):
         try:
-            matchers += map(kept_matcher, parse_all(text))
+            matchers += map(scrub_matcher, parse_all(text))
         except ValueError as error:
             raise HttpProblem(400, f"filter {position}: {error}") from None
     return tuple(matchers)

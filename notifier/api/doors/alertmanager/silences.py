@@ -16,9 +16,9 @@ from notifier.domain.silence import Silence
 from notifier.domain.time import YEAR, Instant, rfc3339
 from notifier.ingest import sanitise
 from notifier.ingest.fields import InvalidField, is_text
-from notifier.ingest.formats.prometheus.alert import moment_in
+from notifier.ingest.formats.prometheus.alert import time_in
 from notifier.ingest.formats.prometheus.event import EXPORTED
-from notifier.ingest.scrub import kept_matcher, written
+from notifier.ingest.scrub import clean_text, scrub_matcher
 from notifier.oncall import alerts, silences
 from notifier.oncall.silences import COMMENT_CHARS, MATCHERS_AT_MOST, Draft
 from notifier.policy import muting
@@ -111,7 +111,7 @@ def _matcher(position: int, document: Any, project: str) -> Matcher:
     if not isinstance(regex, bool) or not isinstance(equal, bool):
         raise fault("isRegex and isEqual are true or false")
     try:
-        return _ours(kept_matcher(Matcher(name=name, op=_OPS[regex, equal], value=value)), project)
+        return _ours(scrub_matcher(Matcher(name=name, op=_OPS[regex, equal], value=value)), project)
     except ValueError as error:
         raise fault(str(error)) from None
 
@@ -132,12 +132,12 @@ def _text(document: Mapping[str, Any], name: str, most: int) -> str:
     text = document.get(name) or ""
     if not is_text(text) or len(text) > most:
         raise HttpProblem(400, f"{name}: expected a string of at most {most} characters")
-    return written(text)
+    return clean_text(text)
 
 
 def _moment(document: Mapping[str, Any], name: str) -> Instant | None:
     try:
-        return moment_in(document, name)
+        return time_in(document, name)
     except InvalidField as error:
         raise HttpProblem(400, f"{error.path}: {error.message}") from None
 

@@ -11,7 +11,7 @@ import msgspec
 
 from notifier.ingest import sanitise
 from notifier.ingest.batch import Malformed
-from notifier.ingest.formats.otlp.records import LogRecord, is_wanted
+from notifier.ingest.formats.otlp.records import LogRecord, becomes_event
 from notifier.ingest.formats.reading import object_of, text_of
 
 DEPTH: Final = 20
@@ -31,7 +31,7 @@ def read_json(body: bytes) -> tuple[list[LogRecord], int]:
     for record, scope, resource in _walk(tree):
         names = [str(pair.get("key")) for pair in _objects(record.get("attributes"))]
         number = _severity(record.get("severityNumber"))
-        if is_wanted(number, names):
+        if becomes_event(number, names):
             records.append(_record(record, number, scope, resource))
         else:
             dropped += 1

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 from notifier.ingest.batch import Malformed
-from notifier.ingest.formats.otlp.records import LogRecord, is_wanted
+from notifier.ingest.formats.otlp.records import LogRecord, becomes_event
 from notifier.ingest.formats.reading import MissingExtra
 
 DEPTH: Final = 20
@@ -19,7 +19,7 @@ def read_protobuf(body: bytes) -> tuple[list[LogRecord], int]:
     records: list[LogRecord] = []
     dropped = 0
     for record, scope, resource in _walk(request):
-        if is_wanted(record.severity_number, (attribute.key for attribute in record.attributes)):
+        if becomes_event(record.severity_number, (attribute.key for attribute in record.attributes)):
             records.append(_record(record, scope, resource))
         else:
             dropped += 1

@@ -8,7 +8,13 @@ from hashlib import sha256
 from typing import Any, Final
 
 from notifier.domain.time import rfc3339
-from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, Read, numbered_severity, text_of
+from notifier.ingest.formats.reading import (
+    NO_SERVICE,
+    UNKNOWN_SERVICE,
+    ParsedBody,
+    numbered_severity,
+    text_of,
+)
 from notifier.ingest.traces import TraceBudget, exception_in
 
 NAME: Final = "otlp"
@@ -44,19 +50,19 @@ class LogRecord:
     event_name: str | None
 
 
-def is_wanted(severity_number: int, attributes: Iterable[str]) -> bool:
+def becomes_event(severity_number: int, attributes: Iterable[str]) -> bool:
     """Whether a record becomes an event. `attributes` are the names of its attributes."""
     return severity_number >= ERROR or any(name.startswith("exception.") for name in attributes)
 
 
 def events(
     records: Iterable[LogRecord], dropped: int, *, service: str | None, traces: TraceBudget | None = None
-) -> Read:
+) -> ParsedBody:
     """The events of records. `dropped` counts records that are no events; `traces` is the request's budget."""
     warnings: dict[str, None] = {}
     traces = traces or TraceBudget()
     items = [_event(record, service, warnings, traces) for record in records]
-    return Read(items, dropped={DROPPED: dropped} if dropped else {}, warnings=tuple(warnings))
+    return ParsedBody(items, dropped={DROPPED: dropped} if dropped else {}, warnings=tuple(warnings))
 
 
 def _event(record: LogRecord, service: str | None, warnings: dict[str, None], traces: TraceBudget) -> Tree:

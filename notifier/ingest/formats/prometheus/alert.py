@@ -77,7 +77,7 @@ def _alert(item: Any) -> Alert:
     labels = {name: value for name, value in _texts(item, "labels").items() if value}
     if not labels:
         raise InvalidField("labels", "an alert needs at least one label that is not empty")
-    starts_at, ends_at = (_moment(item, name) for name in _ENDS)
+    starts_at, ends_at = (_time_or_none(item, name) for name in _ENDS)
     if starts_at is not None and ends_at is not None and ends_at < starts_at:
         raise InvalidField("endsAt", "lies before `startsAt`")
     url = item.get("generatorURL", "")
@@ -106,7 +106,7 @@ def _texts(item: Mapping[str, Any], name: str) -> dict[str, str]:
     return dict(found)
 
 
-def moment_in(item: Mapping[str, Any], name: str) -> Instant | None:
+def time_in(item: Mapping[str, Any], name: str) -> Instant | None:
     """The time in a field, None if there is none. Raises `InvalidField` if it cannot be read."""
     text = item.get(name)
     if text is None or text == "":
@@ -120,6 +120,6 @@ def moment_in(item: Mapping[str, Any], name: str) -> Instant | None:
     return at
 
 
-def _moment(item: Mapping[str, Any], name: str) -> Instant | None:
-    at = moment_in(item, name)
+def _time_or_none(item: Mapping[str, Any], name: str) -> Instant | None:
+    at = time_in(item, name)
     return None if at is None or at < _NO_TIME_BEFORE else at

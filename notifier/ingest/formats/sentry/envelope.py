@@ -13,7 +13,7 @@ from notifier.domain.monitor import CheckIn
 from notifier.domain.time import Instant, parse_rfc3339
 from notifier.ingest import sanitise
 from notifier.ingest.batch import Malformed
-from notifier.ingest.formats.reading import Read, object_of
+from notifier.ingest.formats.reading import ParsedBody, object_of
 from notifier.ingest.formats.sentry.check_in import check_in_of
 from notifier.ingest.formats.sentry.event import tree_of
 from notifier.ingest.normalize import EventItem
@@ -45,7 +45,7 @@ class _Item:
     payload: bytes
 
 
-def read_envelope(body: bytes, headers: Mapping[str, str], *, service: str | None) -> Read:
+def read_envelope(body: bytes, headers: Mapping[str, str], *, service: str | None) -> ParsedBody:
     """The events of an envelope. Raises `Malformed` if no item can be parsed, or there are too many."""
     del headers
     line, position = _line(body, 0)
@@ -58,7 +58,7 @@ def read_envelope(body: bytes, headers: Mapping[str, str], *, service: str | Non
     return reading.read(_sent_at(header))
 
 
-def read_store(body: bytes, headers: Mapping[str, str], *, service: str | None) -> Read:
+def read_store(body: bytes, headers: Mapping[str, str], *, service: str | None) -> ParsedBody:
     """The single event of a body, as SDKs sent it before there were envelopes."""
     del headers
     if not body.strip():
@@ -78,9 +78,9 @@ class _Reading:
         self._warnings: list[str] = []
         self._check_ins: list[CheckIn] = []
 
-    def read(self, sent_at: Instant | None) -> Read:
+    def read(self, sent_at: Instant | None) -> ParsedBody:
         warnings = tuple(dict.fromkeys(self._warnings))
-        return Read(self._events, self._dropped, sent_at, warnings, tuple(self._check_ins))
+        return ParsedBody(self._events, self._dropped, sent_at, warnings, tuple(self._check_ins))
 
     def item(self, item: _Item) -> None:
         kind = item.header.get("type")

@@ -11,7 +11,7 @@ from notifier.domain.time import SECOND, parse_rfc3339, rfc3339
 from notifier.ingest.fields import Fields
 from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, object_of, text_of
 from notifier.ingest.formats.sentry.exceptions import Values, exception_of, is_synthetic, stack_of, values_of
-from notifier.ingest.formats.templates import says_what
+from notifier.ingest.formats.templates import is_specific
 from notifier.ingest.lenient import bounded, within
 from notifier.ingest.schema import CONTEXT_BYTES, CONTEXT_DEPTH, FINGERPRINT, ID_CHARS, LABELS, TEXT_CHARS
 
@@ -131,7 +131,7 @@ def _fingerprint(event: Fields, service: str, *, template: bool) -> list[str] | 
     if parts and parts != [_DEFAULT]:
         return parts
     _, words = _message(event)
-    if not template or words is None or not says_what(words := words[:_TEMPLATE_CHARS]):
+    if not template or words is None or not is_specific(words := words[:_TEMPLATE_CHARS]):
         return None
     return ["log", service, text_of(event.get("logger")) or "", words]
 

@@ -16,7 +16,7 @@ _UNITS: Final = (1, 1_000, 1_000_000, 1_000_000_000)  # seconds, milliseconds, m
 _PLAUSIBLE: Final = 20_000_000_000  # seconds; a larger number has a smaller unit
 
 
-def moment(value: Any) -> str | None:
+def as_rfc3339(value: Any) -> str | None:
     """The time as RFC 3339. None if it cannot be read: a bad timestamp never costs an event."""
     if isinstance(value, bool):
         return None

@@ -16,7 +16,9 @@ from starlette.types import Receive, Scope, Send
 from notifier.api.dependencies import AdminCaller, Documented, Running, actor_of, authenticate
 from notifier.api.models.responses_operation import Health
 from notifier.api.openapi import problems
-from notifier.api.problems import HttpProblem
+from notifier.api.problems import HttpProblem, retry_after
+from notifier.domain.errors import StoreFull
+from notifier.domain.time import SECOND
 from notifier.runtime.database import sqlite_path
 from notifier.runtime.running_service import RunningService
 
@@ -86,7 +88,10 @@ async def backup(request: Request, caller: AdminCaller, service: Running) -> Res
     if lock.locked():
         raise HttpProblem(409, "a backup is being made: try again when it is done", more={"state": "busy"})
     async with lock:
-        copy = await _copy(service)
+        try:
+            copy = await _copy(service)
+        except StoreFull as error:
+            raise retry_after(503, str(error), 30 * SECOND) from error
         await service.database.write(lambda tx: actor_of(caller, service).record(tx, "backup", "database"))
     return _Copy(copy)
 

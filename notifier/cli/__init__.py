@@ -110,7 +110,9 @@ def run(arguments: Sequence[str], session: CommandSession) -> int:
     except CommandFailure as failure:
         session.say(f"notifier: {failure}")
         return failure.status
-    except (ConfigError, PermissionError) as error:
+    except BrokenPipeError:
+        raise
+    except (ConfigError, OSError) as error:
         session.say(_unusable(error))
         return Exit.USAGE
     except NotifierError as error:
@@ -121,9 +123,11 @@ def run(arguments: Sequence[str], session: CommandSession) -> int:
         return Exit.INTERRUPTED
 
 
-def _unusable(error: ConfigError | PermissionError) -> str:
+def _unusable(error: ConfigError | OSError) -> str:
     if isinstance(error, ConfigError):
         return f"{error}\nnotifier: the configuration cannot be used; `notifier check` shows this again."
+    if not isinstance(error, PermissionError):
+        return f"notifier: {error.filename or 'a file'} cannot be used: {error.strerror or error}."
     return (
         f"notifier: this user may not open {error.filename or 'a file'}: run the command as the user that owns it, "
         "the service's as a rule, in a folder that it may read."

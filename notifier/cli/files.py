@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from notifier.cli import formats
@@ -14,6 +16,7 @@ from notifier.cli.session import CommandFailure, CommandSession, Exit, writing
 from notifier.cli.text import as_json
 
 BACKUP_SECONDS = 300
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 
 
 def add(commands: Subparsers) -> None:
@@ -124,7 +127,7 @@ def _write(target: Path, chunks: Iterator[bytes]) -> int:
             size = sum(map(file.write, chunks))
             file.flush()
             os.fsync(file.fileno())
-        os.link(part, target)
+        give_name(part, target)
     except FileExistsError as error:
         raise CommandFailure(
             Exit.USAGE, "a file of that name came up meanwhile; it was left alone."
@@ -132,8 +135,22 @@ def _write(target: Path, chunks: Iterator[bytes]) -> int:
     except OSError as error:
         raise CommandFailure(Exit.USAGE, f"the backup cannot be written: {error.strerror}.") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # what has just been said
+            part.unlink(missing_ok=True)
     return size
+
+
+def give_name(part: Path, target: Path, link: Callable[[Path, Path], None] = os.link) -> None:
+    """Give a file a second name, which nobody has; where a disk has no links, as a stick or a share, its only one."""
+    try:
+        link(part, target)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with open(target, "xb", opener=_private):
+            part.replace(target)
 
 
 def _private(path: str, flags: int) -> int:

@@ -56,15 +56,24 @@ def keep(source: Path, path: Path, stop: threading.Event | None = None, *, times
 
     Raises `StoreFull` if the disk has no room for `times` copies, or becomes full.
     """
-    needed, free = times * source.stat().st_size + ROOM_LEFT, shutil.disk_usage(path.parent).free
+    with saying_why(source, path.parent, times=times), draft_of(path) as draft:
+        copy(source, draft, stop)
+        check(draft, stop)
+
+
+@contextmanager
+def saying_why(source: Path, folder: Path, *, times: int = 1) -> Iterator[None]:
+    """Makes a copy of `source` in this folder fail with a sentence.
+
+    Raises `StoreFull` if the disk has no room for `times` copies, or becomes full.
+    """
+    needed, free = times * source.stat().st_size + ROOM_LEFT, shutil.disk_usage(folder).free
     if free < needed:
         raise StoreFull(
             f"there is no room for a copy: it wants {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
         )
     try:
-        with draft_of(path) as draft:
-            copy(source, draft, stop)
-            check(draft, stop)
+        yield
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
             raise StoreFull("there is no room for a copy: the disk was full before it was done") from error

@@ -162,6 +162,8 @@ async def _make(settings: Settings, wanted: BackupSettings, at: Instant, stop: t
 
 def _prepare(folder: Path) -> None:
     """The folder, without files left by a killed process."""
+    if folder.is_symlink() and not folder.exists():
+        raise StoreError("backup.to is a link to a folder that is not there: is its disk mounted?")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in policy.abandoned(path.name for path in folder.iterdir()):
         (folder / name).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from notifier.domain.errors import StoreError
+from notifier.domain.errors import StoreError, StoreFull
 from notifier.domain.time import rfc3339
 from notifier.runtime import backup as backups
 from notifier.runtime.configuration import load_for_database
@@ -139,6 +139,8 @@ def _copy(backup: Path, draft: Path, *, beyond: int) -> None:
                 f"this user may not open the backup ({name}): let it read the file, and where a log (-wal) lies "
                 "beside it, write that folder"
             ) from error
+        if name == "SQLITE_FULL":
+            raise StoreFull("there is no room for the backup on the database's disk: make some") from error
         raise StoreError(f"the backup cannot be read as a database ({name}): take another copy") from error
 
 

@@ -29,7 +29,7 @@ from notifier.oncall.channels import ChannelFacts
 from notifier.oncall.findings import Finding
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.active_config import CurrentConfig
-from notifier.runtime.backup import copy
+from notifier.runtime.backup import copy, saying_why
 from notifier.runtime.backup_schedule import BackupSchedule
 from notifier.runtime.books import Books
 from notifier.runtime.channel_test import test_channel
@@ -235,4 +235,5 @@ class Runtime:
         source = sqlite_path(self.settings.database.url)
         if source is None:
             raise StoreError("PostgreSQL is backed up with pg_dump")
-        await asyncio.to_thread(copy, source, path)
+        with saying_why(source, path.parent):
+            await asyncio.to_thread(copy, source, path)

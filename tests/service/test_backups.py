@@ -49,6 +49,9 @@ def test_they_are_made_kept_and_whole(tmp_path: Path) -> None:
         assert finding(service) == "warning"
         assert "backup.to is a file" in service.log
         to.unlink()
+        to.symlink_to(tmp_path / "not mounted")
+        eventually(lambda: "backup.to is a link to a folder that is not there" in service.log)
+        to.unlink()
         eventually(lambda: metric(service, MADE) > 2, within=40)
         (to / "notifier.db").write_text("mine")
         eventually(lambda: finding(service) == "ok")

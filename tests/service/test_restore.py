@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from notifier.testing import SmtpServer
-from tests.processes import Service
+from tests.disk import small_disk
+from tests.processes import Service, cli
 
 URL = "https://notifier.example.com"
+CONSOLE = {"channels": {"out": {"type": "console"}}, "route": {"channels": ["out"]}}
 
 
 def event(name: str) -> dict[str, Any]:
@@ -88,3 +90,30 @@ def test_the_marked_copy_is_a_whole_database(tmp_path: Path, events: int) -> Non
         restore(service, copy)
         assert opened(service, "next")["number"] == 100_000
         assert service.accounting()["balanced"] == 1
+
+
+def test_a_disk_without_room_is_what_is_said(tmp_path: Path) -> None:
+    """A copy is refused before it fills the service's own disk; a restore blames the disk, and not the copy."""
+    with small_disk(tmp_path / "disk") as disk:
+        with Service(disk, CONSOLE) as service:
+            refused = service.cli("backup", str(tmp_path / "copy.db"))
+            assert refused.returncode != 0
+            assert "there is no room for a copy" in refused.stderr
+            assert not (tmp_path / "copy.db").exists()
+            assert service.post(event("a")).status_code == 202
+        (tmp_path / "copy.db").write_bytes(service.database.read_bytes())
+        target = tmp_path / "target"
+        with small_disk(target):
+            (target / "notifier.yaml").write_text(f"database: {{url: 'sqlite:///{target}/notifier.db'}}\n")
+            with (target / "full").open("wb") as full, suppress(OSError):
+                full.write(bytes(41_943_040 - 200_000))
+            done = cli(
+                "restore",
+                "--config",
+                str(target / "notifier.yaml"),
+                str(tmp_path / "copy.db"),
+                folder=tmp_path,
+            )
+            assert done.returncode == 2
+            assert "there is no room for the backup on the database's disk" in done.stderr
+            assert not (target / "notifier.db").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -15,8 +16,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from notifier.cli.files import give_name
 from notifier.testing import WebhookReceiver
 from tests.authority import Authority
+from tests.disk import small_disk
 from tests.unit.conftest import KEY, Api, Result, Shell
 
 EMPTY: dict[str, object] = {"items": [], "next_cursor": None}
@@ -431,6 +434,41 @@ def test_backup_never_overwrites(shell: Shell, tmp_path: Path) -> None:
     target.write_text("mine")
     assert shell("backup", str(target)).status == 2
     assert target.read_text() == "mine"
+
+
+def test_backup_to_a_disk_that_may_only_be_read_is_a_sentence(api: Api, shell: Shell, tmp_path: Path) -> None:
+    api.answers["POST /v1/backup"] = (200, {}, b"x")
+    with small_disk(tmp_path / "disk") as disk:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        result = shell("backup", str(disk / "copy.db"))
+    assert result == Result(2, "", "notifier: the backup cannot be written: Read-only file system.\n")
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(shell: Shell, tmp_path: Path) -> None:
+    """Whatever the system refuses while a command works on files, there is no traceback."""
+    (tmp_path / "file").write_text("")
+    config = tmp_path / "notifier.yaml"
+    config.write_text(f"database: {{url: 'sqlite:///{tmp_path}/file/below/notifier.db'}}\n")
+    backup = tmp_path / "copy.db"
+    backup.write_text("")
+    result = shell("restore", "--config", str(config), str(backup))
+    assert result == Result(2, "", f"notifier: {tmp_path}/file/below cannot be used: Not a directory.\n")
+
+
+def test_backup_to_a_disk_without_links_gives_the_one_name(tmp_path: Path) -> None:
+    """A stick or a share of another system has none; a file that came up meanwhile is left alone there too."""
+
+    def refuse(_part: Path, _target: Path) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    part, target = tmp_path / "part", tmp_path / "copy.db"
+    part.write_text("copy")
+    give_name(part, target, refuse)
+    assert target.read_text() == "copy"
+    part.write_text("another")
+    with pytest.raises(FileExistsError):
+        give_name(part, target, refuse)
+    assert target.read_text() == "copy"
 
 
 def test_backup_to_a_folder_that_is_not_there_is_a_sentence(api: Api, shell: Shell, tmp_path: Path) -> None:

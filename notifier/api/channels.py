@@ -65,10 +65,10 @@ async def test_route(caller: ReadCaller, service: Running, body: RouteTestBody) 
     now = service.database.now()
     preview = routes.preview(service.rules.tree, body.labels, project=caller.project, now=now)
     targets = {name: channel.targets for name, channel in service.channels.items()}
-    doubts = await service.database.read(
-        lambda tx: labels.doubts(tx, caller.project, labels.of_labels(body.labels))
+    label_warnings = await service.database.read(
+        lambda tx: labels.label_warnings(tx, caller.project, labels.of_labels(body.labels))
     )
-    return RouteTestAnswer.of(preview, targets, doubts)
+    return RouteTestAnswer.of(preview, targets, label_warnings)
 
 
 def _together(tested: Sequence[ChannelTestOutcome]) -> str:

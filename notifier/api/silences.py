@@ -74,7 +74,7 @@ async def preview_silence(
             "counted_all": preview.met.counted_all,
             "everything": preview.everything,
             "incidents": [incident.as_json() for incident in preview.met.incidents],
-            "warnings": [DoubtAnswer.model_validate(doubt).model_dump() for doubt in preview.doubts],
+            "warnings": [DoubtAnswer.model_validate(doubt).model_dump() for doubt in preview.label_warnings],
         }
     )
 

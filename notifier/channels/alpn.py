@@ -10,7 +10,7 @@ from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
 
 # Together with an exchange's deadline below the 30 s of an attempt.
-PATIENCE: Duration = 3 * SECOND
+TIMEOUT: Duration = 3 * SECOND
 ALPN = ["http/1.1"]
 """The protocols that the shared TLS context offers otherwise."""
 
@@ -20,7 +20,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def is_http2_only(connect: Callable[[], Awaitable[Connection]], host: str, tls: ssl.SSLContext) -> bool:
     """Whether the host accepts HTTP/2 and rejects HTTP/1.1. Sends no request."""
     try:
-        async with asyncio.timeout(PATIENCE / SECOND):
+        async with asyncio.timeout(TIMEOUT / SECOND):
             agreed = [await _agreed(connect, host, tls, offered) for offered in (["h2"], ALPN)]
     except (TimeoutError, OSError, SendError):
         return False

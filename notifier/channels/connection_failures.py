@@ -13,7 +13,7 @@ from notifier.channels.tls import Trouble
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 
-WHO = "the receiver"
+PEER = "the receiver"
 TRUST = "add it to what this machine trusts (SSL_CERT_FILE names a file of authorities)"
 NOT_HTTP = (
     "what came back is not HTTP/1.1: does the receiver speak HTTP/2 only, or is another service at this address? "
@@ -25,7 +25,7 @@ BROKEN_BODY = (
 HTTP2_ONLY = "the receiver speaks HTTP/2 only, and notifier HTTP/1.1: have it offer that as well"
 
 # Causes that only a change at one of the two ends removes.
-_LASTING = frozenset({Trouble.HTTP2_ONLY, Trouble.WANTS_CERTIFICATE})
+_PERMANENT = frozenset({Trouble.HTTP2_ONLY, Trouble.WANTS_CERTIFICATE})
 _NETWORK = {
     errno.ECONNREFUSED: "the receiver refused the connection: does it run, and is the URL's port right?",
     errno.ENETUNREACH: "the receiver's network cannot be reached from here: is the network up?",
@@ -33,7 +33,7 @@ _NETWORK = {
 }
 
 
-def known_failure(error: BaseException, host: str) -> SendError | None:
+def explained_failure(error: BaseException, host: str) -> SendError | None:
     """The error for a known cause, None for an unknown one.
 
     In all but one of these cases nothing was delivered: without a connection no request is read, and a peer that does
@@ -41,9 +41,9 @@ def known_failure(error: BaseException, host: str) -> SendError | None:
     """
     cause = _cause(error)
     trouble = tls.trouble(cause)
-    if trouble is not None and (trouble in _LASTING or isinstance(error, aiohttp.ClientConnectorError)):
-        said = tls.words(cause, who=WHO, host=host, trust=TRUST) or ""
-        return SendError(Outcome.PERMANENT if trouble in _LASTING else Outcome.TRANSIENT, said)
+    if trouble is not None and (trouble in _PERMANENT or isinstance(error, aiohttp.ClientConnectorError)):
+        reason = tls.words(cause, who=PEER, host=host, trust=TRUST) or ""
+        return SendError(Outcome.PERMANENT if trouble in _PERMANENT else Outcome.TRANSIENT, reason)
     if isinstance(error, aiohttp.ClientResponseError):
         if _broke_in_body(error):
             return SendError(Outcome.AMBIGUOUS, BROKEN_BODY)
@@ -62,9 +62,9 @@ def _broke_in_body(error: BaseException) -> bool:
 
 def unreachable(error: OSError, host: str) -> SendError:
     """The error for a connection that could not be made."""
-    said = tls.words(error, who=WHO, host=host, trust=TRUST) if tls.trouble(error) is not None else None
-    said = said or next((_NETWORK[number] for number in _numbers(error) if number in _NETWORK), None)
-    return SendError(Outcome.TRANSIENT, said or f"no connection could be made ({type(error).__name__})")
+    reason = tls.words(error, who=PEER, host=host, trust=TRUST) if tls.trouble(error) is not None else None
+    reason = reason or next((_NETWORK[number] for number in _numbers(error) if number in _NETWORK), None)
+    return SendError(Outcome.TRANSIENT, reason or f"no connection could be made ({type(error).__name__})")
 
 
 def _numbers(error: BaseException) -> Iterator[int | None]:

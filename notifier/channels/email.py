@@ -115,7 +115,7 @@ class EmailChannel:
 
     async def check(self, *, target: str) -> str:
         smtp = self._settings.smtp
-        await (await self._session()).rehearse(sender=self._sender.addr_spec, recipient=target)
+        await (await self._session()).verify(sender=self._sender.addr_spec, recipient=target)
         logged_in = "" if smtp.username is None else ", took the login"
         server = f"the mail server {smtp.host} port {smtp.dialled_port}"
         return f"{server} answered{logged_in} and would take mail to the target"

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 from notifier.domain.time import SECOND, Duration
 
 # An unreachable name server must not delay a mail.
-PATIENCE: Duration = 2 * SECOND
+TIMEOUT: Duration = 2 * SECOND
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f.:]+)\]")
 
 
-def written(text: str) -> str:
+def validated(text: str) -> str:
     """The configured name, or an address in brackets. Raises `ValueError` with a sentence."""
     literal = _LITERAL.fullmatch(text)
     is_name = len(text) <= 253 and _NAME.fullmatch(text) and not _is_address(text)
@@ -43,7 +43,7 @@ def of_url(url: str | None) -> str | None:
 async def own_name() -> str | None:
     """The machine's fully qualified name. None if it has none, or the look-up takes too long."""
     try:
-        async with asyncio.timeout(PATIENCE / SECOND):
+        async with asyncio.timeout(TIMEOUT / SECOND):
             name = await asyncio.to_thread(socket.getfqdn)
     except (TimeoutError, OSError, UnicodeError):
         return None

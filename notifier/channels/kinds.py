@@ -18,7 +18,7 @@ BUILT_IN: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _KINDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class InstalledKinds:
     """The usable kinds by name, and for each unusable entry point the reason, as a sentence."""
 
     kinds: Mapping[str, Kind[Any]]
@@ -26,15 +26,15 @@ class Found:
 
 
 @cache
-def installed() -> Found:
+def installed() -> InstalledKinds:
     """The kinds of this installation."""
     return found(entry_points(group=GROUP))
 
 
-def found(points: Iterable[EntryPoint]) -> Found:
+def found(points: Iterable[EntryPoint]) -> InstalledKinds:
     """The built-in kinds and those of entry points. No package can replace a built-in kind or prevent a start."""
     loaded = {point.name: _loaded(point) for point in points}
-    return Found(
+    return InstalledKinds(
         kinds={**{name: kind for name, kind in loaded.items() if isinstance(kind, Kind)}, **BUILT_IN},
         unusable={name: why for name, why in loaded.items() if isinstance(why, str)},
     )

@@ -46,19 +46,19 @@ def unstructured(name: str, text: str) -> str:
 
 def mailbox(name: str, address: Address) -> str:
     """The value of a header with one address. The display name is quoted or encoded if necessary."""
-    said = _seen(address.display_name)
-    if not said:
+    display_name = _seen(address.display_name)
+    if not display_name:
         return address.addr_spec
-    return _folded(f"{_phrase(said, len(name) + 2)} <{address.addr_spec}>", len(name) + 2)
+    return _folded(f"{_phrase(display_name, len(name) + 2)} <{address.addr_spec}>", len(name) + 2)
 
 
-def _phrase(said: str, taken: int) -> str:
-    if "=?" not in said and len(said) + 2 <= LINE - taken:
-        if _ATOMS.fullmatch(said):
-            return said
-        if "  " not in said and _QUOTABLE.fullmatch(said):
-            return f'"{said}"'
-    return _encoded_words(said, taken)
+def _phrase(display_name: str, taken: int) -> str:
+    if "=?" not in display_name and len(display_name) + 2 <= LINE - taken:
+        if _ATOMS.fullmatch(display_name):
+            return display_name
+        if "  " not in display_name and _QUOTABLE.fullmatch(display_name):
+            return f'"{display_name}"'
+    return _encoded_words(display_name, taken)
 
 
 def _head(lines: Sequence[tuple[str, str]]) -> bytes:

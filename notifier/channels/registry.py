@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from notifier.channels.base import FOLDER, Channel, ChannelSettings, Kind, Toolbox
-from notifier.channels.kinds import BUILT_IN, Found, installed
+from notifier.channels.kinds import BUILT_IN, InstalledKinds, installed
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
@@ -38,7 +38,7 @@ class ChannelConfig:
 
 
 def validate(
-    block: ChannelBlock, *, allow_private: bool, known: Found | None = None
+    block: ChannelBlock, *, allow_private: bool, known: InstalledKinds | None = None
 ) -> ChannelConfig | tuple[Problem, ...]:
     """The channel that a block describes, or all its problems, each with its place."""
     available = installed() if known is None else known
@@ -88,7 +88,7 @@ def open(config: ChannelConfig, toolbox: Toolbox) -> Channel:  # noqa: A001 - re
         raise ConfigError((config.mark.problem(f"{dotted(('channels', config.name))}: {why}"),)) from error
 
 
-def is_secret(kind: str, path: Path, known: Found | None = None) -> bool:
+def is_secret(kind: str, path: Path, known: InstalledKinds | None = None) -> bool:
     """Whether this path of a kind's settings is a secret, which can be given by a file, as `x_file`."""
     found = (installed() if known is None else known).kinds.get(kind)
     return found is not None and is_secret_of(found.settings, path)
@@ -105,7 +105,7 @@ def unusable(used: Iterable[str]) -> Iterable[str]:
     return [f"type {name}: {why}" for name, why in refused if name in BUILT_IN or name not in used]
 
 
-def _unknown_kind(name: str, available: Found) -> str:
+def _unknown_kind(name: str, available: InstalledKinds) -> str:
     if name in available.unusable:
         return available.unusable[name]
     return f"there is no such kind of channel; {alternatives(name, available.kinds)}"

@@ -41,25 +41,25 @@ class SmtpSession:
     username: str | None = None
     password: str | None = None
     deadline: Duration = DEADLINE
-    goodbye: Duration = QUIT
+    quit_timeout: Duration = QUIT
 
     async def deliver(self, mail: bytes, *, sender: str, recipient: str) -> None:
         """Returns once the server has accepted the mail, else raises `SendError`. Later failures are ignored."""
-        await self._talk(mail, sender, recipient)
+        await self._run_session(mail, sender, recipient)
 
-    async def rehearse(self, *, sender: str, recipient: str) -> None:
+    async def verify(self, *, sender: str, recipient: str) -> None:
         """Returns if the server would accept mail to this recipient, without sending one, else raises `SendError`."""
-        await self._talk(None, sender, recipient)
+        await self._run_session(None, sender, recipient)
 
-    async def _talk(self, mail: bytes | None, sender: str, recipient: str) -> None:
+    async def _run_session(self, mail: bytes | None, sender: str, recipient: str) -> None:
         stage = _Stage()
         client: aiosmtplib.SMTP | None = None
         try:
             async with asyncio.timeout(self.deadline / SECOND):
                 connected = await _dial(self.host, self.port)
                 client = self._client(connected)
-                await self._hand_in(client, stage, mail, sender, recipient)
-            await self._goodbye(client)
+                await self._deliver(client, stage, mail, sender, recipient)
+            await self._quit(client)
         except aiosmtplib.SMTPResponseException as error:
             raise answered(stage.at, error.code, error.message) from None
         except (OSError, EOFError, UnicodeError, aiosmtplib.SMTPException) as error:
@@ -80,7 +80,7 @@ class SmtpSession:
             local_hostname=self.hello or literal_of(str(connected.getsockname()[0])),
         )
 
-    async def _hand_in(
+    async def _deliver(
         self, client: aiosmtplib.SMTP, stage: _Stage, mail: bytes | None, sender: str, recipient: str
     ) -> None:
         stage.at = "greeting"
@@ -114,9 +114,9 @@ class SmtpSession:
             )
         await client.starttls(tls_context=self.tls)
 
-    async def _goodbye(self, client: aiosmtplib.SMTP) -> None:
+    async def _quit(self, client: aiosmtplib.SMTP) -> None:
         with contextlib.suppress(OSError, EOFError, TimeoutError, aiosmtplib.SMTPException):
-            await client.quit(timeout=self.goodbye / SECOND)
+            await client.quit(timeout=self.quit_timeout / SECOND)
 
 
 @dataclass(slots=True)

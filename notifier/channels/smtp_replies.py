@@ -14,7 +14,7 @@ from notifier.domain.errors import SendError
 At = Literal["connection", "greeting", "hello", "encryption", "login", "sender", "recipient", "data"]
 Subject = Literal["tls first", "login first", "relay", "client", "hello", "sender", "recipient"]
 
-WHO = "the mail server"
+PEER = "the mail server"
 TRUST = "name its certificate in `smtp.ca_file`"
 
 # A server may delay a refusal until the recipient is named (postfix does), so the text says what it is about.
@@ -63,7 +63,7 @@ def answered(at: At, code: int, text: str) -> SendError:
     whole = code >= 500 and (
         at not in {"recipient", "data"} or code == 530 or about in {"hello", "tls first"}
     )
-    return SendError(outcome, f"{WHO} refused {what}: {said}; {to_do}", whole_channel=whole)
+    return SendError(outcome, f"{PEER} refused {what}: {said}; {to_do}", whole_channel=whole)
 
 
 def _about(at: At, code: int, text: str) -> str:
@@ -94,7 +94,7 @@ def not_smtp(at: At) -> SendError:
     outcome = Outcome.AMBIGUOUS if at == "data" else Outcome.TRANSIENT
     return SendError(
         outcome,
-        f"{WHO} answered with something that is not SMTP (at: {at}): are host and port right? {_IMPLICIT}",
+        f"{PEER} answered with something that is not SMTP (at: {at}): are host and port right? {_IMPLICIT}",
     )
 
 
@@ -108,18 +108,18 @@ def broken(at: At, error: BaseException, *, host: str = "its host", implicit: bo
     if insecure is not None:
         return insecure
     if at == "login" and not isinstance(error, OSError | EOFError | TimeoutError):
-        return SendError(Outcome.PERMANENT, f"{WHO} offers no login that notifier knows", whole_channel=True)
+        return SendError(Outcome.PERMANENT, f"{PEER} offers no login that notifier knows", whole_channel=True)
     if at == "connection":
         return SendError(Outcome.TRANSIENT, _no_connection(error))
     late = isinstance(error, TimeoutError)
     what = "did not answer in time" if late else "closed the connection"
     outcome = Outcome.AMBIGUOUS if at == "data" else Outcome.TRANSIENT
     question = f": is the port right? {_STARTTLS if implicit else _IMPLICIT}" if at == "greeting" else ""
-    return SendError(outcome, f"{WHO} {what} (at: {at}){question}")
+    return SendError(outcome, f"{PEER} {what} (at: {at}){question}")
 
 
 def _insecure(at: At, error: BaseException, host: str, *, implicit: bool) -> SendError | None:
-    said = tls.words(error, who=WHO, host=host, trust=TRUST)
+    said = tls.words(error, who=PEER, host=host, trust=TRUST)
     if said is None or at not in {"greeting", "encryption"}:
         return None
     unspoken = tls.trouble(error) in {Trouble.NOT_TLS, Trouble.BROKEN_OFF, Trouble.OTHER}
@@ -130,10 +130,10 @@ def _insecure(at: At, error: BaseException, host: str, *, implicit: bool) -> Sen
 def _no_connection(error: BaseException) -> str:
     match error:
         case socket.gaierror() | UnicodeError():
-            return f"{WHO}'s name could not be resolved: is `smtp.host` right?"
+            return f"{PEER}'s name could not be resolved: is `smtp.host` right?"
         case TimeoutError():
-            return f"no connection to {WHO} in time: are host and port right, and is there a firewall?"
+            return f"no connection to {PEER} in time: are host and port right, and is there a firewall?"
         case ConnectionRefusedError():
-            return f"{WHO} refused the connection: does it run, and is `smtp.port` right?"
+            return f"{PEER} refused the connection: does it run, and is `smtp.port` right?"
         case _:
-            return f"no connection to {WHO}: are host and port right, and is the network up?"
+            return f"no connection to {PEER}: are host and port right, and is the network up?"

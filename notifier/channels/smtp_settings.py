@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from notifier.channels.base import ChannelSettings
-from notifier.channels.hello import written
+from notifier.channels.hello import validated
 from notifier.channels.trust import CaFile
 
 Security = Literal["starttls", "implicit", "none"]
@@ -36,7 +36,7 @@ class SmtpSettings(ChannelSettings):
     tls: Security | None = None
     username: str | None = None
     password: SecretStr | None = None
-    hello: Annotated[str, AfterValidator(written)] | None = None
+    hello: Annotated[str, AfterValidator(validated)] | None = None
     ca_file: CaFile | None = None
 
     @property

@@ -100,8 +100,8 @@ def words(error: BaseException, *, who: str, host: str, trust: str) -> str | Non
 
 def _reason(error: ssl.SSLError) -> str:
     """OpenSSL's name of the reason. Python knows that of few alerts; for others it is only in the text."""
-    said = re.search(r"\] ([a-z0-9 /]+) \(_ssl", str(error))
-    return error.reason or (said[1].upper().replace(" ", "_") if said else "")
+    sentence = re.search(r"\] ([a-z0-9 /]+) \(_ssl", str(error))
+    return error.reason or (sentence[1].upper().replace(" ", "_") if sentence else "")
 
 
 def _ssl_error(error: BaseException) -> ssl.SSLError | None:

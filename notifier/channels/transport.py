@@ -24,7 +24,7 @@ from yarl import URL
 
 from notifier.channels.addresses import Network, refusal
 from notifier.channels.alpn import ALPN, Connection, is_http2_only
-from notifier.channels.connection_failures import HTTP2_ONLY, known_failure, unreachable
+from notifier.channels.connection_failures import HTTP2_ONLY, explained_failure, unreachable
 from notifier.channels.outcomes import retry_after
 from notifier.channels.reply import Peer, Reply
 from notifier.domain.delivery import Outcome
@@ -203,7 +203,7 @@ class _Exchange:
 
     def failure(self, error: BaseException, host: str) -> SendError:
         """The error with the peer's fault if that is known, else by how far the exchange got."""
-        known = known_failure(error, host)
+        known = explained_failure(error, host)
         return known or SendError(self.unanswered, f"{self.broken} ({_kind(error)})")
 
     def reply_or(self, error: SendError) -> Reply:

@@ -29,7 +29,7 @@ _ENDS = {
     "unacknowledge": {"acknowledge", "unacknowledge", "resolve", "reopen"},
     "unsnooze": {"snooze", "unsnooze", "resolve", "reopen"},
 }
-_BY_ITSELF = {
+_RESOLVED_BY = {
     "auto": "by itself, for no more events came",
     "event": "by an event",
     "expired": "by itself, for its sender fell silent",
@@ -50,11 +50,11 @@ def acknowledge(
         raise _over(incident, "reopen it if it is not over")
     another = incident.acknowledged_by if incident.acknowledged_by != actor.name else None
     if another is not None and not take_over:
-        raise _taken(incident)
+        raise _refused_as_taken(incident)
     if incident.acknowledged_by is not None and another is None and incident.acknowledged_until == until:
         return incident.id
     effects.acknowledge(tx, incident, by=actor.name, until=until)
-    actor.record(tx, "acknowledge", incident.id, audit_details.lasting(until, taken_over_from=another))
+    actor.record(tx, "acknowledge", incident.id, audit_details.until_detail(until, taken_over_from=another))
     return incident.id
 
 
@@ -64,13 +64,13 @@ def unacknowledge(tx: Tx, actor: Actor, name: str) -> str:
     if incident.state is State.RESOLVED:
         raise _over(incident, "reopen it if it is not over")
     if incident.state is State.OPEN:
-        _again(
+        _check_repeated(
             tx, actor, incident, "unacknowledge", "nobody has acknowledged it: there is nothing to take back"
         )
         return incident.id
     effects.unacknowledge(tx, incident, by=actor.name)
     actor.record(
-        tx, "unacknowledge", incident.id, audit_details.ended_act_of(incident.acknowledged_by, by=actor.name)
+        tx, "unacknowledge", incident.id, audit_details.ended_detail(incident.acknowledged_by, by=actor.name)
     )
     return incident.id
 
@@ -81,10 +81,10 @@ def unsnooze(tx: Tx, actor: Actor, name: str) -> str:
     if incident.state is State.RESOLVED:
         raise _over(incident, "there is no snooze to end")
     if incident.snoozed_until is None:
-        _again(tx, actor, incident, "unsnooze", "it is not snoozed: there is nothing to end")
+        _check_repeated(tx, actor, incident, "unsnooze", "it is not snoozed: there is nothing to end")
         return incident.id
     effects.unsnooze(tx, incident)
-    actor.record(tx, "unsnooze", incident.id, audit_details.ended_act_of(incident.snoozed_by, by=actor.name))
+    actor.record(tx, "unsnooze", incident.id, audit_details.ended_detail(incident.snoozed_by, by=actor.name))
     return incident.id
 
 
@@ -103,7 +103,7 @@ def snooze(tx: Tx, actor: Actor, name: str, *, until: Instant) -> str:
     if incident.snoozed_until == until:
         return incident.id
     effects.snooze(tx, incident, by=actor.name, until=until)
-    actor.record(tx, "snooze", incident.id, audit_details.lasting(until))
+    actor.record(tx, "snooze", incident.id, audit_details.until_detail(until))
     return incident.id
 
 
@@ -132,7 +132,7 @@ def reopen(tx: Tx, actor: Actor, name: str) -> str:
             state=incident.state.value,
         )
     effects.reopen(tx, incident, by=actor.name)
-    actor.record(tx, "reopen", incident.id, f"was {_was(incident)}")
+    actor.record(tx, "reopen", incident.id, f"was {_earlier_states(incident)}")
     return incident.id
 
 
@@ -186,7 +186,7 @@ def _locked(tx: Tx, actor: Actor, name: str) -> LockedIncident:
     return in_force(incident, tx.now)
 
 
-def _again(tx: Tx, actor: Actor, incident: LockedIncident, action: str, sentence: str) -> None:
+def _check_repeated(tx: Tx, actor: Actor, incident: LockedIncident, action: str, sentence: str) -> None:
     """Handles a repeated action: no change if this actor did it before, `Refused` for another."""
     last = next(
         (entry for entry in reversed(audit.entries(tx, incident.id)) if entry.action in _ENDS[action]), None
@@ -195,7 +195,7 @@ def _again(tx: Tx, actor: Actor, incident: LockedIncident, action: str, sentence
         raise Refused(sentence, state=incident.state.value)
 
 
-def _taken(incident: LockedIncident) -> Refused:
+def _refused_as_taken(incident: LockedIncident) -> Refused:
     since = "" if incident.acknowledged_at is None else f" at {rfc3339(incident.acknowledged_at)}"
     until = "" if incident.acknowledged_until is None else f", until {rfc3339(incident.acknowledged_until)}"
     whose = f"it was acknowledged by {incident.acknowledged_by}{since}{until}"
@@ -206,12 +206,12 @@ def _taken(incident: LockedIncident) -> Refused:
 
 
 def _over(incident: LockedIncident, advice: str) -> Refused:
-    how = _BY_ITSELF.get(incident.resolved_by or "", f"by {incident.resolved_by}")
+    how = _RESOLVED_BY.get(incident.resolved_by or "", f"by {incident.resolved_by}")
     when = "" if incident.resolved_at is None else f" at {rfc3339(incident.resolved_at)}"
     return Refused(f"it was resolved {how}{when}: {advice}", state=incident.state.value)
 
 
-def _was(incident: LockedIncident) -> str:
+def _earlier_states(incident: LockedIncident) -> str:
     """The states that a reopening ends, for the audit."""
     parts = []
     if incident.state is not State.OPEN:

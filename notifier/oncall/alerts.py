@@ -21,8 +21,8 @@ from notifier.store.json_rows import json_value
 from notifier.store.views import alerts as views
 from notifier.store.views.alerts import AlertMembership, UnresolvedAlert
 
-MOST: Final = 10_000
-ENDED_SHOWN: Final[Duration] = 5 * DAY
+MAX_ALERTS: Final = 10_000
+ENDED_LISTED_FOR: Final[Duration] = 5 * DAY
 """How long an ended silence is listed, as in Alertmanager."""
 
 
@@ -64,11 +64,11 @@ async def find(database: Database, project: str) -> list[ListedAlert]:
 async def find_silences(database: Database, project: str) -> Sequence[Silence]:
     """The silences of a project that are not over or ended recently, newest first."""
     return await database.read(
-        lambda tx: silence_rows.latest(tx, project, ended_since=tx.now - ENDED_SHOWN, most=MOST)
+        lambda tx: silence_rows.latest(tx, project, ended_since=tx.now - ENDED_LISTED_FOR, most=MAX_ALERTS)
     )
 
 
-async def put_silence(database: Database, actor: Actor, id_: str, draft: Draft) -> str:
+async def save_silence(database: Database, actor: Actor, id_: str, draft: Draft) -> str:
     """Changes the silence with this id, or makes a new one if there is none or it is over. Returns the id."""
 
     def work(tx: Tx) -> str:
@@ -81,8 +81,8 @@ async def put_silence(database: Database, actor: Actor, id_: str, draft: Draft) 
 
 
 def _find(tx: Tx, project: str) -> list[ListedAlert]:
-    rows = views.unresolved(tx, project, most=MOST)
-    index = SilenceIndex(silence_rows.latest(tx, project, ended_since=tx.now, most=MOST))
+    rows = views.unresolved(tx, project, most=MAX_ALERTS)
+    index = SilenceIndex(silence_rows.latest(tx, project, ended_since=tx.now, most=MAX_ALERTS))
     of_incident: dict[int, list[AlertMembership]] = {}
     for membership in views.memberships(tx, [row.number for row in rows]):
         of_incident.setdefault(membership.incident, []).append(membership)

@@ -19,8 +19,8 @@ from notifier.store.database import Database, Tx
 from notifier.store.incidents import lock_all
 from notifier.wording import audit_details
 
-AT_MOST = 1_000
-EVERY_AT_MOST = 20_000
+MAX_INCIDENTS = 1_000
+MAX_CONFIRMED = 20_000
 """The limit for a person on a page, who cannot narrow down a storm."""
 
 SkipReason = Literal["unknown", "resolved", "already", "taken"]
@@ -63,7 +63,7 @@ class AcknowledgeAct:
 
     @property
     def detail(self) -> str | None:
-        return audit_details.lasting(self.until)
+        return audit_details.until_detail(self.until)
 
     def check(self, now: Instant) -> None:
         actions.check_until(self.until, now)
@@ -90,7 +90,7 @@ class SnoozeAct:
 
     @property
     def detail(self) -> str | None:
-        return audit_details.lasting(self.until)
+        return audit_details.until_detail(self.until)
 
     def check(self, now: Instant) -> None:
         actions.check_until(self.until, now)
@@ -137,11 +137,17 @@ async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[s
 
 
 async def on_found(
-    database: Database, actor: Actor, act: Act, q: str, *, state: State | None = None, most: int = AT_MOST
+    database: Database,
+    actor: Actor,
+    act: Act,
+    q: str,
+    *,
+    state: State | None = None,
+    most: int = MAX_INCIDENTS,
 ) -> BulkOutcome:
     """Acts on incidents that match a query, as `search` reads it, and are unresolved or in `state`.
 
-    Raises `Unreadable` if there are more than `most`: `AT_MOST`, or up to `EVERY_AT_MOST` for a person who has
+    Raises `Unreadable` if there are more than `most`: `MAX_INCIDENTS`, or up to `MAX_CONFIRMED` for a person who has
     confirmed.
     """
     ids, count = await _matching(database, actor, q, state, most=most)
@@ -150,14 +156,14 @@ async def on_found(
             "q",
             f"{count:,} incidents match, and one call acts on at most {most:,}: nothing was done, narrow it",
         )
-    return await in_turns(database, actor, act, ids)
+    return await in_batches(database, actor, act, ids)
 
 
-async def in_turns(database: Database, actor: Actor, act: Act, ids: Sequence[str]) -> BulkOutcome:
-    """Acts on the incidents with these ids, `AT_MOST` per transaction."""
+async def in_batches(database: Database, actor: Actor, act: Act, ids: Sequence[str]) -> BulkOutcome:
+    """Acts on the incidents with these ids, `MAX_INCIDENTS` per transaction."""
     done, skipped = 0, list[SkippedIncident]()
-    for first in range(0, max(len(ids), 1), AT_MOST):  # also without ids: an invalid action is refused
-        names = {id_: id_ for id_ in ids[first : first + AT_MOST]}
+    for first in range(0, max(len(ids), 1), MAX_INCIDENTS):  # also without ids: an invalid action is refused
+        names = {id_: id_ for id_ in ids[first : first + MAX_INCIDENTS]}
         outcome = await database.write(partial(_perform, actor=actor, act=act, names=names))
         done += outcome.done
         skipped += outcome.skipped

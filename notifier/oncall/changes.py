@@ -11,6 +11,6 @@ def subscribe(database: Database) -> Subscription:
     return database.signals.subscribe("attention", "groups", "targets", "sweep")
 
 
-async def events_counted(database: Database) -> int:
+async def accepted_events(database: Database) -> int:
     """The number of events ever accepted by all replicas. Events of known problems wake no subscription."""
     return await database.read(ledger.accepted)

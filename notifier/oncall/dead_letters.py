@@ -27,14 +27,14 @@ from notifier.store.views import (
 )
 
 __all__ = [
-    "COUNTED_AT_MOST",
-    "Chosen",
+    "MAX_COUNTED",
     "DeadDeliveries",
     "DeadLetter",
     "DeadLetterCounts",
     "DeadLetterKind",
     "DeadRuns",
-    "Decided",
+    "DecisionResult",
+    "Selection",
     "SkippedDeadLetter",
     "count",
     "discard",
@@ -43,14 +43,14 @@ __all__ = [
 ]
 
 _NOTHING = "there is no dead letter of this id"
-AT_ONCE = 500
+BATCH_SIZE = 500
 """The number of dead letters per transaction."""
-COUNTED_AT_MOST = 10_000
+MAX_COUNTED = 10_000
 """The maximum number of dead letters of each kind that `count` looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Selection:
     """A selection of dead letters.
 
     Either by ids; or by channel, outcome, or both; or by task.
@@ -79,7 +79,7 @@ class SkippedDeadLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class DecisionResult:
     """The ids of changed dead letters, and the dead letters that were skipped."""
 
     ids: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ async def find(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterCounts:
-    """The numbers of dead letters by channel and outcome, and by task. At most `COUNTED_AT_MOST` of each kind."""
+    """The numbers of dead letters by channel and outcome, and by task. At most `MAX_COUNTED` of each kind."""
 
     deliveries: tuple[DeadDeliveries, ...]
     runs: tuple[DeadRuns, ...]
@@ -130,22 +130,22 @@ class DeadLetterCounts:
     @property
     def whole(self) -> bool:
         """Whether all are counted."""
-        return all(
-            sum(part.count for part in parts) < COUNTED_AT_MOST for parts in (self.deliveries, self.runs)
-        )
+        return all(sum(part.count for part in parts) < MAX_COUNTED for parts in (self.deliveries, self.runs))
 
 
 async def count(database: Database, *, project: str) -> DeadLetterCounts:
     """Counts the dead letters of a project."""
     return await database.read(
         lambda tx: DeadLetterCounts(
-            deliveries=views.count_dead(tx, project=project, most=COUNTED_AT_MOST),
-            runs=views.count_dead_runs(tx, project=project, most=COUNTED_AT_MOST),
+            deliveries=views.count_dead(tx, project=project, most=MAX_COUNTED),
+            runs=views.count_dead_runs(tx, project=project, most=MAX_COUNTED),
         )
     )
 
 
-async def redeliver(database: Database, rules: AlertingRules, actor: Actor, chosen: Chosen) -> Decided:
+async def redeliver(
+    database: Database, rules: AlertingRules, actor: Actor, selection: Selection
+) -> DecisionResult:
     """Sends dead deliveries and replays dead runs. Skips what is not dead or cannot be repeated."""
     decision = _Decision(
         actor=actor,
@@ -154,10 +154,10 @@ async def redeliver(database: Database, rules: AlertingRules, actor: Actor, chos
         targets=rules.channel_of.keys(),
         runs=lambda tx, ids: _replay(tx, ids, actor),
     )
-    return await _decide(database, decision, chosen)
+    return await _decide(database, decision, selection)
 
 
-async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
+async def discard(database: Database, actor: Actor, selection: Selection) -> DecisionResult:
     """Discards dead letters for good. Skips what is not dead."""
     decision = _Decision(
         actor=actor,
@@ -166,7 +166,7 @@ async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
         targets=None,
         runs=lambda tx, ids: dict.fromkeys(_discard(tx, ids, actor)),
     )
-    return await _decide(database, decision, chosen)
+    return await _decide(database, decision, selection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,15 +183,17 @@ class _Decision:
     targets: Container[int] | None
     runs: Callable[[Tx, Sequence[str]], Mapping[str, str | None]]
 
-    def about(self, ids: Sequence[str]) -> Callable[[Tx], Decided]:
+    def about(self, ids: Sequence[str]) -> Callable[[Tx], DecisionResult]:
         return lambda tx: self._make(tx, ids)
 
-    def _make(self, tx: Tx, ids: Sequence[str]) -> Decided:
+    def _make(self, tx: Tx, ids: Sequence[str]) -> DecisionResult:
         deliveries = views.states(tx, ids, project=self.actor.project_scope)
         others = [id_ for id_ in ids if id_ not in deliveries]
         runs = views.run_statuses(tx, others, project=self.actor.project_scope) if others else {}
-        chosen = [id_ for id_, (state, target) in sorted(deliveries.items()) if self._concerns(state, target)]
-        done = self.send(tx, chosen) if chosen else ()
+        affected = [
+            id_ for id_, (state, target) in sorted(deliveries.items()) if self._concerns(state, target)
+        ]
+        done = self.send(tx, affected) if affected else ()
         for id_ in done:
             self.actor.record(tx, self.action, id_)
         waiting = [id_ for id_, run in sorted(runs.items()) if run.dead_letter == "waiting"]
@@ -206,7 +208,7 @@ class _Decision:
             for id_ in ids
             if id_ not in set(done)
         ]
-        return Decided(ids=done, skipped=tuple(skipped))
+        return DecisionResult(ids=done, skipped=tuple(skipped))
 
     def _concerns(self, state: DeliveryState, target: int) -> bool:
         return state is DeliveryState.DEAD and (self.targets is None or target in self.targets)
@@ -255,60 +257,66 @@ def _discard(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
     return done
 
 
-async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> Decided:
-    if chosen.by_id:
-        named = tuple(dict.fromkeys(chosen.ids))
-        ids, doubtful = await database.read(lambda tx: _meant(tx, named, decision.actor.project_scope))
-        batches = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
+async def _decide(database: Database, decision: _Decision, selection: Selection) -> DecisionResult:
+    if selection.by_id:
+        named = tuple(dict.fromkeys(selection.ids))
+        ids, ambiguous_names = await database.read(
+            lambda tx: _resolved_ids(tx, named, decision.actor.project_scope)
+        )
+        batches = [ids[start : start + BATCH_SIZE] for start in range(0, len(ids), BATCH_SIZE)]
         done = [await database.write(decision.about(batch)) for batch in batches]
-        return _sum([*done, Decided(skipped=doubtful)])
+        return _sum([*done, DecisionResult(skipped=ambiguous_names)])
     now, last, parts = database.now(), None, []
     # What dies again meanwhile is later than `now` or before `last`, so the loop ends.
-    while batch := await database.read(_waiting(decision.actor.project, chosen, now, last)):
+    while batch := await database.read(_waiting(decision.actor.project, selection, now, last)):
         parts.append(await database.write(decision.about(batch)))
         last = batch[-1]
     return _sum(parts)
 
 
-def _meant(
+def _resolved_ids(
     tx: Tx, names: Sequence[str], project_scope: str | None
 ) -> tuple[Sequence[str], tuple[SkippedDeadLetter, ...]]:
     """The ids behind these names, without repeats, and the ambiguous names. Unknown names are returned unchanged."""
     kinds: Sequence[NamedKind] = ("delivery", "task run")
     ends = set(names) - whole_ids(tx, kinds, set(names), project_scope)
     deliveries, runs = (ids_ending(tx, kind, ends, project_scope) for kind in kinds)
-    meant: dict[str, None] = {}
-    doubtful = []
+    resolved: dict[str, None] = {}
+    ambiguous_names = []
     for name in names:
         ids = {*deliveries.get(name, ()), *runs.get(name, ())}
         if len(ids) < 2:
-            meant[ids.pop() if ids else name] = None
+            resolved[ids.pop() if ids else name] = None
         else:
-            doubtful.append(SkippedDeadLetter(id=name, state=None, why=ambiguous("dead letter", len(ids))))
-    return list(meant), tuple(doubtful)
+            ambiguous_names.append(
+                SkippedDeadLetter(id=name, state=None, why=ambiguous("dead letter", len(ids)))
+            )
+    return list(resolved), tuple(ambiguous_names)
 
 
-def _waiting(project: str, chosen: Chosen, by: Instant, after: str | None) -> Callable[[Tx], tuple[str, ...]]:
+def _waiting(
+    project: str, selection: Selection, by: Instant, after: str | None
+) -> Callable[[Tx], tuple[str, ...]]:
     def work(tx: Tx) -> tuple[str, ...]:
-        if chosen.task is not None:
+        if selection.task is not None:
             return views.dead_run_ids(
-                tx, project=project, task=chosen.task, died_by=by, after=after, limit=AT_ONCE
+                tx, project=project, task=selection.task, died_by=by, after=after, limit=BATCH_SIZE
             )
         return views.dead_ids(
             tx,
             project=project,
-            channel=chosen.channel,
-            outcome=chosen.outcome,
+            channel=selection.channel,
+            outcome=selection.outcome,
             died_by=by,
             after=after,
-            limit=AT_ONCE,
+            limit=BATCH_SIZE,
         )
 
     return work
 
 
-def _sum(parts: Sequence[Decided]) -> Decided:
-    return Decided(
+def _sum(parts: Sequence[DecisionResult]) -> DecisionResult:
+    return DecisionResult(
         ids=tuple(id_ for part in parts for id_ in part.ids),
         skipped=tuple(skip for part in parts for skip in part.skipped),
     )

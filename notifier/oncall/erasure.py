@@ -19,7 +19,7 @@ from notifier.store.erasure import Row
 from notifier.store.json_rows import json_value
 
 SUBJECT = "data"
-AT_MOST: Duration = 10 * MINUTE
+SEARCH_TIMEOUT: Duration = 10 * MINUTE
 """The time limit of one search through a table."""
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ async def preview(database: Database, subject: DataSubject) -> Erasure:
 
 async def remove(database: Database, subject: DataSubject, actor: Actor) -> Erasure:
     """Removes the data, one batch per transaction. Raises `Refused` while its incidents are open or messages wait."""
-    open_, waiting = await database.read(partial(erasure.unfinished, subject=subject), limit=AT_MOST)
+    open_, waiting = await database.read(partial(erasure.unfinished, subject=subject), limit=SEARCH_TIMEOUT)
     if open_ or waiting:
         raise Refused(
             f"incidents of it that are not over: {open_}, messages about it that are not out yet: {waiting}; resolve "
@@ -99,7 +99,7 @@ async def _all(
 ) -> int:
     """Finds and removes batches until there are none. Searching outside of the write lets commits through."""
     total = 0
-    while batch := await database.read(lambda tx: find(tx, subject), limit=AT_MOST):
+    while batch := await database.read(lambda tx: find(tx, subject), limit=SEARCH_TIMEOUT):
         await database.write(partial(_given, remove_them, batch), housekeeping=True, limit=HOUSEKEEPING)
         total += len(batch)
     return total
@@ -138,7 +138,8 @@ async def _page(
     after: Sequence[Any] | None,
 ) -> list[Row]:
     return await database.read(
-        partial(erasure.found, table=table, subject=subject, project=project, after=after), limit=AT_MOST
+        partial(erasure.found, table=table, subject=subject, project=project, after=after),
+        limit=SEARCH_TIMEOUT,
     )
 
 

@@ -95,7 +95,7 @@ async def act_on_all(database: Database, actor: Actor, act: Act, id_: str) -> Bu
         group = _known(tx, id_, actor.project_scope)
         return views.unresolved_in_group(tx, group.id, newest=READ_AT_MOST, most=READ_AT_MOST)
 
-    return await bulk.in_turns(database, actor, act, await database.read(read))
+    return await bulk.in_batches(database, actor, act, await database.read(read))
 
 
 def totals(counts: Sequence[GroupCount]) -> GroupTotals:

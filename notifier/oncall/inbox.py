@@ -20,7 +20,16 @@ from notifier.store import views
 from notifier.store.database import Database, Tx
 from notifier.store.views import IncidentHolds, RouteHold
 
-__all__ = ["BUCKETS", "Crowd", "Inbox", "InboxItem", "IncidentHolds", "RouteHold", "inbox", "inbox_apart"]
+__all__ = [
+    "BUCKETS",
+    "Crowd",
+    "Inbox",
+    "InboxItem",
+    "IncidentHolds",
+    "RouteHold",
+    "inbox",
+    "inbox_by_service",
+]
 
 BUCKETS = 24
 BUCKET: Duration = HOUR
@@ -97,10 +106,10 @@ async def inbox(
         database, project=project, state=state, q=q, sort=sort, page_request=page_request, url=None
     )
     chosen = [each for each in page.items if acknowledged_by in {None, each.acknowledged_by}]
-    return await _beside(database, replace(page, items=tuple(chosen)), newest=_newest(page.items))
+    return await _with_details(database, replace(page, items=tuple(chosen)), newest=_newest(page.items))
 
 
-async def inbox_apart(
+async def inbox_by_service(
     database: Database,
     *,
     project: str,
@@ -133,14 +142,14 @@ async def inbox_apart(
     newest = _newest(page.items)
     names: tuple[str, ...] = ()
     if not any(matcher.name == "service" and matcher.op == "=" for matcher in terms.matchers):
-        page, names = await _spread(found, page, tuple(apart))
+        page, names = await _with_crowds_shortened(found, page, tuple(apart))
     query = views.IncidentSearch(project=project, state=state, matchers=terms.matchers, words=terms.words)
     crowds = await database.read(partial(_counted, names=names, query=query))
-    listed = await _beside(database, page, newest=max(newest, _newest(page.items)))
+    listed = await _with_details(database, page, newest=max(newest, _newest(page.items)))
     return replace(listed, crowds=crowds, apart=(*apart, *names))
 
 
-async def _spread(
+async def _with_crowds_shortened(
     found: _Find, page: Listing[Incident], apart: tuple[str, ...]
 ) -> tuple[Listing[Incident], tuple[str, ...]]:
     """The page with a few incidents of each crowd and the other incidents, and the names of the crowds."""
@@ -188,7 +197,7 @@ def _counted(tx: Tx, names: Iterable[str], query: views.IncidentSearch) -> tuple
     return tuple(crowds)
 
 
-async def _beside(database: Database, page: Listing[Incident], *, newest: int) -> Inbox:
+async def _with_details(database: Database, page: Listing[Incident], *, newest: int) -> Inbox:
     """The incidents of a page with their holds and counts."""
     numbers = [incident.number for incident in page.items]
 

@@ -26,7 +26,7 @@ from notifier.store.database import Database, Tx
 from notifier.store.threads import ThreadLocation
 from notifier.wording import interactions
 
-BATCH = 200
+BATCH_SIZE = 200
 # The labels that a recurrence of the problem has too.
 SAME = ("service", "environment", "exception", "task")
 
@@ -144,7 +144,7 @@ def _local(at: Instant, time_zone: str) -> datetime:
 
 def _act_on_next(tx: Tx, press: Press, before: _Batch) -> _Batch:
     """Acts on the next incidents in one transaction. All are locked first, because a change locks its group."""
-    rows = threads.unresolved(tx, before.location.group, after=before.last, most=BATCH)
+    rows = threads.unresolved(tx, before.location.group, after=before.last, most=BATCH_SIZE)
     done, refusals = 0, []
     for number, id_ in rows:
         try:
@@ -158,7 +158,7 @@ def _act_on_next(tx: Tx, press: Press, before: _Batch) -> _Batch:
         done=done,
         refusals=tuple(refusals),
         last=rows[-1][0] if rows else before.last,
-        more=len(rows) == BATCH,
+        more=len(rows) == BATCH_SIZE,
     )
 
 

@@ -19,20 +19,24 @@ _SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
+class LabelWarning:
     """`path` is the place in the query, not its text."""
 
     path: str
     message: str
 
 
-def doubts(tx: Tx, project: str, labels: Iterable[tuple[str, str, str | None]]) -> tuple[Doubt, ...]:
+def label_warnings(
+    tx: Tx, project: str, labels: Iterable[tuple[str, str, str | None]]
+) -> tuple[LabelWarning, ...]:
     """The parts of these labels (path, name, value) that no event has had so far."""
     unsent = (
         (path, _unsent(tx, project, name, value))
         for (path, name, value), _ in zip(labels, range(ASKED_AT_MOST), strict=False)
     )
-    return tuple(Doubt(path=path, message=_SENTENCES[what]) for path, what in unsent if what is not None)
+    return tuple(
+        LabelWarning(path=path, message=_SENTENCES[what]) for path, what in unsent if what is not None
+    )
 
 
 def of_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:

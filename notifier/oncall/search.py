@@ -55,7 +55,7 @@ def read(text: str) -> Terms:
     return Terms(matchers=tuple(matchers), words=tuple(word for word in words if word.strip()))
 
 
-def narrowed(text: str, matcher: Matcher | None, *, instead_of: str) -> str:
+def with_matcher(text: str, matcher: Matcher | None, *, instead_of: str) -> str:
     """The query with `matcher` in place of its matchers for the label `instead_of`. None removes them."""
     kept = [
         term[0]

@@ -15,7 +15,7 @@ from notifier.domain.value import replace
 from notifier.oncall import labels
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
-from notifier.oncall.labels import Doubt
+from notifier.oncall.labels import LabelWarning
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy import calendar, muting
@@ -27,8 +27,8 @@ from notifier.store.views import MatchedIncidents, Page
 __all__ = [
     "COMMENT_CHARS",
     "JUDGED_AT_MOST",
-    "LATELY",
     "MATCHERS_AT_MOST",
+    "PREVIEW_PERIOD",
     "Draft",
     "Phase",
     "SilencePreview",
@@ -39,8 +39,8 @@ __all__ = [
     "end",
     "find",
     "get",
-    "holding",
     "preview",
+    "silences_holding",
     "status_of",
 ]
 
@@ -48,7 +48,7 @@ MATCHERS_AT_MOST = 50
 SHOWN_AT_MOST = 20
 JUDGED_AT_MOST = 10_000
 ASKED_AT_MOST = 2_000
-LATELY: Duration = DAY
+PREVIEW_PERIOD: Duration = DAY
 """How far back a preview looks at resolved incidents."""
 COMMENT_CHARS = 2_000
 
@@ -100,13 +100,13 @@ class SilenceWindow:
 class SilencePreview:
     """The preview of matchers: what they match now, and whether a silence with them would silence everything.
 
-    `lately` counts matching incidents that were resolved within `LATELY`, which the silence would have held.
+    `lately` counts matching incidents that were resolved within `PREVIEW_PERIOD`, which the silence would have held.
     `counted_lately` is False if there were too many, so that only the latest were checked.
     """
 
     met: MatchedIncidents
     everything: bool
-    doubts: tuple[Doubt, ...]
+    label_warnings: tuple[LabelWarning, ...]
     lately: int
     counted_lately: bool
 
@@ -126,7 +126,7 @@ def create(tx: Tx, actor: Actor, draft: Draft) -> Silence:
         created_at=tx.now,
         created_by=actor.key_name,
     )
-    _sound(silence, tx.now, force=draft.force)
+    _validate(silence, tx.now, force=draft.force)
     rows.add(tx, silence)
     actor.record(tx, "silence", silence.id, _words(silence))
     return silence
@@ -138,7 +138,7 @@ def change(tx: Tx, actor: Actor, id_: str, draft: Draft) -> Silence:
     if _is_over(before, tx.now):
         raise Refused("it is over, and what is over stays as it was: make a new one", state="expired")
     after = replace(before, **_changes(draft))
-    _sound(after, tx.now, force=draft.force or _takes_all(before.matchers, before.project))
+    _validate(after, tx.now, force=draft.force or _matches_everything(before.matchers, before.project))
     if after == before:
         return before
     rows.change(tx, after)
@@ -191,7 +191,7 @@ def status_of(tx: Tx, silence: Silence) -> SilenceStatus:
     return _status(silence, views.held_now(tx, [silence.id]).get(silence.id, 0), tx.now)
 
 
-async def holding(
+async def silences_holding(
     database: Database, *, project: str, labels: Mapping[str, str]
 ) -> tuple[SilenceStatus, ...]:
     """The silences that hold these labels now. Only the newest `ASKED_AT_MOST` are checked."""
@@ -225,14 +225,14 @@ def _preview(tx: Tx, project: str, placed: Sequence[tuple[int, Matcher]], url: s
     matchers = tuple(matcher for _, matcher in placed)
     met = views.met(tx, project, matchers, most=JUDGED_AT_MOST, shown=SHOWN_AT_MOST, url=url)
     lately, counted_lately = views.resolved_met(
-        tx, project, matchers, since=tx.now - LATELY, most=JUDGED_AT_MOST
+        tx, project, matchers, since=tx.now - PREVIEW_PERIOD, most=JUDGED_AT_MOST
     )
     return SilencePreview(
         met=met,
         lately=lately,
         counted_lately=counted_lately,
-        everything=_takes_all(matchers, project),
-        doubts=labels.doubts(tx, project, labels.of_matchers(placed)),
+        everything=_matches_everything(matchers, project),
+        label_warnings=labels.label_warnings(tx, project, labels.of_matchers(placed)),
     )
 
 
@@ -253,7 +253,7 @@ def _changes(draft: Draft) -> dict[str, Any]:
     return values
 
 
-def _sound(silence: Silence, now: Instant, *, force: bool) -> None:
+def _validate(silence: Silence, now: Instant, *, force: bool) -> None:
     if not silence.comment:
         raise Unreadable("comment", "a silence says why: write a comment")
     if not silence.author:
@@ -264,11 +264,11 @@ def _sound(silence: Silence, now: Instant, *, force: bool) -> None:
         raise Unreadable("ends_at", "it ends before it begins: `ends_at` must be after `starts_at`")
     if silence.ends_at is not None and silence.ends_at <= now:
         raise Unreadable("ends_at", "it would be over already: `ends_at` must be in the future")
-    if not force and _takes_all(silence.matchers, silence.project):
+    if not force and _matches_everything(silence.matchers, silence.project):
         raise Unreadable("matchers", _FORCE)
 
 
-def _takes_all(matchers: Sequence[Matcher], project: str) -> bool:
+def _matches_everything(matchers: Sequence[Matcher], project: str) -> bool:
     """Whether an event with only the labels that all have would be silenced, whatever its service or severity."""
     everywhere = {**_EVERYWHERE, "project": (project,)}
     return all(

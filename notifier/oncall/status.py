@@ -15,7 +15,7 @@ from notifier.store.replicas import ReplicaBeat
 from notifier.store.views import UndeliveredRow
 
 __all__ = [
-    "REPLICAS_KNOWN",
+    "REPLICAS_SHOWN_FOR",
     "Accounting",
     "BackupState",
     "BooksCheck",
@@ -29,7 +29,7 @@ __all__ = [
     "read",
 ]
 
-REPLICAS_KNOWN: Duration = 10 * MINUTE
+REPLICAS_SHOWN_FOR: Duration = 10 * MINUTE
 """How long a silent replica is shown."""
 
 
@@ -96,7 +96,7 @@ async def read(database: Database) -> DatabaseStatus:
             bytes=housekeeping.size(tx),
             oldest=views.oldest_undelivered(tx),
             hold=hold.current(tx),
-            replicas=replicas.since(tx, tx.now - REPLICAS_KNOWN),
+            replicas=replicas.since(tx, tx.now - REPLICAS_SHOWN_FOR),
             backup=backups.state(tx),
             retention_waits_until=_still_ahead(timers.retention_waits_until(tx), tx.now),
         )

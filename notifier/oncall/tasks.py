@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from notifier.domain.time import Instant, parse_positive_duration
-from notifier.oncall.dead_letters import COUNTED_AT_MOST
+from notifier.oncall.dead_letters import MAX_COUNTED
 from notifier.oncall.errors import Unreadable
 from notifier.store import views
 from notifier.store.database import Database, Tx
@@ -46,7 +46,7 @@ async def read(
             _by_task(tx, project, begin, task),
             {
                 dead.task: dead.count
-                for dead in views.count_dead_runs(tx, project=project, task=task, most=COUNTED_AT_MOST)
+                for dead in views.count_dead_runs(tx, project=project, task=task, most=MAX_COUNTED)
             },
         )
 

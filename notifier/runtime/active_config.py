@@ -31,13 +31,13 @@ log = get("notifier.runtime")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class ChannelSet:
     """The open channels of one configuration, and the toolbox that they use."""
 
     toolbox: Toolbox
     channels: Mapping[str, OpenChannel]
 
-    def only(self, other: Opened | None) -> list[Channel]:
+    def senders_not_in(self, other: ChannelSet | None) -> list[Channel]:
         """The senders that are not in `other`."""
         kept = () if other is None else [channel.sender for channel in other.channels.values()]
         return [
@@ -53,16 +53,16 @@ class ActiveConfig:
 
     settings: Settings
     configs: Mapping[str, ChannelConfig]
-    opened: Opened
+    channel_set: ChannelSet
     rules: AlertingRules
 
     @property
     def channels(self) -> Mapping[str, OpenChannel]:
-        return self.opened.channels
+        return self.channel_set.channels
 
     @property
     def toolbox(self) -> Toolbox:
-        return self.opened.toolbox
+        return self.channel_set.toolbox
 
     @property
     def fallback(self) -> str | None:
@@ -106,14 +106,14 @@ class CurrentConfig:
                 del self._users[configured]
                 self._left.set()
 
-    async def unused(self, configured: ActiveConfig) -> None:
+    async def wait_until_unused(self, configured: ActiveConfig) -> None:
         """Waits until a replaced configuration is no longer in use."""
         while configured in self._users:
             self._left.clear()
             await self._left.wait()
 
 
-def rules_of(settings: Settings, rows: Rows) -> AlertingRules:
+def rules_of(settings: Settings, rows: ConfigRows) -> AlertingRules:
     """The alerting rules of a configuration."""
     return AlertingRules(
         tree=settings.route,
@@ -129,17 +129,17 @@ def rules_of(settings: Settings, rows: Rows) -> AlertingRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class ConfigRows:
     """The database rows of a configuration: the ids of each channel's targets, and the hash of its settings."""
 
     targets: Mapping[str, tuple[int, ...]]
     settings_hashes: Mapping[str, str]
 
 
-def sync(tx: Tx, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Rows:
+def sync(tx: Tx, settings: Settings, configs: Mapping[str, ChannelConfig]) -> ConfigRows:
     """Updates the target rows to match the configuration."""
     wanted = {name: config.targets for name, config in configs.items()}
-    return Rows(
+    return ConfigRows(
         targets=sync_targets(tx, wanted, fallback=settings.fallback),
         settings_hashes=settings_hashes(
             tx, {name: settings_text(config) for name, config in configs.items()}
@@ -163,10 +163,12 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-async def sync_rows(database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Rows:
+async def sync_rows(
+    database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]
+) -> ConfigRows:
     """Updates the target rows to match the configuration, and resets the health of channels with changed settings."""
 
-    def work(tx: Tx) -> Rows:
+    def work(tx: Tx) -> ConfigRows:
         rows = sync(tx, settings, configs)
         forget_health(tx, rows.settings_hashes)
         return rows
@@ -184,11 +186,13 @@ class ChannelPool:
 
     async def open(
         self, settings: Settings, configs: Mapping[str, ChannelConfig], before: ActiveConfig | None = None
-    ) -> Opened:
+    ) -> ChannelSet:
         """Opens all channels. Unchanged ones keep their `before` sender. Raises `ConfigError` with all problems."""
         toolbox = self._toolbox(settings, before)
-        kept = {} if before is None or toolbox is not before.opened.toolbox else _unchanged(before, configs)
-        opened: dict[str, OpenChannel] = {}
+        kept = (
+            {} if before is None or toolbox is not before.channel_set.toolbox else _unchanged(before, configs)
+        )
+        channels: dict[str, OpenChannel] = {}
         problems: list[Problem] = []
         for name, config in configs.items():
             try:
@@ -196,7 +200,7 @@ class ChannelPool:
             except ConfigError as error:
                 problems += error.problems
                 continue
-            opened[name] = OpenChannel(
+            channels[name] = OpenChannel(
                 sender=sender,
                 rate_limit=config.rate_limit,
                 digest=config.digest,
@@ -204,15 +208,15 @@ class ChannelPool:
                 concurrency=config.concurrency,
                 action_links=config.action_links,
             )
-        found = Opened(toolbox=toolbox, channels=opened)
+        found = ChannelSet(toolbox=toolbox, channels=channels)
         if problems:
-            await self.put_away(found, unless=None if before is None else before.opened)
+            await self.close_unused(found, unless=None if before is None else before.channel_set)
             raise ConfigError(tuple(problems))
         return found
 
-    async def put_away(self, old: Opened, *, unless: Opened | None) -> None:
+    async def close_unused(self, old: ChannelSet, *, unless: ChannelSet | None) -> None:
         """Closes the senders that only `old` has."""
-        await self._close(old.only(unless))
+        await self._close(old.senders_not_in(unless))
         if unless is None or old.toolbox.http is not unless.toolbox.http:
             self._clients.remove(old.toolbox.http)
             await old.toolbox.http.aclose()
@@ -226,7 +230,7 @@ class ChannelPool:
     def _toolbox(self, settings: Settings, before: ActiveConfig | None) -> Toolbox:
         allow, url = settings.delivery.allow_private_addresses, settings.server.url
         if before is not None and before.settings.delivery.allow_private_addresses == allow:
-            lent = before.opened.toolbox
+            lent = before.channel_set.toolbox
             return lent if lent.url == url else replace(lent, url=url)
         client = GuardedClient(clock=self.clock, allow_private_addresses=allow)
         self._clients.append(client)

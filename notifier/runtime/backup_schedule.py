@@ -24,14 +24,14 @@ from notifier.store.database import HOUSEKEEPING, Database
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
-LOOK_S = 5.0
+CHECK_INTERVAL_S = 5.0
 LEAST_S = 0.1
 
 log = get("notifier.runtime")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
+class _FinishedBackup:
     """A finished backup."""
 
     file: str
@@ -40,7 +40,7 @@ class _Made:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Making:
+class _RunningBackup:
     """A backup in progress, under a lease."""
 
     wanted: BackupSettings
@@ -48,7 +48,7 @@ class _Making:
     started: float = field(default_factory=time.monotonic)
     lease: Instant
     stop: threading.Event
-    task: asyncio.Task[_Made]
+    task: asyncio.Task[_FinishedBackup]
 
 
 class BackupSchedule:
@@ -58,34 +58,34 @@ class BackupSchedule:
         self._database = database
         self._settings = settings
         self._metrics = metrics
-        self._making: _Making | None = None
+        self._running: _RunningBackup | None = None
 
     async def step(self) -> None:
         """One check. It returns while a backup is in progress, because a loop must keep moving."""
-        if self._making is not None:
-            await asyncio.wait([self._making.task], timeout=LOOK_S)
-            await self._look_after(self._making)
+        if self._running is not None:
+            await asyncio.wait([self._running.task], timeout=CHECK_INTERVAL_S)
+            await self._extend_lease(self._running)
             return
         wanted = self._settings().backup
         self._show(wanted, await self._database.read(backups.state))
-        rest = LOOK_S
+        rest = CHECK_INTERVAL_S
         if wanted is not None:
             next_at = await self._database.read(lambda tx: backups.next_at(tx, wanted.every))
-            rest = min(LOOK_S, (next_at - self._database.now()) / SECOND)
+            rest = min(CHECK_INTERVAL_S, (next_at - self._database.now()) / SECOND)
             if rest <= 0:
                 await self._begin(wanted)
         await asyncio.sleep(max(rest, LEAST_S))
 
     async def aclose(self) -> None:
         """Cancels a backup in progress and removes its files."""
-        making, self._making = self._making, None
-        if making is not None:
-            making.stop.set()
-            making.task.cancel()
+        running, self._running = self._running, None
+        if running is not None:
+            running.stop.set()
+            running.task.cancel()
             with suppress(asyncio.CancelledError, Exception):
-                await making.task
+                await running.task
             with suppress(StoreError):
-                await self._database.write(lambda tx: backups.give_back(tx, making.lease))
+                await self._database.write(lambda tx: backups.give_back(tx, running.lease))
 
     async def _begin(self, wanted: BackupSettings) -> None:
         begin = partial(backups.begin, every=wanted.every)
@@ -94,46 +94,51 @@ class BackupSchedule:
             return
         now, stop = self._database.now(), threading.Event()
         task = asyncio.create_task(_make(self._settings(), wanted, now, stop), name="backup")
-        self._making = _Making(wanted=wanted, begun_at=now, lease=lease, stop=stop, task=task)
+        self._running = _RunningBackup(wanted=wanted, begun_at=now, lease=lease, stop=stop, task=task)
 
-    async def _look_after(self, making: _Making) -> None:
-        if making.task.done():
-            self._making = None
-            await self._settle(making)
+    async def _extend_lease(self, running: _RunningBackup) -> None:
+        if running.task.done():
+            self._running = None
+            await self._settle(running)
             return
         lease = await self._database.write(
-            lambda tx: backups.renew(tx, making.lease), housekeeping=True, limit=HOUSEKEEPING
+            lambda tx: backups.renew(tx, running.lease), housekeeping=True, limit=HOUSEKEEPING
         )
         if lease is None:  # this process was stopped for so long that another took over
-            self._making = None
-            making.stop.set()
-            making.task.cancel()
+            self._running = None
+            running.stop.set()
+            running.task.cancel()
         else:
-            making.lease = lease
+            running.lease = lease
 
-    async def _settle(self, making: _Making) -> None:
+    async def _settle(self, running: _RunningBackup) -> None:
         try:
-            made = await making.task
+            made = await running.task
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and tried again
-            await self._failed(making, sentence(error))
+            await self._failed(running, sentence(error))
             return
-        seconds = time.monotonic() - making.started
+        seconds = time.monotonic() - running.started
         log.info("backup_made", file=made.file, bytes=made.bytes, kept=made.kept, seconds=round(seconds, 1))
         self._metrics.backups.labels("made").inc()
         await self._database.write(
             lambda tx: backups.succeeded(
-                tx, making.lease, begun_at=making.begun_at, bytes_=made.bytes, file=made.file, kept=made.kept
+                tx,
+                running.lease,
+                begun_at=running.begun_at,
+                bytes_=made.bytes,
+                file=made.file,
+                kept=made.kept,
             ),
             housekeeping=True,
             limit=HOUSEKEEPING,
         )
 
-    async def _failed(self, making: _Making, why: str) -> None:
-        retry_at = policy.retry_at(self._database.now(), making.wanted.every)
+    async def _failed(self, running: _RunningBackup, why: str) -> None:
+        retry_at = policy.retry_at(self._database.now(), running.wanted.every)
         log.error("backup_failed", why=why, again_at=rfc3339(retry_at))
         self._metrics.backups.labels("failed").inc()
         await self._database.write(
-            lambda tx: backups.failed(tx, making.lease, why=why, retry_at=retry_at),
+            lambda tx: backups.failed(tx, running.lease, why=why, retry_at=retry_at),
             housekeeping=True,
             limit=HOUSEKEEPING,
         )
@@ -146,7 +151,9 @@ class BackupSchedule:
         self._metrics.backup_bytes.set(0 if state is None else state.bytes)
 
 
-async def _make(settings: Settings, wanted: BackupSettings, at: Instant, stop: threading.Event) -> _Made:
+async def _make(
+    settings: Settings, wanted: BackupSettings, at: Instant, stop: threading.Event
+) -> _FinishedBackup:
     """Makes one backup in the folder, and removes those beyond the limit."""
     source, folder = sqlite_path(settings.database.url), Path(wanted.to)
     path = folder / policy.file_name(at, "dump" if source is None else "db")
@@ -156,8 +163,8 @@ async def _make(settings: Settings, wanted: BackupSettings, at: Instant, stop: t
             await pg_dump.write(settings.database.url, draft)
     else:
         await asyncio.to_thread(backup.keep, source, path, stop)
-    kept = await asyncio.to_thread(_thin_out, folder, wanted.keep, path.name)
-    return _Made(file=path.name, bytes=path.stat().st_size, kept=kept)
+    kept = await asyncio.to_thread(_remove_surplus, folder, wanted.keep, path.name)
+    return _FinishedBackup(file=path.name, bytes=path.stat().st_size, kept=kept)
 
 
 def _prepare(folder: Path) -> None:
@@ -169,7 +176,7 @@ def _prepare(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _thin_out(folder: Path, keep: int, newest: str) -> int:
+def _remove_surplus(folder: Path, keep: int, newest: str) -> int:
     names = [path.name for path in folder.iterdir()]
     surplus = policy.surplus(names, keep, newest=newest)
     for name in surplus:

@@ -15,7 +15,7 @@ from notifier.store.database import Database, Tx
 from notifier.store.views import DeliveryView
 from notifier.wording import sentences
 
-TEST_PATIENCE: Duration = 40 * SECOND
+TEST_TIMEOUT: Duration = 40 * SECOND
 POLL_S = 0.05
 
 
@@ -33,7 +33,7 @@ async def test_channel(
     ids = await database.write(
         lambda tx: notifications.enqueue_test(tx, rules, project=project, channel=name, message=message)
     )
-    until = database.now() + TEST_PATIENCE
+    until = database.now() + TEST_TIMEOUT
     while True:
         sent = await database.read(lambda tx: _sent(tx, ids))
         if all(delivery.finished_at is not None for delivery in sent) or database.now() > until:

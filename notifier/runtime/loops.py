@@ -17,9 +17,9 @@ from notifier.store.database import HOUSEKEEPING
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.watchdog import LIMIT, LONG_LIMIT
 
-HOUSEKEEPING_REST: Duration = 5 * SECOND
-CATCHING_UP_REST: Duration = 100
-REPLICA_BEATS: Duration = 30 * SECOND
+HOUSEKEEPING_PAUSE: Duration = 5 * SECOND
+CATCH_UP_PAUSE: Duration = 100
+REPLICA_HEARTBEAT_INTERVAL: Duration = 30 * SECOND
 REPLICAS_KEPT: Duration = HOUR
 
 
@@ -28,7 +28,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
     database, alerting = runtime.database, runtime.alerting
     attention, groups = database.signals.subscribe("attention"), database.signals.subscribe("groups")
     quiet = database.signals.subscribe("ends")
-    living = Living(runtime)
+    heartbeat = ReplicaHeartbeat(runtime)
     keeper = Housekeeper(retention=runtime.settings.retention, max_size=runtime.settings.database.max_size)
 
     async def ends() -> Instant | None:
@@ -48,7 +48,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
         "processes": runtime.watch.step,
         "monitors": runtime.monitors.step,
         "backups": runtime.backups.step,
-        "housekeeping": lambda: _keep(runtime, keeper, living),
+        "housekeeping": lambda: _keep(runtime, keeper, heartbeat),
     }
     return tuple(
         Loop(
@@ -62,7 +62,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
     )
 
 
-class Living:
+class ReplicaHeartbeat:
     """Records regularly that this replica is alive. A SQLite file has only one process, so it is skipped there."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -79,12 +79,12 @@ class Living:
             housekeeping=True,
             limit=HOUSEKEEPING,
         )
-        self._next = now + REPLICA_BEATS / SECOND
+        self._next = now + REPLICA_HEARTBEAT_INTERVAL / SECOND
 
 
-async def _keep(runtime: Runtime, keeper: Housekeeper, living: Living) -> None:
+async def _keep(runtime: Runtime, keeper: Housekeeper, heartbeat: ReplicaHeartbeat) -> None:
     """One turn of housekeeping: small batches, behind other writes."""
-    await living.beat()
+    await heartbeat.beat()
     await runtime.keyring.note_uses()
     keeper.retention = runtime.settings.retention
     more = await runtime.database.write(keeper.turn, housekeeping=True, limit=HOUSEKEEPING)
@@ -92,7 +92,7 @@ async def _keep(runtime: Runtime, keeper: Housekeeper, living: Living) -> None:
         search_index.catch_up, housekeeping=True, limit=HOUSEKEEPING
     ):
         # After a storm or an upgrade there is much to remove, so other writers get their turn.
-        await asyncio.sleep(CATCHING_UP_REST / 1000)
+        await asyncio.sleep(CATCH_UP_PAUSE / 1000)
     elif not more:
         figures = await runtime.database.read(housekeeping.figures, limit=HOUSEKEEPING)
         runtime.metrics.oldest.set(figures.oldest_age / SECOND)
@@ -100,4 +100,4 @@ async def _keep(runtime: Runtime, keeper: Housekeeper, living: Living) -> None:
         runtime.metrics.show_states(figures.by_state)
         if runtime.books.check_is_due:
             await runtime.books.check()
-        await asyncio.sleep(HOUSEKEEPING_REST / 1000)
+        await asyncio.sleep(HOUSEKEEPING_PAUSE / 1000)

@@ -12,9 +12,9 @@ from notifier.oncall.actor import Actor
 from notifier.runtime.active_config import (
     ActiveConfig,
     ChannelPool,
+    ChannelSet,
+    ConfigRows,
     CurrentConfig,
-    Opened,
-    Rows,
     rules_of,
     sync,
 )
@@ -25,7 +25,7 @@ from notifier.runtime.status import ConfigStatus
 from notifier.settings.model import Settings
 from notifier.store.database import TOPICS, Database, Tx
 
-Read = Callable[[], tuple[Settings, Mapping[str, ChannelConfig]]]
+ReadConfig = Callable[[], tuple[Settings, Mapping[str, ChannelConfig]]]
 
 
 class Reloader:
@@ -39,7 +39,7 @@ class Reloader:
         channel_pool: ChannelPool,
         settling: Settling,
         report: ReloadReport,
-        read: Read,
+        read: ReadConfig,
         apply_settings: Callable[[Settings], None],
     ) -> None:
         self._database = database
@@ -65,8 +65,8 @@ class Reloader:
                 settings, needs_restart = keep_fixed(settings, before.settings)
                 changed = (settings, configs) != (before.settings, before.configs)
                 if changed:
-                    opened = await self._channel_pool.open(settings, configs, before)
-                    await self._apply(before, settings, configs, opened, actor)
+                    channel_set = await self._channel_pool.open(settings, configs, before)
+                    await self._apply(before, settings, configs, channel_set, actor)
                 else:
                     await self._database.write(lambda tx: actor.record(tx, "reload", SUBJECT, "unchanged"))
             except ConfigError as error:
@@ -98,20 +98,20 @@ class Reloader:
         before: ActiveConfig,
         settings: Settings,
         configs: Mapping[str, ChannelConfig],
-        opened: Opened,
+        channel_set: ChannelSet,
         actor: Actor,
     ) -> None:
-        def work(tx: Tx) -> Rows:
+        def work(tx: Tx) -> ConfigRows:
             actor.record(tx, "reload", SUBJECT, f"{before.version} -> {settings.version}")
             return sync(tx, settings, configs)
 
         try:
             rows = await self._database.write(work)
         except StoreError:
-            await self._channel_pool.put_away(opened, unless=before.opened)
+            await self._channel_pool.close_unused(channel_set, unless=before.channel_set)
             raise
         after = ActiveConfig(
-            settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows)
+            settings=settings, configs=configs, channel_set=channel_set, rules=rules_of(settings, rows)
         )
         self._current_config.now = after
         self._apply_settings(settings)

@@ -20,7 +20,7 @@ from notifier.telemetry.metrics import Metrics
 from notifier.wording import sentences
 
 SUBJECT = CONFIGURATION
-TOLD_AT_MOST = 3
+MAX_PROBLEMS = 3
 
 log = get("notifier.config")
 
@@ -32,7 +32,7 @@ class ReloadReport:
         self._database = database
         self._current_config = current_config
         self._metrics = metrics
-        self._told: tuple[Problem, ...] = ()
+        self._last_told: tuple[Problem, ...] = ()
         self._loaded_at = database.now()
         self._refusal: tuple[Instant, tuple[Problem, ...]] | None = None
 
@@ -51,7 +51,7 @@ class ReloadReport:
 
     def good(self, version: str, *, previous: str | None) -> None:
         """Records that the configuration of this version is in use."""
-        self._told = ()
+        self._last_told = ()
         self._loaded_at, self._refusal = self._database.now(), None
         self._metrics.config_good.set(1)
         self._metrics.config_good_at.set(self._database.now() / SECOND)
@@ -85,18 +85,18 @@ class ReloadReport:
         except StoreError as error:
             log.error("reload_failure_not_told", error=str(error))
         else:
-            self._told = problems
+            self._last_told = problems
 
     def _tell(self, tx: Tx, config: ActiveConfig, problems: tuple[Problem, ...], actor: Actor) -> None:
         actor.record(tx, "reload_failed", SUBJECT, f"{len(problems)} problems; {place(problems[0])}")
         # The same problems again are no news for readers of the fallback channel.
-        if config.fallback is None or problems == self._told:
+        if config.fallback is None or problems == self._last_told:
             return
         said = [f"{place(problem)}: {problem.message}" for problem in problems]
         message = system_message(
             reason=Reason.SYSTEM,
             title="the configuration was not reloaded",
-            note=sentences.not_reloaded(said, shown=TOLD_AT_MOST, version=config.version),
+            note=sentences.not_reloaded(said, shown=MAX_PROBLEMS, version=config.version),
             project=actor.project,
             at=tx.now,
         )

@@ -49,8 +49,8 @@ from notifier.telemetry.loop import Loop
 from notifier.telemetry.metrics import Metrics
 from notifier.telemetry.watchdog import Watchdog
 
-READY_FOR: Duration = SECOND
-PROBE: Duration = 3 * SECOND
+READY_TTL: Duration = SECOND
+PROBE_TIMEOUT: Duration = 3 * SECOND
 
 log = get("notifier.runtime")
 
@@ -149,11 +149,11 @@ class Runtime:
     async def ready(self) -> tuple[str, ...]:
         """Why it is not ready; empty if a commit succeeds and all loops move. Concurrent calls share one commit."""
         async with self._probing:
-            return await self._probed()
+            return await self._probe()
 
-    async def _probed(self) -> tuple[str, ...]:
+    async def _probe(self) -> tuple[str, ...]:
         now = self.database.now()
-        if self._ready[0] and 0 <= now - self._ready[0] < READY_FOR and not self.stopping:
+        if self._ready[0] and 0 <= now - self._ready[0] < READY_TTL and not self.stopping:
             return self._ready[1]
         problems = troubles(self.loops, now)
         if self.stopping:
@@ -161,7 +161,7 @@ class Runtime:
         try:
             async with asyncio.timeout(5):
                 await self.database.write(
-                    lambda tx: ledger.add(tx, {"probes": 1}), essential=False, limit=PROBE
+                    lambda tx: ledger.add(tx, {"probes": 1}), essential=False, limit=PROBE_TIMEOUT
                 )
         except (StoreError, TimeoutError) as error:
             problems.append(str(error) or "a commit takes more than five seconds")

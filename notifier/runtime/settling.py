@@ -15,7 +15,7 @@ from notifier.store import configurations
 from notifier.store.database import HOUSEKEEPING, LOOP, Database, Tx
 from notifier.telemetry.logging import get
 
-AGAIN_S = 1.0
+RETRY_S = 1.0
 
 log = get("notifier.config")
 
@@ -58,18 +58,18 @@ class Settling:
 
     async def _settle(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
         if old is not None:
-            await self._current_config.unused(old)
+            await self._current_config.wait_until_unused(old)
             # Only now, because what waits for a target with new settings would be tried with the old ones.
             await self._persist(self._sync)
-        await self._persist(lambda: self._follow(old, new))
+        await self._persist(lambda: self._apply_rules(old, new))
         if old is None:
             return
-        if await self._dispatcher.ended(old.opened.only(new.opened)):
+        if await self._dispatcher.ended(old.channel_set.senders_not_in(new.channel_set)):
             # What was being sent to a removed target may have become pending only now.
             await self._persist(self._sync)
-        await self._channel_pool.put_away(old.opened, unless=new.opened)
+        await self._channel_pool.close_unused(old.channel_set, unless=new.channel_set)
 
-    async def _follow(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
+    async def _apply_rules(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
         """Applies the current rules and routes to incidents and groups, and records them."""
         version, tree, inhibit = new.version, new.rules.tree, new.rules.inhibit
         newest = await self._database.read(lambda tx: configurations.is_newest(tx, version, tree), limit=LOOP)
@@ -102,7 +102,7 @@ class Settling:
                 raise
             except StoreError as error:
                 log.error("configuration_waits_for_store", error=str(error))
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(RETRY_S)
             else:
                 return
 

@@ -12,9 +12,9 @@ from notifier.domain.errors import SendError
 from notifier.domain.time import HOUR, MINUTE, Duration, Instant
 from notifier.ingest.formats.sns import SnsMessage
 
-KEPT_FOR: Final[Duration] = 24 * HOUR
-FAILED_FOR: Final[Duration] = MINUTE
-KEPT_AT_MOST: Final = 100
+CERTIFICATE_TTL: Final[Duration] = 24 * HOUR
+FAILURE_TTL: Final[Duration] = MINUTE
+MAX_CACHED: Final = 100
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -56,9 +56,9 @@ class SnsAuthority:
         now = self._now()
         if until <= now:
             pem = await self._fetched(address)
-            self._kept[address] = (now + (FAILED_FOR if pem is None else KEPT_FOR), pem)
+            self._kept[address] = (now + (FAILURE_TTL if pem is None else CERTIFICATE_TTL), pem)
             self._kept.move_to_end(address)
-            while len(self._kept) > KEPT_AT_MOST:
+            while len(self._kept) > MAX_CACHED:
                 self._kept.popitem(last=False)
         if pem is None:
             raise SnsUnreachable

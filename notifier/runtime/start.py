@@ -26,7 +26,7 @@ from notifier.runtime.configuration import load
 from notifier.runtime.database import new_database, open_database
 from notifier.runtime.file_upgrade import UpgradedFile
 from notifier.runtime.loops import loops_of
-from notifier.runtime.reload import Read, Reloader
+from notifier.runtime.reload import ReadConfig, Reloader
 from notifier.runtime.reload_report import ReloadReport
 from notifier.runtime.service import Runtime
 from notifier.runtime.settling import Settling
@@ -55,11 +55,11 @@ async def running(
     clock: Clock | None = None,
     drain: Duration = DRAIN,
     hold: bool = False,
-    reread: Read | None = None,
+    read_config: ReadConfig | None = None,
 ) -> AsyncIterator[Runtime]:
     """A running service with all loops started. On exit, sends in flight are drained for `drain` milliseconds.
 
-    `reread` reads the configuration for a reload, by default the file that `settings` came from. `hold`, or
+    `read_config` reads the configuration for a reload, by default the file that `settings` came from. `hold`, or
     `delivery.hold`, keeps all deliveries pending until somebody releases it.
     """
     async with AsyncExitStack() as stack:
@@ -74,9 +74,11 @@ async def running(
         opened = await channel_pool.open(settings, configs)
         rows = await sync_rows(database, settings, configs)
         current_config = CurrentConfig(
-            ActiveConfig(settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows))
+            ActiveConfig(
+                settings=settings, configs=configs, channel_set=opened, rules=rules_of(settings, rows)
+            )
         )
-        runtime = _assemble(database, current_config, channel_pool, reread or _reread(settings), stack)
+        runtime = _assemble(database, current_config, channel_pool, read_config or _reader(settings), stack)
         await runtime.timekeeper.look()
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
@@ -133,7 +135,7 @@ async def _renumbered(database: Database) -> None:
         log.info("restored_from_a_backup", incidents_continue_at=following)
 
 
-def _reread(settings: Settings) -> Read:
+def _reader(settings: Settings) -> ReadConfig:
     """Reads the same file again, even if another would now be found first. A missing file is a problem."""
     return lambda: load(settings.source, os.environ)
 
@@ -186,7 +188,7 @@ def _assemble(
     database: Database,
     current_config: CurrentConfig,
     channel_pool: ChannelPool,
-    reread: Read,
+    read_config: ReadConfig,
     stack: AsyncExitStack,
 ) -> Runtime:
     metrics, settings = Metrics(), current_config.now.settings
@@ -220,7 +222,7 @@ def _assemble(
             channel_pool=channel_pool,
             settling=settling,
             report=ReloadReport(database=database, current_config=current_config, metrics=metrics),
-            read=reread,
+            read=read_config,
             apply_settings=apply_settings,
         ),
         callbacks=Callbacks(use=current_config.use, now=database.now),

@@ -25,7 +25,7 @@ from notifier.store.ledger import Accounting
 from notifier.store.sqlite import SqliteDatabase
 from notifier.telemetry.clock import SystemClock
 
-_AT_MOST: Duration = 12 * HOUR
+_TIMEOUT: Duration = 12 * HOUR
 _ALIVE: Duration = MINUTE
 _PARTS = ("", "-wal", "-shm", "-journal")
 
@@ -44,12 +44,12 @@ def copy_database(config: str | None, environ: Mapping[str, str], to: str) -> Co
     Raises `StoreError` if the source is in use, the target is not empty, or the copy differs from the source.
     """
     settings = load_for_database(config, environ)
-    url = _judged(to)
+    url = _validated_target(to)
 
     async def copy() -> CopiedDatabase:
         source = await open_database(settings)
         try:
-            await _refuse_company(source)
+            await _refuse_if_in_use(source)
             async with _target(url) as target:
                 return await _copy(source, target)
         finally:
@@ -58,7 +58,7 @@ def copy_database(config: str | None, environ: Mapping[str, str], to: str) -> Co
     return asyncio.run(copy())
 
 
-def _judged(to: str) -> str:
+def _validated_target(to: str) -> str:
     """Validates the target's URL like a configured one. Raises `StoreError` if it is invalid."""
     try:
         return database_url(to)
@@ -66,7 +66,7 @@ def _judged(to: str) -> str:
         raise StoreError(f"the address of the target cannot be used: {error}") from error
 
 
-async def _refuse_company(source: Database) -> None:
+async def _refuse_if_in_use(source: Database) -> None:
     """Raises `StoreError` if the source is in use: by a SQLite file's lock, or a recent heartbeat on PostgreSQL."""
     if source.dialect == "postgresql":
         alive = await source.read(lambda tx: replicas.since(tx, tx.now - _ALIVE))
@@ -115,7 +115,7 @@ async def _prepare(database: Database) -> None:
     version = await database.read(lambda tx: migrate.current(tx.conn))
     if version not in {None, migrate.HEAD}:
         raise StoreError("the target has tables of another version: name an empty database")
-    await database.write(lambda tx: migrate.upgrade(tx.conn), limit=_AT_MOST)
+    await database.write(lambda tx: migrate.upgrade(tx.conn), limit=_TIMEOUT)
     if not await database.read(copying.is_empty):
         raise StoreError("the target is not empty: name a database without rows")
 
@@ -125,13 +125,13 @@ async def _copy(source: Database, target: Database) -> CopiedDatabase:
 
     def pull(table: sa.Table, after: Row | None) -> Sequence[Row]:
         """A page of the source, read within the target's transaction: in a greenlet, or in a thread for SQLite."""
-        rows = source.read(lambda tx: copying.page(tx, table, after), limit=_AT_MOST)
+        rows = source.read(lambda tx: copying.page(tx, table, after), limit=_TIMEOUT)
         if target.dialect == "postgresql":
             return await_only(rows)
         return asyncio.run_coroutine_threadsafe(_awaited(rows), loop).result()
 
     numbers = await source.read(copying.last_numbers)
-    before = await source.read(ledger.check, limit=_AT_MOST, one_moment=True)
+    before = await source.read(ledger.check, limit=_TIMEOUT, one_moment=True)
 
     def work(tx: Tx) -> tuple[Mapping[str, TableSum], Accounting]:
         given = copying.fill(tx, pull)
@@ -146,7 +146,7 @@ async def _copy(source: Database, target: Database) -> CopiedDatabase:
                 )
         return given, ledger.accounting(tx)
 
-    given, books = await target.write(work, limit=_AT_MOST)
+    given, books = await target.write(work, limit=_TIMEOUT)
     if books != before.exact:
         raise StoreError(
             "the books of the two differ, because the source changed meanwhile: stop what uses it"

@@ -104,7 +104,7 @@ class LiveStreams:
                     signalled = True
             before = counted
             with suppress(StoreError):
-                counted = await changes.events_counted(self._database)
+                counted = await changes.accepted_events(self._database)
             if signalled or counted != before >= 0:
                 self._wake()
             await asyncio.sleep(AT_MOST_EVERY_S)

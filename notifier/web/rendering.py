@@ -14,7 +14,7 @@ from notifier.domain.direction import isolated
 from notifier.domain.time import Instant, rfc3339
 from notifier.web.assets import assets
 from notifier.wording.text import plain, visible
-from notifier.wording.times import beside, duration, moment
+from notifier.wording.times import duration, moment, with_age
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -62,7 +62,7 @@ def _compile() -> None:
 
 def _ago(at: Instant, now: Instant) -> str:
     """`12 min ago`; of what is to come the moment itself."""
-    beside_now = beside(at, now, day_of=now)
+    beside_now = with_age(at, now, day_of=now)
     return beside_now.ago or beside_now.text
 
 

@@ -10,7 +10,7 @@ from notifier.wording.plain_text import brief_line, lines
 from notifier.wording.reasons import REASONS, state, why
 from notifier.wording.subjects import converse, scope, subject
 from notifier.wording.text import NOTE, TITLE, counted, number, plain
-from notifier.wording.times import Moment, ago, beside, duration, moment
+from notifier.wording.times import Moment, ago, duration, moment, with_age
 
 __all__ = [
     "ACTIONS",
@@ -25,7 +25,6 @@ __all__ = [
     "RenderOptions",
     "RenderedMessage",
     "ago",
-    "beside",
     "brief_line",
     "change",
     "converse",
@@ -47,4 +46,5 @@ __all__ = [
     "top_frame",
     "where",
     "why",
+    "with_age",
 ]

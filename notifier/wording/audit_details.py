@@ -12,14 +12,14 @@ _UNTIL = "until "
 _UNTIL_THEN = "; "
 
 
-def lasting(until: Instant | None, *, taken_over_from: str | None = None) -> str | None:
+def until_detail(until: Instant | None, *, taken_over_from: str | None = None) -> str | None:
     """The detail of an acknowledgement or a snooze. None if there is nothing to say."""
     end = None if until is None else f"{_UNTIL}{rfc3339(until)}"
     parts = [end, taken_over_from and f"taken over from {taken_over_from}"]
     return _UNTIL_THEN.join(part for part in parts if part) or None
 
 
-def ended_act_of(owner: str | None, *, by: str) -> str | None:
+def ended_detail(owner: str | None, *, by: str) -> str | None:
     """The detail of an act's end: whose act it was, if it was another person's. Else None."""
     return None if owner in {None, by} else f"it was {owner}'s"
 
@@ -31,7 +31,7 @@ def end_of(entry: AuditEntry) -> Instant | None:
     return parse_rfc3339(entry.detail.removeprefix(_UNTIL).partition(_UNTIL_THEN)[0])
 
 
-def apart_from_end(entry: AuditEntry) -> str:
+def without_end(entry: AuditEntry) -> str:
     """An act's detail without its end."""
     if end_of(entry) is None:
         return entry.detail or ""

@@ -14,7 +14,7 @@ from notifier.domain.time import Instant
 from notifier.wording.evidence import Evidence, evidence
 from notifier.wording.reasons import owner, state
 from notifier.wording.text import TITLE, counted, inline, number
-from notifier.wording.times import Moment, beside
+from notifier.wording.times import Moment, with_age
 
 LABELS = 8
 # The labels of links in a mail, by action.
@@ -72,7 +72,7 @@ def block(
         where=where(incident) if exists else (),
         labels=own_labels(incident),
         times=counted(incident.count, "time"),
-        since=beside(incident.first_seen, at, zone),
+        since=with_age(incident.first_seen, at, zone),
         last=last(incident, at, zone),
         owner=owner(incident) if exists else None,
         evidence=evidence(incident),
@@ -83,10 +83,10 @@ def block(
 
 def last(incident: Incident, now: Instant, zone: tzinfo = UTC) -> Moment | None:
     """The time it was last seen, without its date if that is the first one's. None within a minute of the first."""
-    newest = beside(incident.last_seen, now, zone)
-    if newest.text == beside(incident.first_seen, now, zone).text:
+    newest = with_age(incident.last_seen, now, zone)
+    if newest.text == with_age(incident.first_seen, now, zone).text:
         return None
-    return beside(incident.last_seen, now, zone, day_of=incident.first_seen)
+    return with_age(incident.last_seen, now, zone, day_of=incident.first_seen)
 
 
 def where(incident: Incident) -> Pairs:

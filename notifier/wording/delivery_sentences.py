@@ -7,7 +7,7 @@ from notifier.domain.incident_history import SentDelivery
 from notifier.wording.times import clock
 
 
-def what_became_of(delivery: SentDelivery) -> str:
+def delivery_result(delivery: SentDelivery) -> str:
     """The target of a delivery and its result, or what it waits for."""
     to = f"{delivery.channel} to {delivery.target}"
     match delivery.state:
@@ -26,7 +26,7 @@ def what_became_of(delivery: SentDelivery) -> str:
             return f"Given up through {to}: {_last(delivery) or 'somebody discarded it'}."
     coalesced = delivery.state is DeliveryState.COALESCED
     merged = "a digest" if coalesced else "a newer message of the same thread"
-    return f"Told through {to} as part of {merged}{_carried(delivery)}."
+    return f"Told through {to} as part of {merged}{_replaced_by(delivery)}."
 
 
 def _waits(delivery: SentDelivery) -> str:
@@ -34,7 +34,7 @@ def _waits(delivery: SentDelivery) -> str:
     if delivery.on_hold:
         return "deliveries are on hold until `notifier release`"
     if delivery.carried_by is not None:
-        return f"it waits for its digest{_carried(delivery)}"
+        return f"it waits for its digest{_replaced_by(delivery)}"
     if delivery.target_disabled:
         return f"the target is disabled, and `notifier test-channel {delivery.channel}` enables it"
     until = delivery.due_at if delivery.waits_until is None else delivery.waits_until
@@ -55,7 +55,7 @@ def _last(delivery: SentDelivery) -> str:
     return f"{outcome} ({delivery.detail})" if delivery.detail else outcome
 
 
-def _carried(delivery: SentDelivery) -> str:
+def _replaced_by(delivery: SentDelivery) -> str:
     """` (delivery 0193..., delivered 09:00 UTC)`: the delivery that replaced this one."""
     digest = delivery.carried_by
     if digest is None:

@@ -25,7 +25,7 @@ def episode(message: Message, options: RenderOptions | None = None) -> RenderedM
     facts = by_weight(
         told.get(incident.id) or Told(incident=incident, reason=Reason.OPENED) for incident in incidents
     )
-    total = len(facts) if messages.of_one_identity(message) else max(_total(message), len(facts))
+    total = len(facts) if messages.has_one_identity(message) else max(_total(message), len(facts))
     events = 0 if message.standing is None else message.standing.events
     whole = replace(message, told=facts, more=total - len(facts), events=events)
     zone = (options or RenderOptions()).zone
@@ -47,7 +47,7 @@ def _incidents(message: Message) -> tuple[Incident, ...]:
     """The incidents to show. If they all belong to one problem, only the newest is shown."""
     standing = () if message.standing is None else message.standing.incidents
     incidents = standing or tuple(told.incident for told in message.told)
-    if messages.of_one_identity(message) and incidents:
+    if messages.has_one_identity(message) and incidents:
         return (max(incidents, key=lambda incident: (incident.number, incident.id)),)
     return incidents
 

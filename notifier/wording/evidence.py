@@ -82,7 +82,7 @@ def evidence(incident: Incident) -> Evidence:
     lines += [line for line in _next_lines(event.get("message")) if line not in lines]
     rest = _rest_of_title(incident.title, told, event.get("message"))
     return Evidence(
-        message=None if rest and _same_line(told, event) else said(incident),
+        message=None if rest and _same_line(told, event) else own_message(incident),
         details=(*rest, *lines[: DETAILS - len(rest)]),
         cause=None if cause is None else _caused_by(cause),
         frames=tuple(frames(told)),
@@ -98,13 +98,13 @@ def links_of(incident: Incident) -> tuple[Link, ...]:
     return tuple(_links(event.get("links"))) if isinstance(event, Mapping) else ()
 
 
-def said(incident: Incident) -> str | None:
+def own_message(incident: Incident) -> str | None:
     """The first line of the newest event's message. None if the title already contains it."""
     event = incident.latest_event
     line = _first_line(event.get("message")) if isinstance(event, Mapping) else ""
     text, title = plain(line, MESSAGE), plain(incident.title, MESSAGE)
-    said_already = text in title or text.startswith(title.rstrip(_CUT))
-    return None if said_already else text
+    is_repeated = text in title or text.startswith(title.rstrip(_CUT))
+    return None if is_repeated else text
 
 
 def _rest_of_title(title: str, told: Mapping[str, Any], message: object) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def top_frame(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 def frames(exception: Mapping[str, Any]) -> Iterator[Frame]:
     """The own frames, innermost first. If there are none, the innermost frame alone."""
     for frame, _ in zip(_inner_frames(exception), range(FRAMES), strict=False):
-        yield Frame(place=_place(frame), code=plain(frame.get("code") or "", CODE) or None)
+        yield Frame(place=_location(frame), code=plain(frame.get("code") or "", CODE) or None)
 
 
 def brief(incident: Incident) -> str:
@@ -165,7 +165,7 @@ def _inner_frames(exception: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _caused_by(cause: Mapping[str, Any]) -> str:
     kind, text = inline(cause.get("type") or "", 80), inline(_first_line(cause.get("message")), MESSAGE)
     frame = next(_inner_frames(cause), None)
-    where = "" if frame is None else f" at {_place(frame)}"
+    where = "" if frame is None else f" at {_location(frame)}"
     return f"{': '.join(part for part in (kind, text) if part) or '(no message)'}{where}"
 
 
@@ -208,13 +208,13 @@ def _context(event: Mapping[str, Any], incident: Incident) -> Iterator[tuple[str
     context = event.get("context")
     if not isinstance(context, Mapping):
         return
-    said_before = {link.url for link in links_of(incident)}
+    seen_urls = {link.url for link in links_of(incident)}
     texts = (incident.title, str(event.get("message") or ""))
 
     def is_new(name: Any, value: object) -> bool:
         if not isinstance(value, str):
             return isinstance(value, int | float)
-        if value in said_before or value == incident.labels.get(name):
+        if value in seen_urls or value == incident.labels.get(name):
             return False
         return len(value) < SENTENCE or not any(value in text for text in texts)
 
@@ -250,7 +250,7 @@ def _address(url: object) -> str | None:
     return whole if usable and len(whole) <= _URL_CHARS else None
 
 
-def _place(frame: Mapping[str, Any]) -> str:
+def _location(frame: Mapping[str, Any]) -> str:
     line = frame.get("line")
     file = inline(frame.get("file") or "?", 120)
     place = f"{file}:{line}" if isinstance(line, int) and abs(line) < 10**9 else file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from notifier.domain.time import Instant
-from notifier.wording.times import by_clocks_of
+from notifier.wording.times import in_time_zone
 
 SENTENCES = 3
 
@@ -18,7 +18,7 @@ UNAVAILABLE = "notifier's database does not answer: press again in a moment."
 
 def silenced(until: Instant, time_zone: str, matchers: Sequence[str]) -> str:
     """The end of a silence in this time zone, and its matchers."""
-    return f"Silenced until {by_clocks_of(until, time_zone)}: {', '.join(matchers)}"
+    return f"Silenced until {in_time_zone(until, time_zone)}: {', '.join(matchers)}"
 
 
 def not_silenced(why: object) -> str:

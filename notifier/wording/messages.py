@@ -17,15 +17,15 @@ from notifier.wording.blocks import ACTIONS, IncidentBlock, Pairs
 from notifier.wording.evidence import Link
 from notifier.wording.reasons import NOBODY, REASONS, by_reason, owners, standing, state, why
 from notifier.wording.text import NOTE, TITLE, counted, inline, number, sentence
-from notifier.wording.times import Moment, beside
+from notifier.wording.times import Moment, with_age
 
 FULL = 5
 """The number of incidents in full. Further ones get one line each, and the rest is a number."""
 
 # The label of a group that holds one problem: an incident, and those that the problem opens later.
 PER_INCIDENT_LABEL = "incident"
-_IN_THE_SCOPE = frozenset({"service", "environment"})
-_SAID = _IN_THE_SCOPE | {PER_INCIDENT_LABEL}
+_SCOPE_LABELS = frozenset({"service", "environment"})
+_SHOWN_ELSEWHERE = _SCOPE_LABELS | {PER_INCIDENT_LABEL}
 # Reasons whose message consists of its note, which then comes first.
 _ABOUT_THE_NOTE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
 
@@ -112,7 +112,7 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         scope=subjects.scope(message),
         subject=subjects.subject(message),
         severity=subjects.worst(message) or "",
-        resolved=subjects.is_over(message),
+        resolved=subjects.is_resolved(message),
         headline=first,
         standing=None if message.standing is None else standing(message.standing),
         note=note,
@@ -121,14 +121,14 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         why=why(message),
         since=_first(message, zone),
         owner=owner,
-        labels=tuple(pair for pair in common if several and pair[0] not in _SAID),
-        blocks=tuple(_without(common, block) for block in incident_blocks[:FULL]),
+        labels=tuple(pair for pair in common if several and pair[0] not in _SHOWN_ELSEWHERE),
+        blocks=tuple(_without_shared(common, block) for block in incident_blocks[:FULL]),
         brief=tuple(incident_blocks[FULL:]),
         more=f"and {counted(message.more, 'more incident')}" if message.more else None,
         several=several,
         footer=footer(message),
         url=url,
-        whole=_whole(message, url) if several and url is not None else None,
+        whole=_overview(message, url) if several and url is not None else None,
     )
 
 
@@ -138,7 +138,7 @@ def headline(message: Message, zone: tzinfo = UTC) -> str:
         return sentence(f"Digest: {subjects.figures(message.note)}", NOTE)
     if not message.told:
         return sentence(f"{REASONS[message.reason]}: {subjects.scope(message)}")
-    if len(message.told) + message.more == 1 or of_one_identity(message):
+    if len(message.told) + message.more == 1 or has_one_identity(message):
         told = message.told[0]
         title = inline(told.incident.title, 2 * TITLE)
         return sentence(f"{state(told, message.at, zone)}: {title}", 2 * TITLE)
@@ -147,7 +147,7 @@ def headline(message: Message, zone: tzinfo = UTC) -> str:
     return sentence(f"{where}: {figures(message)}", 2 * TITLE)
 
 
-def of_one_identity(message: Message) -> bool:
+def has_one_identity(message: Message) -> bool:
     """Whether the group holds one problem, whose incidents follow each other."""
     return PER_INCIDENT_LABEL in message.labels and not message.more
 
@@ -191,13 +191,13 @@ def _severities(incidents: Sequence[Incident]) -> str:
 def _common(message: Message, incident_blocks: Sequence[IncidentBlock]) -> Pairs:
     """Labels that all incidents share. If some incidents are not shown, only the group's labels are certain."""
     if len(incident_blocks) == 1 and not message.more:
-        return tuple(pair for pair in incident_blocks[0].where if pair[0] in _IN_THE_SCOPE)
+        return tuple(pair for pair in incident_blocks[0].where if pair[0] in _SCOPE_LABELS)
     if message.more:
         return tuple((name, inline(value, 100)) for name, value in message.labels.items())
     return tuple(blocks.shared([dict((*block.where, *block.labels)) for block in incident_blocks]).items())
 
 
-def _without(common: Pairs, block: IncidentBlock) -> IncidentBlock:
+def _without_shared(common: Pairs, block: IncidentBlock) -> IncidentBlock:
     where, labels = (
         tuple(pair for pair in pairs if pair not in common) for pairs in (block.where, block.labels)
     )
@@ -213,9 +213,9 @@ def _owner(message: Message, incident_blocks: Sequence[IncidentBlock]) -> str | 
 def _first(message: Message, zone: tzinfo) -> Moment | None:
     """The first sighting of the shown incidents, of unresolved ones if there are any."""
     incidents = [told.incident for told in message.told]
-    going_on = [incident for incident in incidents if incident.state is not State.RESOLVED] or incidents
-    at = min((incident.first_seen for incident in going_on), default=None)
-    return None if at is None else beside(at, message.at, zone)
+    unresolved = [incident for incident in incidents if incident.state is not State.RESOLVED] or incidents
+    at = min((incident.first_seen for incident in unresolved), default=None)
+    return None if at is None else with_age(at, message.at, zone)
 
 
 def _links(incident_blocks: Iterable[IncidentBlock]) -> list[Link]:
@@ -229,7 +229,7 @@ def _links(incident_blocks: Iterable[IncidentBlock]) -> list[Link]:
     return [replace(link, shared=True) if labels[link.label] > 1 else link for link in links]
 
 
-def _whole(message: Message, url: str) -> tuple[str, str] | None:
+def _overview(message: Message, url: str) -> tuple[str, str] | None:
     """The page of the group, or the list for a digest. Its base is that of the incident's address."""
     base = url.rpartition("/incidents/")[0]
     if message.reason is Reason.DIGEST:

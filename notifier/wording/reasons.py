@@ -130,22 +130,22 @@ def _state(told: Told, at: Instant | None) -> str:
     incident = told.incident
     match told.reason:
         case Reason.ACKNOWLEDGED:
-            said = _done("Acknowledged", told.actor or incident.acknowledged_by, incident, at)
-            return said + (_since_then(incident) if incident.state is State.RESOLVED else "")
+            phrase = _done("Acknowledged", told.actor or incident.acknowledged_by, incident, at)
+            return phrase + (_since_then(incident) if incident.state is State.RESOLVED else "")
         case Reason.RESOLVED:
             return _done("Resolved", told.actor, incident, incident.resolved_at or at)
         case Reason.ESCALATED:
-            said = _done("Escalated", None, incident, at)
+            phrase = _done("Escalated", None, incident, at)
         case Reason.REOPENED if told.actor:
-            said = f"Reopened by {inline(told.actor, 60)}"
+            phrase = f"Reopened by {inline(told.actor, 60)}"
         case Reason.SEVERITY_RAISED:
-            said = f"Now {incident.severity.value}"
+            phrase = f"Now {incident.severity.value}"
         case Reason.REPEATED:
             # A single occurrence that continues is an alert that its sender repeats.
-            said = "Still happening" + (f" ({number(incident.count)})" if incident.count > 1 else "")
+            phrase = "Still happening" + (f" ({number(incident.count)})" if incident.count > 1 else "")
         case _:
-            said = REASONS[told.reason]
-    return f"{said}{_since_then(incident)}"
+            phrase = REASONS[told.reason]
+    return f"{phrase}{_since_then(incident)}"
 
 
 def _since_then(incident: Incident) -> str:

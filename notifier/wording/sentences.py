@@ -96,5 +96,5 @@ def not_reloaded(problems: Sequence[str], *, shown: int, version: str) -> str:
     """Why a reload was refused: its first problems with their places, and the number of further ones."""
     count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
     more = len(problems) - shown
-    said = f"{'; '.join(problems[:shown])}{f'; and {more} more' if more > 0 else ''}"
-    return f"The new configuration has {count}, and the old one ({version}) goes on. {said}"
+    listed = f"{'; '.join(problems[:shown])}{f'; and {more} more' if more > 0 else ''}"
+    return f"The new configuration has {count}, and the old one ({version}) goes on. {listed}"

@@ -48,11 +48,13 @@ def opening(message: Message) -> str:
 def converse(message: Message, before: Conversation | None) -> Conversation:
     """The conversation of a message. A raise to critical opens another one, which refers to `before`."""
     severities = [told.incident.severity for told in message.told]
-    going_on = [told.incident.severity for told in message.told if told.incident.state is not State.RESOLVED]
+    unresolved = [
+        told.incident.severity for told in message.told if told.incident.state is not State.RESOLVED
+    ]
     if before is None:
         worst = max(severities, key=lambda severity: severity.rank, default=Severity.ERROR)
         return Conversation(number=0, subject=opening(message), severity=worst)
-    if before.severity is not Severity.CRITICAL and Severity.CRITICAL in going_on:
+    if before.severity is not Severity.CRITICAL and Severity.CRITICAL in unresolved:
         return Conversation(number=before.number + 1, subject=opening(message), severity=Severity.CRITICAL)
     return before
 
@@ -81,7 +83,7 @@ def _shared(message: Message, name: str) -> str:
     return values.pop() if len(values) == 1 else ""
 
 
-def is_over(message: Message) -> bool:
+def is_resolved(message: Message) -> bool:
     """Whether everything that the message shows is resolved."""
     return bool(message.told) and all(told.incident.state is State.RESOLVED for told in message.told)
 
@@ -89,15 +91,15 @@ def is_over(message: Message) -> bool:
 def worst(message: Message) -> str | None:
     """The highest severity of unresolved incidents, or of all if none is unresolved. None for a test."""
     incidents = [told.incident for told in message.told if told.incident.number]
-    going_on = [incident for incident in incidents if incident.state is not State.RESOLVED]
-    severities = [incident.severity for incident in going_on or incidents]
+    unresolved = [incident for incident in incidents if incident.state is not State.RESOLVED]
+    severities = [incident.severity for incident in unresolved or incidents]
     severity = max(severities, key=lambda severity: severity.rank, default=None)
     return None if severity is None else severity.value
 
 
 def _worst(message: Message) -> str:
     """The highest unresolved severity, or "resolved"."""
-    if is_over(message) and not message.more:
+    if is_resolved(message) and not message.more:
         return "resolved "
     severity = worst(message)
     return "" if severity is None else f"{severity} "

@@ -44,7 +44,7 @@ def sentence(text: str, limit: int = VALUE) -> str:
     return whole if len(whole) <= limit else closed(whole[: limit - 1].rstrip() + "…")
 
 
-def several_lines(value: object, limit: int) -> str:
+def multiline(value: object, limit: int) -> str:
     """Text of at most `limit` characters with its lines and indentation: a traceback, a note."""
     text = visible(str(value)[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

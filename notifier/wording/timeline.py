@@ -21,9 +21,9 @@ from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.domain.value import replace
 from notifier.wording import explanations
-from notifier.wording.audit_details import apart_from_end, end_of
+from notifier.wording.audit_details import end_of, without_end
 from notifier.wording.credentials import credential
-from notifier.wording.delivery_sentences import what_became_of
+from notifier.wording.delivery_sentences import delivery_result
 from notifier.wording.explanations import quoted
 from notifier.wording.reasons import service_of
 from notifier.wording.times import clock
@@ -74,18 +74,18 @@ class Timeline:
 def timeline(history: IncidentHistory, routes: Routes, now: Instant) -> Timeline:
     """The history of an incident as at most `ITEMS_AT_MOST` items."""
     past = sorted(_past(history, routes), key=lambda item: (item.at, _ORDER.index(item.kind)))
-    to_come = _once(sorted(_next(history, routes, now), key=lambda item: item.at))[:NEXT_AT_MOST]
+    to_come = _without_repeats(sorted(_next(history, routes, now), key=lambda item: item.at))[:NEXT_AT_MOST]
     room = ITEMS_AT_MOST - len(to_come)
     return Timeline(items=(*past[-room:], *to_come), truncated=len(past) > room)
 
 
-def _once(items: Iterable[HistoryItem]) -> list[HistoryItem]:
+def _without_repeats(items: Iterable[HistoryItem]) -> list[HistoryItem]:
     """The items without repeated sentences. A sentence that several routes share loses its route."""
-    said: dict[str, HistoryItem] = {}
+    texts: dict[str, HistoryItem] = {}
     for item in items:
-        first = said.get(item.text)
-        said[item.text] = item if first is None else replace(first, route=None)
-    return list(said.values())
+        first = texts.get(item.text)
+        texts[item.text] = item if first is None else replace(first, route=None)
+    return list(texts.values())
 
 
 def _past(history: IncidentHistory, routes: Routes) -> Iterator[HistoryItem]:
@@ -94,7 +94,7 @@ def _past(history: IncidentHistory, routes: Routes) -> Iterator[HistoryItem]:
         yield _decided(decision, history, routes)
     yield from map(_delivery, history.deliveries)
     yield from map(_action, history.actions)
-    yield from _lapsed(history)
+    yield from _expired_acknowledgements(history)
 
 
 def _events(history: IncidentHistory) -> Iterator[HistoryItem]:
@@ -168,7 +168,7 @@ def _delivery(delivery: SentDelivery) -> HistoryItem:
         kind="delivery",
         reason=delivery.reason,
         channel=delivery.channel,
-        text=what_became_of(delivery),
+        text=delivery_result(delivery),
     )
     holds = HeldBy.HOLD if delivery.on_hold else HeldBy.RATE_LIMITED if delivery.rate_limited else None
     return item if holds is None else replace(item, reason=None, held_by=holds)
@@ -189,8 +189,8 @@ def _action(entry: AuditEntry) -> HistoryItem:
     if entry.action == "note":
         text = f"{actor} noted: {isolated(entry.detail or '')}"
     else:
-        said = apart_from_end(entry)
-        detail = f" ({isolated(said)})" if said else ""
+        detail = without_end(entry)
+        detail = f" ({isolated(detail)})" if detail else ""
         done = _DONE.get(entry.action, f"did `{entry.action}`")
         text = f"{actor} {done}{explanations.until(entry)}{detail}."
     if entry.key_name != entry.actor:
@@ -198,7 +198,7 @@ def _action(entry: AuditEntry) -> HistoryItem:
     return HistoryItem(at=entry.at, kind="action", actor=entry.actor, text=text)
 
 
-def _lapsed(history: IncidentHistory) -> Iterator[HistoryItem]:
+def _expired_acknowledgements(history: IncidentHistory) -> Iterator[HistoryItem]:
     """Acknowledgements that expired, which have no audit entry."""
     ends: Instant | None = None
     by = ""

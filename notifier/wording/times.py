@@ -33,7 +33,7 @@ def moment(at: Instant, zone: tzinfo = UTC) -> str:
     return f"{_day_and_time(local)} {name if name[:1].isalpha() else f'UTC{name}'}"
 
 
-def by_clocks_of(at: Instant, time_zone: str) -> str:
+def in_time_zone(at: Instant, time_zone: str) -> str:
     """`2026-11-22 06:00 (Europe/Berlin)`, for a person who chose a time in that zone."""
     return f"{_day_and_time(datetime.fromtimestamp(at // SECOND, ZoneInfo(time_zone)))} ({time_zone})"
 
@@ -42,7 +42,7 @@ def _day_and_time(local: datetime) -> str:
     return f"{local:%Y-%m-%d %H:%M}"
 
 
-def beside(at: Instant, now: Instant, zone: tzinfo = UTC, *, day_of: Instant | None = None) -> Moment:
+def with_age(at: Instant, now: Instant, zone: tzinfo = UTC, *, day_of: Instant | None = None) -> Moment:
     """A time with how long ago it was, without its date if that is the date of `day_of`."""
     text = moment(at, zone)
     day, _, rest = text.partition(" ")
@@ -64,4 +64,4 @@ def duration(length: Duration) -> str:
 
 def clock(at: Instant, *, near: Instant) -> str:
     """`09:00 UTC`, with the date if it differs from that of `near`."""
-    return beside(at, at, day_of=near).text
+    return with_age(at, at, day_of=near).text

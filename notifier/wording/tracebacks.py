@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from notifier.wording.text import plain, several_lines
+from notifier.wording.text import multiline, plain
 
 CAUSES = 10
 FRAMES = 100
@@ -76,15 +76,15 @@ def _raised(exception: Mapping[str, Any]) -> RaisedException:
         for own, together in groupby(frames, lambda frame: frame.own)
     )
     notes = exception.get("notes")
-    texts = (several_lines(note, _NOTE) for note in (notes if isinstance(notes, list | tuple) else ()))
-    return RaisedException(runs=runs, said=_said(exception), notes=tuple(text for text in texts if text))
+    texts = (multiline(note, _NOTE) for note in (notes if isinstance(notes, list | tuple) else ()))
+    return RaisedException(runs=runs, said=_last_line(exception), notes=tuple(text for text in texts if text))
 
 
-def _said(exception: Mapping[str, Any]) -> str:
+def _last_line(exception: Mapping[str, Any]) -> str:
     kind, module = plain(exception.get("type") or "", 256), plain(exception.get("module") or "", 256)
     if kind and module not in {"", "builtins", "__main__"} and "." not in kind:
         kind = f"{module}.{kind}"
-    message = several_lines(exception.get("message") or "", _MESSAGE)
+    message = multiline(exception.get("message") or "", _MESSAGE)
     return ": ".join(part for part in (kind, message) if part) or "(no message)"
 
 

@@ -221,7 +221,7 @@ async def test_a_lost_worker_shows_as_an_attempt_without_a_start(desk: Desk) -> 
 
 async def test_many_dead_letters_go_in_batches(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A channel's dead letters are all decided, a bounded number in each transaction."""
-    monkeypatch.setattr("notifier.oncall.dead_letters.AT_ONCE", 2)
+    monkeypatch.setattr("notifier.oncall.dead_letters.BATCH_SIZE", 2)
     for service in ("a", "b", "c"):
         await desk.world.mark_dead(service=service)
     assert (await desk.post("/v1/dead-letters/discard", {"channel": "mail"})).json()["count"] == 6

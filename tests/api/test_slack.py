@@ -27,7 +27,7 @@ from notifier.channels.slack.settings import SlackSettings
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.runtime.active_config import ActiveConfig, CurrentConfig, Opened
+from notifier.runtime.active_config import ActiveConfig, ChannelSet, CurrentConfig
 from notifier.settings.channel_blocks import ChannelBlock
 from notifier.settings.document import SourceFile
 from notifier.store.database import Tx
@@ -122,7 +122,7 @@ async def room(desk: Desk) -> AsyncIterator[Room]:
         configured = ActiveConfig(
             settings=desk.service.settings,
             configs=configs,
-            opened=Opened(toolbox=toolbox, channels={}),
+            channel_set=ChannelSet(toolbox=toolbox, channels={}),
             rules=desk.world.rules,
         )
         callbacks = Callbacks(use=CurrentConfig(configured).use, now=desk.world.clock.now)

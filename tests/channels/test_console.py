@@ -142,7 +142,7 @@ def test_the_senders_message_is_shown_where_the_title_is_another(
     title: str, text: object, shown: str | None
 ) -> None:
     """What the application said stands below what the exception said, never twice."""
-    assert evidence.said(incident(title=title, latest_event={"message": text})) == shown
+    assert evidence.own_message(incident(title=title, latest_event={"message": text})) == shown
 
 
 def test_an_incident_without_a_link_goes_by_its_number() -> None:

@@ -474,7 +474,12 @@ async def test_a_server_that_never_says_goodbye_has_the_mail_all_the_same() -> N
 
     with Clinging() as server:
         session = SmtpSession(
-            host="127.0.0.1", port=server.port, security="none", tls=_trust(), deadline=20_000, goodbye=50
+            host="127.0.0.1",
+            port=server.port,
+            security="none",
+            tls=_trust(),
+            deadline=20_000,
+            quit_timeout=50,
         )
         async with asyncio.timeout(20):
             await session.deliver(b"Subject: x\r\n\r\nx\r\n", sender="a@b.c", recipient="d@e.f")

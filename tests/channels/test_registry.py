@@ -12,7 +12,7 @@ import pytest
 from notifier.channels import registry
 from notifier.channels.base import Kind, Toolbox
 from notifier.channels.console import ConsoleChannel, ConsoleSettings
-from notifier.channels.kinds import Found, found
+from notifier.channels.kinds import InstalledKinds, found
 from notifier.domain.errors import ConfigError, Problem
 from notifier.settings.channel_blocks import ChannelBlock
 from notifier.settings.document import SourceFile, SourceMark
@@ -158,7 +158,7 @@ def test_a_third_party_kind_is_used_like_a_built_in_one() -> None:
         targets=lambda _settings: ("me",),
     )
     config = registry.validate(
-        block("pager", {}), allow_private=False, known=Found(kinds={"pager": kind}, unusable={})
+        block("pager", {}), allow_private=False, known=InstalledKinds(kinds={"pager": kind}, unusable={})
     )
     assert isinstance(config, registry.ChannelConfig)
     assert config.targets == ("me",)
@@ -209,7 +209,7 @@ def test_a_kind_that_misbehaves_is_a_problem_and_no_traceback(targets: Any) -> N
     kind = Kind(
         name="pager", settings=ConsoleSettings, open=lambda _n, _s, _t: ConsoleChannel(), targets=targets
     )
-    known = Found(kinds={"pager": kind}, unusable={})
+    known = InstalledKinds(kinds={"pager": kind}, unusable={})
     (problem,) = as_problems(registry.validate(block("pager", {}), allow_private=False, known=known))
     assert "the kind pager" in problem.message
     assert problem.line == 1
@@ -227,7 +227,7 @@ async def test_a_kind_that_cannot_open_its_channel_is_a_problem(toolbox: Toolbox
         raise RuntimeError("pa55word")
 
     kind = Kind(name="pager", settings=ConsoleSettings, open=refuse, targets=lambda _settings: ("me",))
-    known = Found(kinds={"pager": kind}, unusable={})
+    known = InstalledKinds(kinds={"pager": kind}, unusable={})
     config = registry.validate(block("pager", {}), allow_private=False, known=known)
     assert isinstance(config, registry.ChannelConfig)
     with pytest.raises(ConfigError, match=r"notifier.yaml:1:3: channels.c: the kind pager") as caught:

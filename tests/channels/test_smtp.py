@@ -100,7 +100,7 @@ async def test_over_ipv6_the_address_is_written_as_one() -> None:
 def test_any_text_is_a_name_to_greet_with_or_refused(text: str) -> None:
     """Nothing that could end a command's line is taken."""
     with contextlib.suppress(ValueError):
-        name = hello.written(text)
+        name = hello.validated(text)
         assert name.isascii()
         assert name.isprintable()
         assert " " not in name

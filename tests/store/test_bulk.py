@@ -179,7 +179,7 @@ async def test_more_than_a_thousand_are_refused_with_their_number(bench: Bench) 
     assert done.done == 11
     assert await bulk.count_found(bench.database, ANN, 'service="billing"') == 990
     every = await bulk.on_found(
-        bench.database, ANN, bulk.AcknowledgeAct(), 'service="billing"', most=bulk.EVERY_AT_MOST
+        bench.database, ANN, bulk.AcknowledgeAct(), 'service="billing"', most=bulk.MAX_CONFIRMED
     )
     assert (every.done, every.skipped) == (990, ())
     assert (await bench.accounting()).balanced

@@ -7,7 +7,7 @@ import pytest
 from notifier.domain.delivery import Outcome
 from notifier.oncall import dead_letters, deliveries
 from notifier.oncall.actor import Actor
-from notifier.oncall.dead_letters import Chosen, DeadDeliveries, DeadRuns
+from notifier.oncall.dead_letters import DeadDeliveries, DeadRuns, Selection
 from notifier.oncall.paging import PageRequest
 from notifier.store import views
 from tests.world import World
@@ -77,7 +77,7 @@ async def test_what_is_listed_is_what_is_decided_about(
         **usual,  # type: ignore[arg-type]
     )
     assert len(before.items) == expected
-    decided = await dead_letters.discard(world.database, actor(world), Chosen(**chosen))  # type: ignore[arg-type]
+    decided = await dead_letters.discard(world.database, actor(world), Selection(**chosen))  # type: ignore[arg-type]
     assert sorted(decided.ids) == sorted(letter.id for letter in before.items)
     counts = await dead_letters.count(world.database, project="shop")
     left = sum(part.count for part in counts.deliveries) + sum(part.count for part in counts.runs)

@@ -16,7 +16,7 @@ from notifier.oncall.inbox import (
     SHOWN_OF_CROWD,
     Inbox,
     inbox,
-    inbox_apart,
+    inbox_by_service,
 )
 from notifier.oncall.paging import PageRequest
 from notifier.oncall.silences import Draft
@@ -86,7 +86,7 @@ async def apart(
     cursor: str | None = None,
     apart: tuple[str, ...] = (),
 ) -> Inbox:
-    return await inbox_apart(
+    return await inbox_by_service(
         world.database,
         project="shop",
         state=State.OPEN,

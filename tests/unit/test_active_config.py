@@ -20,9 +20,9 @@ from notifier.domain.value import replace
 from notifier.runtime.active_config import (
     ActiveConfig,
     ChannelPool,
+    ChannelSet,
+    ConfigRows,
     CurrentConfig,
-    Opened,
-    Rows,
     rules_of,
     settings_text,
 )
@@ -103,17 +103,19 @@ def _configs(*configs: ChannelConfig) -> dict[str, ChannelConfig]:
     return {config.name: config for config in configs}
 
 
-def _configured(opened: Opened, *configs: ChannelConfig, settings: Settings = SETTINGS) -> ActiveConfig:
+def _configured(
+    channel_set: ChannelSet, *configs: ChannelConfig, settings: Settings = SETTINGS
+) -> ActiveConfig:
     return ActiveConfig(
         settings=settings,
         configs=_configs(*configs),
-        opened=opened,
-        rules=rules_of(settings, Rows(targets={}, settings_hashes={})),
+        channel_set=channel_set,
+        rules=rules_of(settings, ConfigRows(targets={}, settings_hashes={})),
     )
 
 
-def _speaker(opened: Opened, name: str) -> Speaker:
-    sender = opened.channels[name].sender
+def _speaker(channel_set: ChannelSet, name: str) -> Speaker:
+    sender = channel_set.channels[name].sender
     assert isinstance(sender, Speaker)
     return sender
 
@@ -134,7 +136,7 @@ async def test_an_unchanged_channel_keeps_its_sender(channel_pool: ChannelPool) 
     assert second.channels["kept"].rate_limit == limit
     assert _speaker(second, "louder").voice == "high"
     assert [_speaker(first, name).closed for name in ("kept", "louder", "gone")] == [0, 0, 0]
-    await channel_pool.put_away(first, unless=second)
+    await channel_pool.close_unused(first, unless=second)
     assert [_speaker(first, name).closed for name in ("kept", "louder", "gone")] == [0, 1, 1]
     await channel_pool.aclose()
     assert [_speaker(first, name).closed for name in ("kept", "louder", "gone")] == [1, 1, 1]
@@ -148,7 +150,7 @@ async def test_another_address_policy_opens_every_channel_anew(channel_pool: Cha
     second = await channel_pool.open(loose, _configs(_config("one")), _configured(first, _config("one")))
     assert _speaker(second, "one") is not _speaker(first, "one")
     assert _speaker(second, "one").lent[0].http is not _speaker(first, "one").lent[0].http
-    await channel_pool.put_away(first, unless=second)
+    await channel_pool.close_unused(first, unless=second)
     assert _speaker(first, "one").closed == 1
     await channel_pool.aclose()
     assert (_speaker(first, "one").closed, _speaker(second, "one").closed) == (1, 1)
@@ -186,7 +188,7 @@ async def test_what_is_replaced_is_unused_once_its_last_user_has_left(channel_po
     with current_config.use() as outer:
         with current_config.use() as inner:
             current_config.now = new
-            waiting = asyncio.create_task(current_config.unused(old))
+            waiting = asyncio.create_task(current_config.wait_until_unused(old))
             with current_config.use() as later:
                 assert (outer.version, inner.version, later.version) == (old.version, old.version, "b" * 12)
             await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.matcher import parse
-from notifier.oncall.search import narrowed, read
+from notifier.oncall.search import read, with_matcher
 from notifier.policy.searching import Term, asked, meets, terms
 
 TITLE = "HTTPServerError: could not charge order ref000777 in snake_case, 接続がタイムアウト GRÜN"
@@ -84,6 +84,6 @@ def test_whatever_meets_is_found_by_its_terms(title: str, word: str) -> None:
 def test_a_query_is_narrowed_by_one_label(text: str, matcher: str | None, narrower: str) -> None:
     """The rest stays as it was typed, and means what it meant."""
     given = None if matcher is None else parse(matcher)
-    assert narrowed(text, given, instead_of="severity") == narrower
+    assert with_matcher(text, given, instead_of="severity") == narrower
     wanted = [one for one in read(text).matchers if one.name != "severity"]
     assert read(narrower).matchers == (*wanted, *([] if given is None else [given]))

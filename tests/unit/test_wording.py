@@ -53,7 +53,7 @@ def test_how_long_ago(passed: int, words: str | None) -> None:
 )
 def test_any_instant_can_be_said(at: int, zone: str) -> None:
     """By any clock, on one line."""
-    shown = str(times.beside(at, 0, ZoneInfo(zone)))
+    shown = str(times.with_age(at, 0, ZoneInfo(zone)))
     assert shown
     assert "\n" not in shown
 
@@ -192,7 +192,7 @@ def test_nothing_of_the_context_is_said_twice() -> None:
 
 def test_a_title_with_unseen_characters_is_not_told_again() -> None:
     text = "lost \u202egnp.exe"
-    assert evidence.said(replace(of(message=text), title=text)) is None
+    assert evidence.own_message(replace(of(message=text), title=text)) is None
 
 
 @pytest.mark.parametrize("text", ["می\u200cخواهم", "क्\u200dष", "👩\u200d👩\u200d👧"])

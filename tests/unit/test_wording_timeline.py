@@ -96,7 +96,7 @@ def test_a_route_that_the_store_knows_by_its_key_is_named_as_the_configuration_n
 
 
 def test_an_acknowledgement_ends_by_itself_at_the_moment_that_its_detail_names() -> None:
-    detail = audit_details.lasting(NINE + 30 * MINUTE, taken_over_from="bo")
+    detail = audit_details.until_detail(NINE + 30 * MINUTE, taken_over_from="bo")
     assert detail == f"until {rfc3339(NINE + 30 * MINUTE)}; taken over from bo"
     acts = texts(replace(history(), actions=(act("acknowledge", 1, detail),)))[1:3]
     assert acts == [

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from notifier.api.models.requests_base import IDS_AT_MOST, Acting, LongName, Name
-from notifier.oncall.dead_letters import Chosen
+from notifier.oncall.dead_letters import Selection
 
 _SHAPES = {"ids": "array", "channel": "string", "task": "string"}
 
@@ -34,5 +34,5 @@ class DeadLetters(Acting):
         return self
 
     @property
-    def chosen(self) -> Chosen:
-        return Chosen(ids=self.ids or (), channel=self.channel, task=self.task)
+    def chosen(self) -> Selection:
+        return Selection(ids=self.ids or (), channel=self.channel, task=self.task)

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from notifier.api.models.responses_base import Moment, ResponseModel
 from notifier.api.models.responses_silences import DoubtAnswer
 from notifier.domain.time import Duration, format_duration
-from notifier.oncall.labels import Doubt
+from notifier.oncall.labels import LabelWarning
 from notifier.oncall.routes import MatchedRoute, RoutePreview, in_words
 
 
@@ -100,7 +100,7 @@ class RouteTestAnswer(ResponseModel):
 
     @staticmethod
     def of(
-        preview: RoutePreview, targets: Mapping[str, Sequence[str]], doubts: Iterable[Doubt]
+        preview: RoutePreview, targets: Mapping[str, Sequence[str]], label_warnings: Iterable[LabelWarning]
     ) -> RouteTestAnswer:
         """`targets` are those of each channel, by its name."""
         matched_keys = {matched.route.key for matched in preview.routes}
@@ -117,5 +117,5 @@ class RouteTestAnswer(ResponseModel):
                 )
                 for depth, route in preview.way
             ],
-            warnings=[DoubtAnswer.model_validate(doubt) for doubt in doubts],
+            warnings=[DoubtAnswer.model_validate(doubt) for doubt in label_warnings],
         )

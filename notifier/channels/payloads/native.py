@@ -99,7 +99,7 @@ def _inner_frames(kept: int) -> Callable[[Mapping[str, Any]], Document]:
     return change
 
 
-def _told_once(event: Mapping[str, Any]) -> Document:
+def _without_duplicates(event: Mapping[str, Any]) -> Document:
     """The event without fields that the incident repeats, its strings cut."""
     exception = event.get("exception")
     names = ("id", "timestamp", "release", "host", "message", "trace_id")
@@ -123,7 +123,7 @@ _STEPS: tuple[Shrink, ...] = (
     lambda incident: incident,
     _event(_inner_frames(10)),
     _event(_inner_frames(1)),
-    _event(_told_once),
+    _event(_without_duplicates),
     _event(lambda _event: None),
     _short,
 )

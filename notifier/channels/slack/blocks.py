@@ -192,17 +192,19 @@ def _shortened(told: RenderedMessage) -> Iterator[RenderedMessage]:
     )
     yield replace(told, blocks=bare)
     for kept in range(len(told.brief) - 1, -1, -1):
-        yield _counted_out(replace(told, blocks=bare, brief=told.brief[:kept]), len(told.brief) - kept)
+        yield _with_fewer_incidents(
+            replace(told, blocks=bare, brief=told.brief[:kept]), len(told.brief) - kept
+        )
     for kept in range(len(bare) - 1, 0, -1):
         left_out = len(told.brief) + len(bare) - kept
-        yield _counted_out(replace(told, blocks=bare[:kept], brief=()), left_out)
+        yield _with_fewer_incidents(replace(told, blocks=bare[:kept], brief=()), left_out)
 
 
 def _with(incident: IncidentBlock, *, frames: tuple[Frame, ...]) -> IncidentBlock:
     return replace(incident, evidence=replace(incident.evidence, frames=frames))
 
 
-def _counted_out(told: RenderedMessage, left_out: int) -> RenderedMessage:
+def _with_fewer_incidents(told: RenderedMessage, left_out: int) -> RenderedMessage:
     more = f"{left_out} more of these incidents have no room here"
     return replace(told, more=more if told.more is None else f"{more}, {told.more}")
 
@@ -211,10 +213,10 @@ def _blocks(told: RenderedMessage, acts: Sequence[Block]) -> Iterator[Block]:
     if told.note is not None and told.note_first:
         yield _plain(told.note, PART)
     sign = _OVER if told.resolved else _SIGNS.get(told.severity, "")
-    yield HeaderBlock(text=_words(f"{sign} {told.marked}".strip(), HEADER))
+    yield HeaderBlock(text=_plain_text(f"{sign} {told.marked}".strip(), HEADER))
     if len(told.marked) > HEADER - 3:
         yield _plain(told.marked, 600)
-    yield from _below(told)
+    yield from _context_blocks(told)
     yield from acts
     for incident in told.blocks:
         yield from _incident(incident, several=told.several)
@@ -226,7 +228,7 @@ def _blocks(told: RenderedMessage, acts: Sequence[Block]) -> Iterator[Block]:
     yield _plain_small("\n".join((told.why, *told.footer)))
 
 
-def _below(told: RenderedMessage) -> Iterator[Block]:
+def _context_blocks(told: RenderedMessage) -> Iterator[Block]:
     """The place, the first sighting, the labels and the links."""
     if told.standing is not None:
         yield _plain(told.standing, 300)
@@ -235,7 +237,9 @@ def _below(told: RenderedMessage) -> Iterator[Block]:
     if not told.several:
         for incident in told.blocks:
             if incident.name is not None:
-                yield _facts([_words(told.scope, 200), _span(incident)], incident.owner, _open(incident, 700))
+                yield _facts(
+                    [_plain_text(told.scope, 200), _span(incident)], incident.owner, _open(incident, 700)
+                )
     if told.note is not None and not told.note_first:
         yield _plain(told.note, PART)
     yield from _links(told)
@@ -272,7 +276,7 @@ def _span(incident: IncidentBlock) -> MarkdownTextObject:
 
 
 def _facts(parts: Sequence[TextObject], owner: str | None, link: str | None = None) -> ContextBlock:
-    owned = [] if owner is None else [_words(owner, 200)]
+    owned = [] if owner is None else [_plain_text(owner, 200)]
     linked = [] if link is None else [_markdown(link)]
     return ContextBlock(elements=[*parts, *owned, *linked])
 
@@ -305,14 +309,14 @@ def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _plain(text: str, limit: int) -> SectionBlock:
-    return SectionBlock(text=_words(text, limit))
+    return SectionBlock(text=_plain_text(text, limit))
 
 
 def _plain_small(text: str) -> ContextBlock:
-    return ContextBlock(elements=[_words(text, PART)])
+    return ContextBlock(elements=[_plain_text(text, PART)])
 
 
-def _words(text: str, limit: int) -> PlainTextObject:
+def _plain_text(text: str, limit: int) -> PlainTextObject:
     """Plain text, in which Slack interprets neither markup nor `:fire:`."""
     return PlainTextObject(text=escaped(text, limit), emoji=False)
 
@@ -332,7 +336,7 @@ def _link(link: Link) -> Iterator[TextObject]:
     """A sender's link. Its title is plain text; only the address is markup."""
     url = _url(link.url, 1_200)
     if url:
-        yield _words(f"{isolated(link.title)}:", 100)
+        yield _plain_text(f"{isolated(link.title)}:", 100)
         yield _markdown(f"<{url}>")
 
 

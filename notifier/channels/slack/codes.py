@@ -43,7 +43,7 @@ _SLACK = "Slack has trouble of its own: it is tried again"
 _SLOWER = "Slack asks to slow down: it is tried again when Slack allows it"
 _BLOCKS = "Slack did not take the message's form, nor its text alone: report it to notifier's developers"
 
-_FORM = frozenset(
+_BLOCKS_REJECTED = frozenset(
     {
         "attachment_payload_limit_exceeded",
         "block_mismatch",
@@ -116,7 +116,7 @@ _WORDS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def words(code: str, *, needed: str = "") -> str:
+def advice(code: str, *, needed: str = "") -> str:
     """Advice for a code, as the end of a sentence. Empty if there is none. `needed` are the missing scopes."""
     if code == "missing_scope":
         scope = f"the scope {needed}" if needed else "a scope (chat:write)"
@@ -124,6 +124,6 @@ def words(code: str, *, needed: str = "") -> str:
     return _WORDS.get(code, "")
 
 
-def is_about_form(code: str) -> bool:
+def rejects_blocks(code: str) -> bool:
     """Whether the code complains about the blocks, so that the text alone may be accepted."""
-    return "blocks" in code or code in _FORM
+    return "blocks" in code or code in _BLOCKS_REJECTED

@@ -21,7 +21,7 @@ _CODE = re.compile(r"[a-z_]{2,60}")
 _SCOPES = re.compile(r"[a-z][a-z_.:,-]{1,120}")
 # Success fields of Slack-compatible webhooks: Rocket.Chat `success`, Zulip `result`, and other likely names.
 _VERDICTS = ("ok", "success", "result", "status")
-_TAKEN = frozenset(
+_SUCCESS_WORDS = frozenset(
     {
         "ok",
         "success",
@@ -50,7 +50,7 @@ class SlackError(SendError):
         whole_channel: bool = False,
         needed: str = "",
     ) -> None:
-        known = codes.words(code, needed=needed)
+        known = codes.advice(code, needed=needed)
         detail = f"Slack refused it: {code}" + (f": {known}" if known else "")
         super().__init__(outcome, detail, retry_after=retry_after, whole_channel=whole_channel)
         self.code = code
@@ -72,7 +72,7 @@ def read_hook(reply: Reply) -> Receipt:
     text = reply.body.decode("utf-8-sig", "replace").strip()
     answer = _document(text)
     if 200 <= reply.status < 300:
-        if text.strip("\"'.! ").lower() in _TAKEN or reply.status == 204 or _says_taken(answer):
+        if text.strip("\"'.! ").lower() in _SUCCESS_WORDS or reply.status == 204 or _reports_success(answer):
             return Receipt()
         if not reply.whole:
             raise _not_json(reply)
@@ -87,7 +87,7 @@ def _document(text: str) -> Mapping[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def _says_taken(answer: Mapping[str, Any] | None) -> bool:
+def _reports_success(answer: Mapping[str, Any] | None) -> bool:
     """Whether all success fields in the JSON say so, and it contains no error."""
     if answer is None or answer.get("error") or answer.get("errors"):
         return False
@@ -98,7 +98,7 @@ def _says_taken(answer: Mapping[str, Any] | None) -> bool:
 def _is_yes(verdict: object) -> bool:
     if isinstance(verdict, int):
         return verdict == 1 or 200 <= verdict < 300
-    return isinstance(verdict, str) and verdict.lower() in _TAKEN
+    return isinstance(verdict, str) and verdict.lower() in _SUCCESS_WORDS
 
 
 def _refused(answer: object, reply: Reply) -> SendError:
@@ -106,7 +106,7 @@ def _refused(answer: object, reply: Reply) -> SendError:
     document = answer if isinstance(answer, dict) else {}
     code = document.get("error", answer)
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        return failure(reply.status, reply.retry_after) or _not_taken(document, reply)
+        return failure(reply.status, reply.retry_after) or _unsuccessful(document, reply)
     by_status = failure(reply.status, reply.retry_after)
     whole = code in codes.WHOLE_CHANNEL
     outcome = codes.OUTCOMES.get(code, Outcome.PERMANENT if by_status is None else by_status.outcome)
@@ -123,7 +123,7 @@ def _scopes(needed: object) -> str:
     return needed if isinstance(needed, str) and _SCOPES.fullmatch(needed) else ""
 
 
-def _not_taken(document: Mapping[str, Any], reply: Reply) -> SendError:
+def _unsuccessful(document: Mapping[str, Any], reply: Reply) -> SendError:
     """The error for a response with a successful status and a body that is not."""
     if document.get("error") or any(name in document and not _is_yes(document[name]) for name in _VERDICTS):
         return SendError(

@@ -14,7 +14,7 @@ from notifier.domain.errors import SendError
 HEADER = "x-oauth-scopes"
 POST, POST_ANYWHERE = "chat:write", "chat:write.public"
 
-WITHOUT: Mapping[str, str] = {
+OPTIONAL: Mapping[str, str] = {
     "channels:read": "a public channel cannot be looked at",
     "groups:read": "a private channel cannot be looked at",
     POST_ANYWHERE: "the bot has to be invited to each channel",
@@ -39,5 +39,5 @@ def sentence(scopes: frozenset[str]) -> str:
             f"the token lacks the scope {POST}, and so nothing can be posted, edited or replied to: add it to the app, "
             "install that again, and use its new token",
         )
-    missing = [f"without {scope} {effect}" for scope, effect in WITHOUT.items() if scope not in scopes]
+    missing = [f"without {scope} {effect}" for scope, effect in OPTIONAL.items() if scope not in scopes]
     return "; ".join([f"its scopes are {', '.join(sorted(scopes))}", *missing])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from notifier.domain.delivery import Outcome
 from notifier.oncall import dead_letters
-from notifier.oncall.dead_letters import Chosen, Decided
+from notifier.oncall.dead_letters import DecisionResult, Selection
 from notifier.oncall.errors import Unreadable
 from notifier.web import questions
 from notifier.web.forms import Form
@@ -23,7 +23,7 @@ async def list_dead_letters(request: Visit) -> Shown:
     return await _list(request, _chosen(request.query))
 
 
-async def _list(request: Visit, chosen: Chosen, *, refusal: str | None = None) -> Shown:
+async def _list(request: Visit, chosen: Selection, *, refusal: str | None = None) -> Shown:
     database = request.service.database
     listing = await dead_letters.find(
         database,
@@ -65,17 +65,17 @@ async def discard_dead_letters(request: Visit) -> Shown | Redirect:
     return _decided(decided, shown, "discarded", "discarded")
 
 
-def _chosen(form: Form) -> Chosen:
+def _chosen(form: Form) -> Selection:
     task = questions.named(form, "task")
     channel, outcome = questions.named(form, "channel"), questions.choice(form, "outcome", Outcome)
     if task is not None and (channel or outcome):
         raise Unreadable("task", "a task has no channel: choose one of the two")
-    return Chosen(
+    return Selection(
         ids=questions.names(form, "id", CHOSEN_AT_MOST), channel=channel, outcome=outcome, task=task
     )
 
 
-def _query(chosen: Chosen) -> dict[str, str]:
+def _query(chosen: Selection) -> dict[str, str]:
     given = {
         "channel": chosen.channel,
         "outcome": None if chosen.outcome is None else chosen.outcome.value,
@@ -84,7 +84,9 @@ def _query(chosen: Chosen) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-async def _ask(request: Visit, chosen: Chosen, shown: Chosen, act: str, question: str, button: str) -> Shown:
+async def _ask(
+    request: Visit, chosen: Selection, shown: Selection, act: str, question: str, button: str
+) -> Shown:
     heap = _query(chosen)
     sentences: tuple[str, ...] = ()
     if chosen.by_id:
@@ -105,7 +107,7 @@ async def _ask(request: Visit, chosen: Chosen, shown: Chosen, act: str, question
     return Shown(template="sure", view=view)
 
 
-async def _count(request: Visit, chosen: Chosen) -> tuple[int, bool]:
+async def _count(request: Visit, chosen: Selection) -> tuple[int, bool]:
     counts = await dead_letters.count(request.service.database, project=request.project)
     if chosen.task is not None:
         return sum(heap.count for heap in counts.runs if heap.task == chosen.task), counts.whole
@@ -119,7 +121,7 @@ async def _count(request: Visit, chosen: Chosen) -> tuple[int, bool]:
     )
 
 
-def _decided(decided: Decided, shown: Chosen, notice: str, done: str) -> Shown | Redirect:
+def _decided(decided: DecisionResult, shown: Selection, notice: str, done: str) -> Shown | Redirect:
     if decided.skipped:
         view: DecidedView = decided_view(decided, done=done, back=address("", PATH, _query(shown)))
         return Shown(template="decided", view=view)

@@ -26,8 +26,8 @@ async def acknowledge_group(request: Visit) -> Redirect:
     database, actor, id_ = request.service.database, request.actor(), request.path["id"]
     if request.form.get("chosen"):
         names = request.form.all("incident")
-        if not 1 <= len(names) <= bulk.AT_MOST:
-            raise Unreadable("incident", f"choose 1 to {bulk.AT_MOST:,} incidents")
+        if not 1 <= len(names) <= bulk.MAX_INCIDENTS:
+            raise Unreadable("incident", f"choose 1 to {bulk.MAX_INCIDENTS:,} incidents")
         outcome = await bulk.on_named(database, actor, act, names)
     else:
         outcome = await act_on_all(database, actor, act, id_)

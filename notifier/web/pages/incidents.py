@@ -10,7 +10,7 @@ from notifier.domain.state import State
 from notifier.oncall import bulk, incidents, search
 from notifier.oncall.bulk import Act
 from notifier.oncall.errors import Unreadable
-from notifier.oncall.inbox import inbox, inbox_apart
+from notifier.oncall.inbox import inbox, inbox_by_service
 from notifier.oncall.incidents import Sort, StateFilter
 from notifier.oncall.paging import PageRequest as ListRequest
 from notifier.web import questions
@@ -74,7 +74,7 @@ async def _parts(
 ) -> Sequence[IncidentsPart]:
     """Open incidents and, as far as there is room, acknowledged ones; or those in the state that was asked for."""
     ask = partial(
-        inbox_apart,
+        inbox_by_service,
         visit.service.database,
         project=visit.project,
         q=filter_.q,
@@ -153,8 +153,8 @@ async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
         raise Unreadable("ids", "choose at least one incident, and then press a button")
     if everything and filter_.all_of is None:
         raise Unreadable("all", "choose them one by one: a search acts on what is open or acknowledged")
-    if len(ids) > bulk.AT_MOST:
-        raise Unreadable("ids", f"choose at most {bulk.AT_MOST:,} incidents")
+    if len(ids) > bulk.MAX_INCIDENTS:
+        raise Unreadable("ids", f"choose at most {bulk.MAX_INCIDENTS:,} incidents")
     if name == "silence":
         return await _silence(visit, filter_, () if everything else ids)
     act = _act(name, form, visit)
@@ -164,7 +164,7 @@ async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
         count = await bulk.count_found(database, actor, filter_.q, state=state) if everything else len(ids)
         return Shown(template="sure", view=_sure(filter_, ids, count, everything=everything))
     if everything:
-        outcome = await bulk.on_found(database, actor, act, filter_.q, state=state, most=bulk.EVERY_AT_MOST)
+        outcome = await bulk.on_found(database, actor, act, filter_.q, state=state, most=bulk.MAX_CONFIRMED)
     else:
         outcome = await bulk.on_named(database, actor, act, [id_[:128] for id_ in ids])
     counts = (outcome.done, len(outcome.skipped))
@@ -208,7 +208,7 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
         )
         return Shown(template="sure", view=view)
     outcome = await bulk.on_found(
-        database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN, most=bulk.EVERY_AT_MOST
+        database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN, most=bulk.MAX_CONFIRMED
     )
     counts = (outcome.done, len(outcome.skipped))
     return Redirect(path="/incidents", query=filter_.query, notice="bulk_acknowledge", counts=counts)

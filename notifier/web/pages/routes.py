@@ -9,7 +9,7 @@ from notifier.ingest.sanitise import text as sanitised
 from notifier.ingest.scrub import scrub
 from notifier.oncall import labels, routes, silences
 from notifier.oncall.errors import Unreadable
-from notifier.oncall.labels import Doubt
+from notifier.oncall.labels import LabelWarning
 from notifier.oncall.silences import SilenceStatus
 from notifier.web.views.routes import routes_view
 from notifier.web.visit import Shown, Visit
@@ -24,7 +24,7 @@ async def show_routes(request: Visit) -> Shown:
     service, now = request.service, request.now
     asked = sanitised(request.query.get("labels")).replace("\r\n", "\n")
     preview, error = None, None
-    doubts: Sequence[Doubt] = ()
+    label_warnings: Sequence[LabelWarning] = ()
     held_by: Sequence[SilenceStatus] = ()
     try:
         given = severity.folded(scrub(read_labels(asked)))
@@ -33,16 +33,18 @@ async def show_routes(request: Visit) -> Shown:
     else:
         if given:
             preview = routes.preview(service.rules.tree, given, project=request.project, now=now)
-            doubts = await service.database.read(
-                lambda tx: labels.doubts(tx, request.project, labels.of_labels(given))
+            label_warnings = await service.database.read(
+                lambda tx: labels.label_warnings(tx, request.project, labels.of_labels(given))
             )
-            held_by = await silences.holding(service.database, project=request.project, labels=preview.labels)
+            held_by = await silences.silences_holding(
+                service.database, project=request.project, labels=preview.labels
+            )
     view = routes_view(
         service.rules.tree,
         now=now,
         asked=asked[:ASKED_CHARS],
         preview=preview,
-        doubts=doubts,
+        label_warnings=label_warnings,
         held_by=held_by,
         error=error,
     )

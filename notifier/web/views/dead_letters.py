@@ -12,7 +12,7 @@ from notifier.oncall.dead_letters import (
     DeadLetter,
     DeadLetterCounts,
     DeadRuns,
-    Decided,
+    DecisionResult,
 )
 from notifier.oncall.paging import Listing
 from notifier.web.views.deliveries import delivery_line
@@ -98,7 +98,7 @@ def dead_letters_view(
     )
 
 
-def decided_view(decided: Decided, *, done: str, back: str, shown: int = 20) -> DecidedView:
+def decided_view(decided: DecisionResult, *, done: str, back: str, shown: int = 20) -> DecidedView:
     """The end of a command; `done` is its participle."""
     left = f", and {counted(len(decided.skipped), 'other')} left alone" if decided.skipped else ""
     return DecidedView(

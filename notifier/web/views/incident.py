@@ -19,11 +19,11 @@ from notifier.ingest.grouping import Grouping
 from notifier.oncall.incident_details import EarlierIncident, IncidentDetails
 from notifier.web.views.charts import BarChart, bar_chart
 from notifier.web.views.lasting import CHOICES
-from notifier.wording.delivery_sentences import what_became_of
+from notifier.wording.delivery_sentences import delivery_result
 from notifier.wording.grouping import GroupingSentences, grouping_sentences
 from notifier.wording.links import PageLink, page_links
 from notifier.wording.reasons import owner, service_of
-from notifier.wording.text import TITLE, escaped_unseen, plain, several_lines
+from notifier.wording.text import TITLE, escaped_unseen, multiline, plain
 from notifier.wording.timeline import HistoryItem
 from notifier.wording.tracebacks import PrintedTraceback, printed
 
@@ -274,7 +274,7 @@ def _acts(incident: Incident, *, viewer: str, snoozed: bool, later: bool) -> Ite
 def _message(incident: Incident, event: Mapping[str, Any] | None) -> str | None:
     """The event's own message in full, unless the title or the traceback has all of it."""
     message = event.get("message") if isinstance(event, Mapping) else None
-    text = several_lines(message, 8_192) if isinstance(message, str) else ""
+    text = multiline(message, 8_192) if isinstance(message, str) else ""
     return None if not text or text == incident.title else text
 
 
@@ -335,7 +335,7 @@ def _deliveries(history: IncidentHistory) -> Iterator[IncidentDelivery]:
 def _answer(delivery: SentDelivery) -> str:
     """The words of the receiver; of a delivery that waits, for what."""
     if delivery.state is DeliveryState.PENDING:
-        return what_became_of(delivery)
+        return delivery_result(delivery)
     outcome = "" if delivery.outcome is None else delivery.outcome.value
     if outcome == delivery.state.value:
         outcome = ""
@@ -368,7 +368,7 @@ _BY = {
 
 def _earlier(before: EarlierIncident) -> EarlierEnding:
     by = before.resolved_by or ""
-    note = None if before.note is None else several_lines(before.note, 1_000)
+    note = None if before.note is None else multiline(before.note, 1_000)
     return EarlierEnding(
         id=before.id,
         number=before.number,

@@ -11,7 +11,7 @@ from notifier.domain.state import State
 from notifier.domain.time import Duration, Instant
 from notifier.domain.value import replace
 from notifier.oncall.inbox import BUCKET, Crowd, Inbox, InboxItem, RouteHold
-from notifier.oncall.search import narrowed, read
+from notifier.oncall.search import read, with_matcher
 from notifier.web.views.charts import BarChart, bar_chart
 from notifier.web.views.lasting import CHOICES
 from notifier.wording.explanations import HOLDS, silenced
@@ -104,13 +104,13 @@ class IncidentsFilter:
     def of_service(self, service: str) -> IncidentsFilter:
         """The open ones of this list that are of one service."""
         chosen = Matcher(name="service", op="=", value=service)
-        return replace(self, q=narrowed(self.q, chosen, instead_of="service"), state=State.OPEN.value)
+        return replace(self, q=with_matcher(self.q, chosen, instead_of="service"), state=State.OPEN.value)
 
-    def narrowed(self, text: str, label: str, value: str) -> FilterLink:
+    def with_matcher(self, text: str, label: str, value: str) -> FilterLink:
         """The link to those of this list whose label has the value."""
         chosen = Matcher(name=label, op="=", value=value)
         is_on = chosen in read(self.q).matchers
-        q = narrowed(self.q, None if is_on else chosen, instead_of=label)
+        q = with_matcher(self.q, None if is_on else chosen, instead_of=label)
         return FilterLink(text=text, query={**self.query, "q": q or None}, chosen=is_on)
 
 
@@ -266,7 +266,7 @@ def _crowd_line(crowd: Crowd, more: int, filter_: IncidentsFilter) -> CrowdLine:
     name = plain(crowd.service, 60)
     worst = sorted(crowd.severities.items(), key=lambda item: -item[0].rank)
     return CrowdLine(
-        link=filter_.narrowed(f"{at_least}{number(more)} more of {name}", "service", crowd.service),
+        link=filter_.with_matcher(f"{at_least}{number(more)} more of {name}", "service", crowd.service),
         about="in all " + ", ".join(f"{number(count)} {severity.value}" for severity, count in worst),
         total=f"{at_least}{number(crowd.count)}",
         service=crowd.service,
@@ -292,7 +292,7 @@ def _in_order(items: Sequence[InboxItem], found: Inbox, filter_: IncidentsFilter
 
 def _quick(filter_: IncidentsFilter) -> Iterator[FilterLink]:
     for severity in SEVERITIES:
-        yield filter_.narrowed(severity, "severity", severity)
+        yield filter_.with_matcher(severity, "severity", severity)
     is_on = filter_.state == MINE
     yield FilterLink(text=MINE, query={**filter_.query, "state": None if is_on else MINE}, chosen=is_on)
 
@@ -306,8 +306,8 @@ def _line(item: InboxItem, found: Inbox, filter_: IncidentsFilter) -> IncidentLi
         state=incident.state.value,
         severity=incident.severity.value,
         where=(
-            filter_.narrowed(plain(service_of(incident), 60), "service", incident.service),
-            filter_.narrowed(plain(incident.environment, 40), "environment", incident.environment),
+            filter_.with_matcher(plain(service_of(incident), 60), "service", incident.service),
+            filter_.with_matcher(plain(incident.environment, 40), "environment", incident.environment),
         ),
         count=incident.count,
         first_seen=incident.first_seen,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from notifier.domain.route import Route
 from notifier.domain.time import Instant
-from notifier.oncall.labels import Doubt
+from notifier.oncall.labels import LabelWarning
 from notifier.oncall.routes import RoutePreview, in_words
 from notifier.oncall.silences import SilenceStatus
 from notifier.web.views.silences import SilenceLine, silence_line
@@ -57,7 +57,7 @@ def routes_view(
     now: Instant,
     asked: str,
     preview: RoutePreview | None,
-    doubts: Sequence[Doubt],
+    label_warnings: Sequence[LabelWarning],
     held_by: Sequence[SilenceStatus],
     error: str | None,
 ) -> RoutesView:
@@ -67,7 +67,7 @@ def routes_view(
         now=now,
         routes=tuple(_lines(tree, 0, way, tells)),
         asked=asked,
-        answer=None if preview is None else _answer(preview, doubts, held_by),
+        answer=None if preview is None else _answer(preview, label_warnings, held_by),
         error=error,
     )
 
@@ -112,7 +112,9 @@ def _facts(route: Route) -> Iterator[tuple[str, str]]:
         yield "tells only in", ", ".join(each.name for each in route.active_times)
 
 
-def _answer(preview: RoutePreview, doubts: Sequence[Doubt], held_by: Sequence[SilenceStatus]) -> RouteTrial:
+def _answer(
+    preview: RoutePreview, label_warnings: Sequence[LabelWarning], held_by: Sequence[SilenceStatus]
+) -> RouteTrial:
     return RouteTrial(
         sentence=f"Told: {in_words(preview)}.",
         labels=tuple((plain(name), plain(value)) for name, value in preview.labels.items()),
@@ -123,7 +125,7 @@ def _answer(preview: RoutePreview, doubts: Sequence[Doubt], held_by: Sequence[Si
             )
             for matched in preview.routes
         ),
-        warnings=tuple(doubt.message for doubt in doubts),
+        warnings=tuple(doubt.message for doubt in label_warnings),
         silences=tuple(map(silence_line, held_by)),
     )
 

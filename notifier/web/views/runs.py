@@ -13,7 +13,7 @@ from notifier.domain.time import Instant
 from notifier.oncall.paging import Listing
 from notifier.oncall.tasks import TaskSummary
 from notifier.web.views.trail import ActLine, trail
-from notifier.wording.text import TITLE, plain, several_lines
+from notifier.wording.text import TITLE, multiline, plain
 
 JSON_CHARS = 20_000
 _DEAD = {RunState.FAILED, RunState.LOST}
@@ -165,4 +165,4 @@ def _error(error: Mapping[str, Any] | None) -> str:
 
 
 def _json(value: object) -> str:
-    return several_lines(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False), JSON_CHARS)
+    return multiline(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False), JSON_CHARS)

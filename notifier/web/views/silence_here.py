@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from notifier.domain.incident import Incident
 from notifier.domain.matcher import Matcher
 from notifier.domain.time import HOUR, Duration
-from notifier.oncall.silences import LATELY, SilencePreview
+from notifier.oncall.silences import PREVIEW_PERIOD, SilencePreview
 from notifier.web.views.lasting import CHOICES
 from notifier.web.views.silences import doubts_of
 from notifier.wording.text import TITLE, counted, number, plain
@@ -127,7 +127,8 @@ def _sentences(preview: SilencePreview) -> Iterable[str]:
     yield f"Now it would hold {counted(met.matching, 'incident')}, of {of} that are not resolved."
     at_least = "" if preview.counted_lately else "at least "
     yield (
-        f"Of those resolved in the last {LATELY // HOUR} hours it would have held {at_least}{number(preview.lately)}."
+        f"Of those resolved in the last {PREVIEW_PERIOD // HOUR} hours it would have held "
+        f"{at_least}{number(preview.lately)}."
     )
 
 

@@ -12,7 +12,7 @@ from notifier.domain.state import State
 from notifier.domain.time import HOUR, Instant, rfc3339
 from notifier.domain.value import replace
 from notifier.oncall.paging import Listing
-from notifier.oncall.silences import LATELY, SilencePreview, SilenceStatus, SilenceWindow
+from notifier.oncall.silences import PREVIEW_PERIOD, SilencePreview, SilenceStatus, SilenceWindow
 from notifier.web.views.trail import ActLine
 from notifier.wording.credentials import credential
 from notifier.wording.text import TITLE, counted, number, plain
@@ -176,7 +176,7 @@ def preview_view(preview: SilencePreview, matchers: Sequence[str]) -> PreviewVie
         of = f"the newest {of}, of more"
     at_least = "" if preview.counted_lately else "at least "
     lately = (
-        f"Of those resolved in the last {LATELY // HOUR} hours it would have held "
+        f"Of those resolved in the last {PREVIEW_PERIOD // HOUR} hours it would have held "
         f"{at_least}{number(preview.lately)}."
     )
     return PreviewView(
@@ -211,7 +211,7 @@ def beside_chosen(view: PreviewView, preview: SilencePreview, chosen: Sequence[I
 def doubts_of(preview: SilencePreview, matchers: Sequence[str]) -> tuple[str, ...]:
     """The doubts about these matchers, each behind its text."""
     by_path = {f"matchers[{index}]": plain(matcher, 256) for index, matcher in enumerate(matchers)}
-    return tuple(f"{by_path[doubt.path]}: {doubt.message}" for doubt in preview.doubts)
+    return tuple(f"{by_path[doubt.path]}: {doubt.message}" for doubt in preview.label_warnings)
 
 
 def hours(recur: Weekly) -> str:

@@ -60,7 +60,7 @@ async def post(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAn
     draft = _draft(document, caller.project, runtime.database.now())
     actor = actor_of(caller, runtime, draft.author)
     id_ = _text(document, "id", AUTHOR_CHARS)
-    return as_json({"silenceID": await alerts.put_silence(runtime.database, actor, id_, draft)})
+    return as_json({"silenceID": await alerts.save_silence(runtime.database, actor, id_, draft)})
 
 
 async def delete(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAnswer:

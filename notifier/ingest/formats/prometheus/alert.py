@@ -13,8 +13,8 @@ from notifier.ingest import sanitise
 from notifier.ingest.batch import Malformed
 from notifier.ingest.fields import InvalidField, is_text
 
-MOST: Final = 10_000
-LARGEST: Final = 64 * 1024
+MAX_ALERTS: Final = 10_000
+MAX_ALERT_BYTES: Final = 64 * 1024
 # Go encodes a zero time as year 1.
 _NO_TIME_BEFORE: Final = parse_rfc3339("0002-01-01T00:00:00Z")
 _REPLICAS: Final = frozenset({"prometheus_replica", "__replica__"})
@@ -57,8 +57,8 @@ def read_alerts(body: bytes) -> PostedAlerts:
         raise Malformed(str(error)) from None
     if not isinstance(document, list):
         raise Malformed("the body must be a JSON array of alerts")
-    if len(document) > MOST:
-        raise Malformed(f"more than {MOST} alerts: send fewer at once", reason="too_many")
+    if len(document) > MAX_ALERTS:
+        raise Malformed(f"more than {MAX_ALERTS} alerts: send fewer at once", reason="too_many")
     alerts: list[tuple[int, Alert]] = []
     faults: list[str] = []
     for position, item in enumerate(document):
@@ -72,8 +72,8 @@ def read_alerts(body: bytes) -> PostedAlerts:
 def _alert(item: Any) -> Alert:
     if not isinstance(item, dict):
         raise InvalidField("", "an alert is a JSON object")
-    if sanitise.size(item) > LARGEST:
-        raise InvalidField("", f"has more than {LARGEST // 1024} KB: shorten its annotations")
+    if sanitise.size(item) > MAX_ALERT_BYTES:
+        raise InvalidField("", f"has more than {MAX_ALERT_BYTES // 1024} KB: shorten its annotations")
     labels = {name: value for name, value in _texts(item, "labels").items() if value}
     if not labels:
         raise InvalidField("labels", "an alert needs at least one label that is not empty")

@@ -10,16 +10,20 @@ listens to Celery's signals and changes nothing.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 from celery import Celery, signals, states
-from celery.exceptions import Retry
+from celery.exceptions import InvalidTaskError, NotRegistered, Retry, TimeLimitExceeded
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from notifier.client.capture import reported
 from notifier.client.notifier import Notifier
 from notifier.client.tasks.tracking import Tracked, TrackOptions
+
+SAME_TIMEOUT_S: Final = 1.0
+"""The most seconds between the two `task_failure` signals that Celery sends for one hard time limit, since 5.6."""
 
 
 def instrument(notifier: Notifier, app: Celery | None = None, **options: Unpack[TrackOptions]) -> None:
@@ -35,6 +39,8 @@ def instrument(notifier: Notifier, app: Celery | None = None, **options: Unpack[
         (signals.task_failure, listening.failed),
         (signals.task_postrun, listening.over),
         (signals.task_revoked, listening.revoked),
+        (signals.task_unknown, listening.unknown),
+        (signals.task_rejected, listening.rejected),
         (signals.worker_process_shutdown, listening.stops),
     ):
         # A second call with the same notifier registers no second listener.
@@ -51,6 +57,7 @@ class _Listening:
         self._options = options
         self._running: dict[str, Tracked] = {}
         self._sent_on: set[str] = set()
+        self._timed_out: tuple[str, float] | None = None
 
     def published(self, sender: str, headers: Mapping[str, Any] | None = None, **_: Any) -> None:
         """A task was sent: a new one, or a running one that continues elsewhere (a retry, `replace`)."""
@@ -77,7 +84,7 @@ class _Listening:
 
     def failed(self, sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
         """Also runs in the worker's main process, which alone sees that a child was killed or timed out."""
-        if self._tracks(sender):
+        if self._tracks(sender) and not self._is_reported_timeout(task_id, exception):
             expected = bool(sender.throws) and isinstance(exception, sender.throws)
             error = _original(exception, sys.exception())
             self._ending(sender, task_id, sender.request).failed(error, expected=expected)
@@ -103,12 +110,30 @@ class _Listening:
         if self._tracks(sender):
             self._ending(sender, request.id, request).lost("cancelled")
 
+    def unknown(self, sender: Any, name: str, **given: Any) -> None:
+        """A task that is not registered in this worker, which discards it."""
+        if self._tracks(sender):
+            tracked = self._notifier.track(name, id_=given["id"], max_attempts=None, **self._options)
+            tracked.failed(NotRegistered(name))
+
+    def rejected(self, sender: Any, exc: BaseException | None = None, **_: Any) -> None:
+        """A message that the worker cannot read as a task, and discards."""
+        if self._tracks(sender):
+            self._notifier.report(exc or InvalidTaskError("a message that is no task was discarded"))
+
     def stops(self, **_: Any) -> None:
         """A child of the pool exits without Python's exit handlers, so pending reports are flushed here."""
         self._notifier.close()
 
-    def _tracks(self, task: Any) -> bool:
-        return self._app is None or task.app is self._app
+    def _tracks(self, sender: Any) -> bool:
+        """Whether a task or a worker's consumer is the application's."""
+        return self._app is None or sender.app is self._app
+
+    def _is_reported_timeout(self, task_id: str, exception: BaseException) -> bool:
+        if not isinstance(exception, TimeLimitExceeded):
+            return False
+        last, self._timed_out = self._timed_out, (task_id, time.monotonic())
+        return last is not None and last[0] == task_id and self._timed_out[1] - last[1] < SAME_TIMEOUT_S
 
     def _ending(self, task: Any, id_: str, request: Any) -> Tracked:
         """The attempt that ends. This process may not have seen its start."""

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from celery import Celery, signals
 from celery.contrib.testing.worker import start_worker
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import Ignore, Reject, TimeLimitExceeded
 
 from notifier.client import MemoryTransport, Notifier
 from notifier.client import celery as notifier_celery
@@ -51,9 +51,12 @@ class Billing:
     notifier: Notifier
     memory: MemoryTransport
 
-    def send(self, name: str, *args: Any, **options: Any) -> Any:
+    def forget(self) -> None:
         self.memory.runs.clear()
         self.memory.events.clear()
+
+    def send(self, name: str, *args: Any, **options: Any) -> Any:
+        self.forget()
         return self.app.tasks[f"billing.{name}"].apply_async(args=args, **options)
 
     @property
@@ -322,6 +325,34 @@ def test_an_expired_task_is_lost(worker: Billing) -> None:
     """Nobody took it in time."""
     worker.send("charge", 42, expires=-1)
     worker.wait_for("lost")
+
+
+def test_a_task_that_no_worker_knows_has_failed(worker: Billing) -> None:
+    """Celery discards its message, so that it would be pending for ever."""
+    worker.forget()
+    worker.app.send_task("billing.forgotten", [42])
+    until(lambda: worker.errors)
+    assert worker.errors == ["NotRegistered"]
+    assert (worker.run["task"], worker.run["state"]) == ("billing.forgotten", "failed")
+
+
+def test_a_message_that_is_no_task_is_reported(worker: Billing) -> None:
+    """A producer that speaks another protocol: the worker discards what it cannot read."""
+    worker.forget()
+    with worker.app.producer_or_acquire() as producer:
+        queue = worker.app.conf.task_default_queue
+        producer.publish({"charge": 42}, routing_key=queue, exchange="", serializer="json")
+        until(lambda: worker.errors)
+        assert worker.errors == ["InvalidTaskError"]
+
+
+def test_a_hard_time_limit_is_one_failure(eager: Billing) -> None:
+    """A worker sends its signal twice: what its pool says, and what its request does."""
+    task = eager.app.tasks["billing.charge"]
+    for id_ in ("first", "first", "second"):
+        signals.task_failure.send(sender=task, task_id=id_, exception=TimeLimitExceeded(1))
+    assert list(eager.memory.runs) == ["first", "second"]
+    assert eager.errors == ["TimeLimitExceeded"] * 2
 
 
 def test_another_application_s_tasks_are_its_own(eager: Billing) -> None:

@@ -75,6 +75,8 @@ class Tracking(Middleware):
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
         """The message is a dead letter."""
         error = self._errors.pop(message.message_id, None)
+        if error is None and not _is_known(broker, message):
+            error = ActorNotFound(message.actor_name)  # type: ignore[no-untyped-call]
         if error is not None:
             expected = message.options.get("throws") or _option(broker, message, "throws", ())
             self._ending(broker, message).failed(error, expected=isinstance(error, expected))
@@ -93,6 +95,11 @@ class Tracking(Middleware):
             kwargs=message.kwargs,
             **self._options,
         )
+
+
+def _is_known(broker: Broker, message: AnyMessage) -> bool:
+    """Whether the actor is declared in this process. A worker moves a message for another to its dead letters."""
+    return message.actor_name in broker.actors
 
 
 def _name(broker: Broker, message: AnyMessage) -> str:

@@ -119,6 +119,17 @@ def test_only_the_last_failure_is_reported_though_dramatiq_logs_each(
     assert not notifier.tracker.runs.unfinished()
 
 
+def test_a_message_for_an_unknown_actor_has_failed(broker: StubBroker, memory: Listening) -> None:
+    """The worker moves it to its dead letters, and nobody runs it."""
+    broker.declare_queue("default")
+    broker.enqueue(dramatiq.Message(queue_name="default", actor_name="gone", args=(), kwargs={}, options={}))
+    work(broker)
+    assert [state for state, *_ in memory.changes] == ["pending", "failed"]
+    (event,) = memory.events
+    assert event["exception"]["type"] == "ActorNotFound"
+    assert event["exception"]["message"] == "gone"
+
+
 def test_a_run_that_waits_for_its_retry_is_no_process_s(
     broker: StubBroker, notifier: Notifier, memory: Listening
 ) -> None:

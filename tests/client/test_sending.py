@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from notifier.client import Notifier
@@ -122,6 +123,7 @@ def test_a_key_that_cannot_be_one_is_never_shown(
     """One warning that it is refused; it is not sent, and it is not in the log."""
     notifier = make(receiver.url, tmp_path, key=key)
     notifier.message("x")
+    receiver.wait(lambda: warnings(caplog), 60)
     assert not notifier.flush(1)
     (warning,) = warnings(caplog)
     assert "NOTIFIER_KEY" in warning
@@ -293,3 +295,19 @@ class Dripping:
             connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
             while not self._stop.wait(0.2):
                 connection.sendall(b"y")
+
+
+def test_the_client_s_requests_are_in_no_log(
+    receiver: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At any level; the application's own requests by the same library are."""
+    caplog.set_level(logging.DEBUG)
+    notifier = make(receiver.url, tmp_path)
+    notifier.message("hello")
+    receiver.wait(lambda: receiver.events)
+    notifier.close()
+    about = [record for record in caplog.records if record.name.startswith(("httpx", "httpcore"))]
+    assert not about
+    with httpx.Client() as http:
+        http.get(f"{receiver.url}/of-the-application")
+    assert [record.name for record in caplog.records if record.name == "httpx"] == ["httpx"]

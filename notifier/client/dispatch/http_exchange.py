@@ -6,6 +6,7 @@ import contextlib
 import encodings.idna  # noqa: F401 - the first look-up of a name would import it, in a thread
 import gzip
 import json
+import logging
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 # Imported here: a process that forks while a thread imports leaves a locked import lock in its child.
 import httpx
 
+from notifier.client.capture.reentrancy import inside
+
 Meaning = Literal["taken", "retry", "too_large", "invalid", "refused", "unexpected_server"]
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 GZIP_FROM: Final = 1_024
@@ -26,6 +29,7 @@ CONNECT_S: Final = 3.0
 TOTAL_S: Final = 10.0
 ANSWER_BYTES: Final = 4 << 20
 HEARTBEAT: Final = "/v1/processes/heartbeat"
+_HTTP_LOGGERS: Final = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,8 @@ class Exchange:
 
     def _client(self) -> httpx.Client:
         if self._http is None:
+            for name in _HTTP_LOGGERS:
+                logging.getLogger(name).addFilter(_is_application_record)
             url = urlsplit(self._url)
             beyond = url.hostname not in LOOPBACK
             # Loading the certificate authorities takes longer than ten reports, and plain HTTP does not need them.
@@ -121,6 +127,14 @@ class Exchange:
                 base_url=self._url, follow_redirects=False, trust_env=beyond, verify=verify
             )
         return self._http
+
+
+def _is_application_record(_record: logging.LogRecord) -> bool:
+    """Whether a log record of the HTTP library is about a request of the application, not of the client.
+
+    httpx logs each request at INFO, so that heartbeats alone would be a line every ten seconds.
+    """
+    return not inside()
 
 
 def _content(response: httpx.Response, until: float) -> bytes:

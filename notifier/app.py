@@ -53,13 +53,16 @@ WITHOUT_HTTP = frozenset({"console", "email"})
 
 
 def create_ingest(runtime: Runtime) -> IngestEndpoint:
-    """The answers to `POST /v1/events`, past FastAPI, whose body handling would cost three quarters of the rate."""
+    """The endpoint of `POST /v1/events`.
+
+    It bypasses FastAPI, whose body handling would cost three quarters of the rate.
+    """
     cloud_events = DoorEndpoint(runtime, runtime.keyring, CloudEventsDoor(runtime))
     return IngestEndpoint(runtime, runtime.keyring, RequestIdMiddleware(cloud_events))
 
 
 def create_app(runtime: Runtime, ingest: IngestEndpoint, live: LiveStreams) -> ASGIApp:
-    """The application; `live` are the streams of its pages, for whoever ends them."""
+    """The ASGI application of the API, the doors and the pages; the caller ends the streams in `live`."""
     keyring = runtime.keyring
     api = create_api(runtime, keyring, ingest, doors(runtime, keyring))
     hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))
@@ -86,9 +89,12 @@ def create_app(runtime: Runtime, ingest: IngestEndpoint, live: LiveStreams) -> A
 
 
 def serve(config_path: str | None, *, hold: bool = False) -> int:
-    """Run until SIGTERM or SIGINT; with `hold` nothing goes out before `notifier release`.
+    """Run the service until SIGTERM or SIGINT and return the exit code.
 
-    Exit codes: 0 stopped, 2 configuration or database refused, 70 the disk failed or a loop does not move.
+    `hold` stops deliveries until `notifier release`.
+
+    Exit codes: 0 stopped, 2 the configuration or the database is refused, 70 the disk failed or a loop is
+    stuck.
     """
     hangups = Hangups()
     try:
@@ -196,9 +202,9 @@ def _server(runtime: Runtime, clients: Connections, manager: ServiceManager) -> 
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but the signals are ours: its own handlers end the process before the sends in flight are drained.
+    """A uvicorn server without its signal handlers, which would end the process before sends in flight are drained.
 
-    `ending` is called before connections are waited for.
+    `ending` is called before the server waits for its connections.
     """
 
     def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
@@ -229,9 +235,9 @@ def _end(live: LiveStreams, manager: ServiceManager) -> None:
 
 
 async def _show_signs_of_life(runtime: Runtime, manager: ServiceManager, server: uvicorn.Server) -> None:
-    """Tell the service manager when the service is ready, and then, as often as it wants, that every loop moves.
+    """Notify the service manager (`sd_notify`) of readiness, then ping its watchdog while every loop makes progress.
 
-    A disk that is full or a database that is away is no reason to be started again: loops go on.
+    A full disk or an unreachable database does not stop the pings: a restart would not help.
     """
     while manager.listens and (not server.started or await runtime.ready()):  # noqa: ASYNC110 - uvicorn tells nobody
         await asyncio.sleep(LOOK_FIRST_S)
@@ -244,10 +250,10 @@ async def _show_signs_of_life(runtime: Runtime, manager: ServiceManager, server:
 
 
 async def _warm_up(runtime: Runtime, server: uvicorn.Server) -> None:
-    """Import what the first alert needs once the service is ready, and keep what is loaded from the collector.
+    """Import what the first alert needs once the server has started, and exempt loaded objects from garbage collection.
 
-    The import takes up to half a second, which the first alert and every request beside it would wait for. A full turn
-    of the collector takes 170 ms in which nothing is answered; of what is loaded nothing is garbage.
+    The import takes up to half a second, which the first alert would wait for. A full collection takes 170
+    ms, during which no request is answered, and loaded modules are never garbage.
     """
     while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
         await asyncio.sleep(LOOK_FIRST_S)
@@ -257,14 +263,14 @@ async def _warm_up(runtime: Runtime, server: uvicorn.Server) -> None:
 
 
 class Hangups:
-    """SIGHUP asks for a reload; one that comes before the service runs is kept until then."""
+    """A reload at each SIGHUP. A signal that arrives before the service runs is remembered until then."""
 
     def __init__(self) -> None:
         self._early = False
         signal.signal(signal.SIGHUP, self._keep)
 
     def loop(self, runtime: Runtime, manager: ServiceManager) -> Loop:
-        """Reloads at every SIGHUP; those that come during a reload are one."""
+        """The loop that reloads after a SIGHUP; signals during a reload count as one."""
         asked = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
         if self._early:
@@ -281,7 +287,7 @@ class Hangups:
                 return
             asked.clear()
             manager.reloading()
-            with suppress(ConfigError):  # the log and the fallback channel have it
+            with suppress(ConfigError):  # Logged, and sent to the fallback channel.
                 await runtime.reload(actor)
             manager.tell(ready="1")
 
@@ -304,7 +310,7 @@ async def _stop_when_broken(runtime: Runtime, server: uvicorn.Server) -> None:
 
 
 class LastResort:
-    """Ends the process whatever still hangs: a disk that does not answer holds threads that Python waits for."""
+    """A timer that ends the process even if a thread hangs, as when the disk does not answer."""
 
     def __init__(self) -> None:
         self._timer: threading.Timer | None = None
@@ -323,7 +329,7 @@ class LastResort:
 
 
 async def _first_key(runtime: Runtime, port: int) -> None:
-    """Where no key works, make one and show it once, before anything can answer that it is ready."""
+    """Create and print an API key if none is valid, before the service reports that it is ready."""
     secret = await create_first_key(runtime.database, runtime.new_id)
     if secret is None:
         return
@@ -351,7 +357,7 @@ async def _first_key(runtime: Runtime, port: int) -> None:
     try:
         print("\n".join(lines), flush=True)  # noqa: T201 - the one thing that a first start says
     except OSError as error:
-        # So that the next start makes one that is seen.
+        # Revoked, so that the next start creates a key that is seen.
         await runtime.database.write(lambda tx: keys.revoke(tx, caller.key_id))
         raise NotifierError(
             f"the first key cannot be shown, for standard output cannot be written ({error.strerror}): "

@@ -1,1 +1,1 @@
-"""The manual of the version that runs: Markdown in folders, and what reads and searches it."""
+"""The manual of the running version: Markdown chapters, and the code that reads and searches them."""

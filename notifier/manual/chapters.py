@@ -1,4 +1,4 @@
-"""The chapters, in the order of the table of contents: `README.md` of this folder, which is the manual's first page."""
+"""The manual's chapters in the order of the table of contents, which is `README.md` of this folder, the first page."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _ABSENT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:
-    """A page of the manual. `path` is its file without the ending, such as `guides/email`; empty: the first page.
+    """A page of the manual. `path` is its file without the suffix (`guides/email`), and empty for the first page.
 
-    `text` is Markdown as it stands in the file, where a block `generated` names the functions that write what belongs
-    there; `whole` has what they write.
+    `text` is the file's Markdown, in which a `generated` block names the functions that write a part of the
+    page.
     """
 
     path: str
@@ -37,13 +37,13 @@ class Chapter:
     text: str
 
     def whole(self) -> Chapter:
-        """The chapter with all that is written from the code; it costs the import of what is described."""
+        """The chapter with its generated parts filled in; this imports the code that they describe."""
         return replace(self, text=GENERATED.sub(_written, self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A heading with its anchor as GitHub makes it, and the lines below it, up to the next heading."""
+    """A heading, its anchor as on GitHub, and the lines up to the next heading."""
 
     title: str
     anchor: str
@@ -52,7 +52,7 @@ class Section:
 
 @cache
 def chapters() -> Sequence[Chapter]:
-    """The first page, and then every chapter that it lists."""
+    """The first page, then every chapter that it lists."""
     first = _read("README")
     listed = [Chapter(path="", part="", title=_title(first), text=first)]
     part = ""
@@ -65,12 +65,12 @@ def chapters() -> Sequence[Chapter]:
 
 
 def chapter_at(path: str) -> Chapter | None:
-    """The chapter of this path."""
+    """The chapter with this path, or None."""
     return next((chapter for chapter in chapters() if chapter.path == path), None)
 
 
 def chapters_named(word: str) -> Sequence[Chapter]:
-    """The chapters that a word names: by their path, its end, or their title."""
+    """The chapters whose path, file name or title is `word`."""
     name = word.strip().strip("/").lower().removesuffix(".md")
     return tuple(
         chapter
@@ -80,7 +80,7 @@ def chapters_named(word: str) -> Sequence[Chapter]:
 
 
 def picture_at(path: str) -> tuple[bytes, str] | None:
-    """A picture's content and media type."""
+    """The content and media type of a picture, or None if there is none at this path."""
     kind = PICTURES.get(path.rpartition(".")[2])
     if kind is None or not re.fullmatch(r"[a-z0-9-]+(/[a-z0-9-]+){0,3}\.[a-z]+", path):
         return None
@@ -89,7 +89,7 @@ def picture_at(path: str) -> tuple[bytes, str] | None:
 
 
 def linked(chapter: Chapter, target: str) -> str | None:
-    """A link's target as a path below the manual's root, `guides/email#tls`; None: it leads out of the manual."""
+    """The target of a link as a path below the manual's root (`guides/email#tls`), or None if it leaves the manual."""
     if re.match(r"[a-z]+:", target):
         return None
     name, sign, anchor = target.partition("#")
@@ -103,7 +103,7 @@ def linked(chapter: Chapter, target: str) -> str | None:
 
 
 def sections(chapter: Chapter) -> Iterator[Section]:
-    """The chapter by its headings; the first is its title."""
+    """The sections of a chapter; the first is its title."""
     seen: Counter[str] = Counter()
     title, lines = chapter.title, list[str]()
     anchor, started = "", False
@@ -122,17 +122,17 @@ def sections(chapter: Chapter) -> Iterator[Section]:
 
 
 def anchor_of(heading: str) -> str:
-    """The anchor of a heading, as GitHub makes it."""
+    """The anchor that GitHub makes of a heading."""
     return re.sub(r"[^\w\- ]", "", plain_words(heading).lower()).replace(" ", "-")
 
 
 def plain_words(markdown: str) -> str:
-    """A line without the signs of Markdown."""
+    """A line without Markdown markup."""
     return _LINK.sub(r"\1", markdown).replace("`", "").replace("**", "").replace("\\|", "|")
 
 
 def _lines(text: str) -> Iterator[tuple[str, bool]]:
-    """Each line, and whether it belongs to a block of code."""
+    """Each line with whether it belongs to a code block."""
     fence = ""
     for line in text.splitlines():
         mark = FENCE.match(line.strip())
@@ -161,9 +161,9 @@ def _written(block: re.Match[str]) -> str:
 
 @cache
 def _written_by(name: str) -> str:
-    """The text of what a line names, `notifier.cli.reference:commands`, as an entry point does.
+    """The text that the named function returns; `name` is an entry point such as `notifier.cli.reference:commands`.
 
-    What is described stands on floors above this one, so that it is named, and imported once somebody reads of it.
+    The function belongs to a layer above this one, so it is imported by name, when a reader opens the page.
     """
     module, _, function = name.partition(":")
     try:

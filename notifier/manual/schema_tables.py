@@ -1,4 +1,4 @@
-"""JSON Schema as tables of Markdown: a row for each key, with its values, default and sentence."""
+"""JSON Schema as Markdown tables: a row for each key with its values, default and description."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _VARIABLE = {"$ref": "#/$defs/variable"}
 
 
 def key_table(schema: Schema, definitions: Mapping[str, Schema], headed: Collection[str] = ()) -> str:
-    """The properties of an object: `| key | value | what it says |`. A required key has a star.
+    """The properties of an object as `| key | value | what it says |`. Required keys are marked with a star.
 
-    `headed` are the definitions that have a heading of their own on the page: values lead to it.
+    `headed` are the definitions that have their own heading on the page; values link to it.
     """
     rows = [
         table_row(
@@ -29,12 +29,12 @@ def key_table(schema: Schema, definitions: Mapping[str, Schema], headed: Collect
 
 
 def table_row(*cells: str) -> str:
-    """A line of a table; what would end a cell is escaped."""
+    """A table row; characters that would end a cell are escaped."""
     return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def names_within(schema: Schema) -> Iterator[str]:
-    """The definitions that a schema refers to, at any depth of its own."""
+    """The names of the definitions that a schema refers to, at any depth."""
     if "$ref" in schema:
         yield str(schema["$ref"]).rpartition("/")[2]
     for part in schema.values():
@@ -78,6 +78,6 @@ def _named(name: str, definitions: Mapping[str, Schema], headed: Collection[str]
 
 
 def name_of(definition: str) -> str:
-    """`RateLimitBlock` as people say it, `rate limit`: the heading that the table's values lead to."""
+    """The heading of a definition: `rate limit` for `RateLimitBlock`."""
     name = definition.removesuffix("Settings").removesuffix("Block")
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()

@@ -1,4 +1,4 @@
-"""The search of the manual: sections that answer some words, the best first; titles weigh more than text."""
+"""Full-text search of the manual: the best sections for a query, where words in titles weigh more than in text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ HITS = 20
 SNIPPET = 220
 _TITLE, _HEADING, _TEXT = 5.0, 3.0, 1.0
 _SATURATION = 1.5
-"""After how many mentions a further one adds little."""
+"""The number of occurrences after which a further one adds little (as k1 in BM25)."""
 _PREFIX = 0.6
-"""What a word counts for that only begins as the asked one does."""
+"""The weight of a word that only starts with the queried word."""
 _REFERENCE = 0.6
-"""What a chapter of the reference counts for: it has every word, and answers few questions."""
+"""The weight of a reference chapter: it contains every word and answers few questions."""
 _ENOUGH = 0.15
-"""A chapter that counts for less than this share of the first is no answer."""
+"""The lowest score of a hit, as a share of the best hit's."""
 _ALIKE = 0.8
 _OTHERS_WORDS = {
     "batch": "digest",
@@ -41,7 +41,7 @@ _OTHERS_WORDS = {
     "sso": "openid",
     "timezone": "zone",
 }
-"""Words of other products, and what stands for them here."""
+"""Terms of other products, and the manual's terms for them."""
 _COMMON = re.compile(
     "a|an|and|are|as|at|be|but|by|can|did|do|does|for|from|get|got|had|has|have|how|i|if|in|is|it|"
     "its|me|my|no|of|on|one|or|our|so|that|the|their|then|there|these|this|to|too|up|was|we|were|"
@@ -51,7 +51,7 @@ _COMMON = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManualHit:
-    """A chapter that answers, by the section of it that does so best."""
+    """A chapter that matches, with its best section."""
 
     path: str
     part: str
@@ -71,7 +71,7 @@ class _Entry:
 
 
 class ManualIndex:
-    """The sections of some chapters, by the words in them."""
+    """An index of the sections of chapters, by their words."""
 
     def __init__(self, chapters: Iterable[Chapter]) -> None:
         self._entries = [entry for chapter in chapters for entry in _entries(chapter)]
@@ -81,7 +81,10 @@ class ManualIndex:
         }
 
     def find(self, query: str) -> Sequence[ManualHit]:
-        """The best section of each chapter; empty where no word is known. A query's length and words are bounded."""
+        """The best section of each chapter, best first; empty if no word is known.
+
+        Query length and words are capped.
+        """
         words = list(dict.fromkeys(_words(query[:QUERY_CHARS])))[:WORDS]
         asked = [known for known in map(self._known, words) if known]
         rarities = [max(self._rarity[word] for word in known) for known in asked]
@@ -98,7 +101,7 @@ class ManualIndex:
         return tuple(_hit(entry, wanted) for score, entry in ranked[:HITS] if score >= enough)
 
     def _known(self, word: str) -> Mapping[str, float]:
-        """The words of the manual that an asked word stands for, each with what it counts."""
+        """The words of the manual that match a queried word, with their weights."""
         known = {word: 1.0} if word in self._rarity else {}
         if (ours := _ALIKES.get(word)) in self._rarity:
             known[str(ours)] = _ALIKE
@@ -107,7 +110,7 @@ class ManualIndex:
         return {begun: _PREFIX for begun in self._rarity if len(word) > 2 and begun.startswith(word)}
 
     def _score(self, asked: Sequence[Mapping[str, float]], entry: _Entry) -> Sequence[float]:
-        """The score of a section for each asked word."""
+        """The score of a section for each queried word."""
         return [
             max((share * self._rarity[word] * entry.weights.get(word, 0.0) for word, share in known.items()),
                 default=0.0)
@@ -118,7 +121,7 @@ class ManualIndex:
 def _ranked(
     found: Sequence[tuple[_Entry, Sequence[float]]], rarities: Sequence[float]
 ) -> tuple[float, _Entry]:
-    """The best section of a chapter; the chapter counts by it, and half by what all of its sections have."""
+    """A chapter's score and best section; the score is that section's plus half that of all sections together."""
     best = max(found, key=lambda pair: _sum(pair[1], rarities))
     whole = [max(scores) for scores in zip(*(scores for _, scores in found), strict=True)]
     weight = _REFERENCE if best[0].chapter.path.startswith("reference/") else 1.0
@@ -126,7 +129,7 @@ def _ranked(
 
 
 def _sum(scores: Sequence[float], rarities: Sequence[float]) -> float:
-    """The scores together, less where words are missing, and the less the rarer those are."""
+    """The total score, reduced when words are missing; rare words reduce it more."""
     there = sum(rarity for score, rarity in zip(scores, rarities, strict=True) if score)
     return sum(scores) * (there / sum(rarities)) ** 2
 
@@ -166,7 +169,7 @@ def _hit(entry: _Entry, wanted: set[str]) -> ManualHit:
 
 
 def _snippet(text: str, wanted: set[str]) -> str:
-    """The words around the first that was asked for."""
+    """The text around the first queried word."""
     found = next((m.start() for m in re.finditer(r"\w+", text) if wanted & set(_words(m[0]))), 0)
     before = text.rfind(". ", 0, found)
     start = before + 2 if before >= 0 else 0
@@ -177,7 +180,7 @@ def _snippet(text: str, wanted: set[str]) -> str:
 
 
 def _words(text: str) -> Iterator[str]:
-    """The words as they are compared: `resolve_after` counts as one and as its two, endings are cut."""
+    """The normalized words of a text: `resolve_after` counts as one word and as two, and endings are cut."""
     for word in re.findall(r"\w+", text.lower()):
         for part in dict.fromkeys((word, *word.split("_"))):
             if part and not _COMMON.fullmatch(part):
@@ -185,7 +188,7 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _stem(word: str) -> str:
-    """`silences`, `silenced` and `silencing` are one word."""
+    """The stem of a word: the same for `silences`, `silenced` and `silencing`."""
     if len(word) > 4 and word.endswith("ies"):
         return f"{word[:-3]}y"
     for ending, least in (("ing", 6), ("ed", 5), ("es", 5), ("s", 4), ("e", 4)):
@@ -200,7 +203,7 @@ def _plain(lines: Iterable[str]) -> str:
 
 
 def _prose(lines: Sequence[str]) -> Iterator[str]:
-    """The lines outside of blocks of code."""
+    """The lines outside of code blocks."""
     fenced = False
     for line in lines:
         if FENCE.match(line.strip()):

@@ -1,7 +1,8 @@
-"""Tools for our tests and users': real receivers on loopback sockets, and a clock that is moved by hand.
+"""Tools for tests of notifier and of its plug-ins: real receivers on loopback sockets, and a manual clock.
 
-`WebhookReceiver`, `FakeSlack` and `SmtpServer` are context managers for synchronous and asynchronous tests alike: each
-runs in threads of its own. Only a started `SmtpServer` needs aiosmtpd, which is a development dependency.
+`WebhookReceiver`, `FakeSlack` and `SmtpServer` are context managers for synchronous and asynchronous tests
+alike: each runs in threads of its own. Only `SmtpServer.start` needs aiosmtpd, which is a development
+dependency.
 """
 
 from notifier.testing.certificates import certificate

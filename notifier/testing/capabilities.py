@@ -1,4 +1,4 @@
-"""Whether a channel does what its kind says that it can."""
+"""Checks that a channel has the capabilities its kind states."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class _Sender(Protocol):
 
 
 Check = Callable[[ChannelCase, Any, _Sender, object], Awaitable[object]]
-"""From a case, its running receiver, an open channel and what is stated, to what the channel turns out to do."""
+"""A check takes a case, its running receiver, an open channel and the stated value, and returns the observed value."""
 
 
 async def _threads(case: ChannelCase, receiver: Any, sender: _Sender, _stated: object) -> bool:
     first = await sender.send(message_about(incident(), Reason.OPENED))
     await sender.send(_second(Reason.ACKNOWLEDGED), ref=first.ref)
-    messages = case.taken(receiver)
+    messages = case.received(receiver)
     return first.ref is not None and case.belongs_to(messages[0], messages[-1], first.ref)
 
 
 def _changes(reason: Reason) -> Check:
-    """Whether a second message, of this reason, changes what stands at the receiver and puts nothing beside it."""
+    """A check that a second message for this reason changes the visible messages without adding one."""
 
     async def check(case: ChannelCase, receiver: Any, sender: _Sender, _stated: object) -> bool:
         first = await sender.send(message_about(incident(), Reason.OPENED))
-        before = list(case.standing(receiver))
+        before = list(case.visible(receiver))
         await sender.send(_second(reason), ref=first.ref)
-        after = list(case.standing(receiver))
+        after = list(case.visible(receiver))
         return len(after) <= len(before) and after != before
 
     return check
@@ -58,7 +58,7 @@ async def _buttons(case: ChannelCase, receiver: Any, sender: _Sender, _stated: o
 
 
 def _assert_read(case: ChannelCase, receiver: Any, callback: Callback, sent: Message) -> None:
-    """A press is read as what it is, only where its signature holds, and never with an exception."""
+    """`inbound` reads a correctly signed press, refuses every forged one, and raises no exception."""
     inbound, now = case.kind.inbound, SystemClock().now()
     assert inbound is not None, "messages have buttons, and the kind has no `inbound`"
     channels = {"c": parse_settings(case.kind, case.options(receiver))}
@@ -82,17 +82,17 @@ def _assert_read(case: ChannelCase, receiver: Any, callback: Callback, sent: Mes
 
 
 async def _links(case: ChannelCase, receiver: Any, sender: _Sender, stated: object) -> object:
-    if not stated:  # such a channel is given none
+    if not stated:  # Delivery gives such a channel no links.
         return stated
     link = ActionLink(incident_id=incident().id, action="acknowledge", url=LINK)
     await sender.send(message(actions=(link,)))
-    return all(LINK in taken.text for taken in case.taken(receiver))
+    return all(LINK in received.text for received in case.received(receiver))
 
 
 async def _idempotent(case: ChannelCase, receiver: Any, sender: _Sender, _stated: object) -> bool:
     for sent in (message(), message(possible_repeat=True), message(id="m-2")):
         await sender.send(sent)
-    keys = [case.repeat_key(taken) for taken in case.taken(receiver)]
+    keys = [case.idempotency_key(received) for received in case.received(receiver)]
     return None not in keys and keys[0] == keys[1] != keys[2]
 
 
@@ -100,7 +100,7 @@ async def _max_bytes(case: ChannelCase, receiver: Any, sender: _Sender, stated: 
     for reason in Reason:
         first = await sender.send(hostile(case.markup, incidents=20, reason=reason))
         await sender.send(hostile(case.markup, incidents=20, reason=reason, id="m-2"), ref=first.ref)
-    largest = max(len(taken.body) for taken in case.taken(receiver))
+    largest = max(len(received.body) for received in case.received(receiver))
     return largest if isinstance(stated, int) and largest > stated else stated
 
 
@@ -123,4 +123,4 @@ CHECKS: Mapping[str, Check] = {
     "idempotent": _idempotent,
     "max_bytes": _max_bytes,
 }
-"""One for each member of `Capabilities`."""
+"""The check of each member of `Capabilities`."""

@@ -1,4 +1,4 @@
-"""A case of the conformance suite: one way to configure a kind, and what takes the place of its receiver."""
+"""Cases of the conformance suite: a configuration of a kind, with a receiver to send to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notifier.testing.http import Answer, Request, Server
 from notifier.testing.webhook import WebhookReceiver
 
 ECHO = "what-the-receiver-said"
-"""What a receiver answers together with an error: no error repeats it."""
+"""The body of error answers; it must not appear in the error that is raised."""
 WAIT: Duration = 7 * SECOND
 OUTCOMES: Mapping[int, Outcome] = {
     301: Outcome.PERMANENT, 307: Outcome.PERMANENT, 400: Outcome.PERMANENT, 401: Outcome.PERMANENT,
@@ -24,15 +24,15 @@ OUTCOMES: Mapping[int, Outcome] = {
     413: Outcome.PERMANENT, 422: Outcome.PERMANENT, 425: Outcome.TRANSIENT, 429: Outcome.THROTTLED,
     500: Outcome.TRANSIENT, 502: Outcome.TRANSIENT, 503: Outcome.TRANSIENT, 599: Outcome.TRANSIENT,
 }  # fmt: skip
-"""What statuses of HTTP mean (RULES.md#outcomes)."""
+"""The outcome of each HTTP status (RULES.md#outcomes)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """A mishap at a receiver, and the outcome that a channel must make of it.
+    """A failure of the receiver, and the outcome that the channel must report for it.
 
-    `cause` makes it happen to the next message, at the running receiver. `retry_after` is what the error must carry;
-    `deadline` is what a request may take, where the trouble is that it takes longer.
+    `cause` makes the running receiver fail at the next message. The error must have this `retry_after`.
+    `deadline` limits the request, for failures that would take longer.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenMessage:
-    """A message as it arrived. `headers` have lower-case names; `text` is what a person may read of it."""
+class ReceivedMessage:
+    """A message that the receiver got. Header names are lower-case; `text` is what a person can read."""
 
     body: bytes
     text: str
@@ -55,8 +55,8 @@ class TakenMessage:
 class ChannelCase(Protocol):
     """A kind with settings and a receiver, as the suite uses them.
 
-    `can` is what the kind states, or less where it can less with these settings. `secrets` must be shown nowhere.
-    `markup` are pieces of the receiver's syntax that no event may bring in.
+    `can` are the capabilities of the kind with these settings, at most those of the kind. `secrets` must not
+    appear in any output. `markup` are pieces of the receiver's syntax that must arrive as plain text.
     """
 
     @property
@@ -71,60 +71,60 @@ class ChannelCase(Protocol):
     def troubles(self) -> Sequence[Trouble]: ...
 
     def receiver(self) -> AbstractContextManager[Any]:
-        """A receiver that runs until the context ends, and takes everything."""
+        """A receiver that accepts every message until the context ends."""
 
     def options(self, receiver: Any) -> dict[str, Any]:
         """The channel's block in a configuration, without `type`."""
 
-    def taken(self, receiver: Any) -> Sequence[TakenMessage]:
-        """Every message that has arrived, oldest first."""
+    def received(self, receiver: Any) -> Sequence[ReceivedMessage]:
+        """Every message received so far, oldest first."""
 
-    def standing(self, receiver: Any) -> Sequence[str]:
-        """The messages that a person sees at the receiver now, without replies, oldest first."""
+    def visible(self, receiver: Any) -> Sequence[str]:
+        """The messages that are visible at the receiver now, without replies, oldest first."""
 
     def make_slow(self, receiver: Any) -> None:
-        """Have the next message answered in seconds, where the receiver can be slow."""
+        """Delay the answer to the next message by seconds, if the receiver supports it."""
 
     def make_quick(self, receiver: Any) -> None:
-        """Have the messages after that answered at once."""
+        """Answer all further messages at once."""
 
-    def brings_in(self, taken: TakenMessage, piece: str) -> bool:
-        """Whether this piece of markup, which stood in an event, is markup at the receiver."""
+    def renders_markup(self, received: ReceivedMessage, piece: str) -> bool:
+        """Whether the receiver interprets this piece of markup, which comes from an event."""
 
-    def belongs_to(self, first: TakenMessage, later: TakenMessage, ref: str) -> bool:
-        """Whether a later message says that it belongs to the first, whose receipt had this reference."""
+    def belongs_to(self, first: ReceivedMessage, later: ReceivedMessage, ref: str) -> bool:
+        """Whether `later` refers to `first`, whose receipt contains `ref`."""
 
-    def repeat_key(self, taken: TakenMessage) -> str | None:
-        """The key by which the receiver knows a repeat."""
+    def idempotency_key(self, received: ReceivedMessage) -> str | None:
+        """The key by which the receiver recognizes a message that is sent again."""
 
     def press(self, receiver: Any) -> Callback | None:
-        """The callback of a person who presses "Acknowledge" under the newest message; None without such a button."""
+        """The callback for a press of "Acknowledge" under the newest message; None if it has no such button."""
 
 
 class _Scripted(Protocol):
     def script(self, *answers: Answer) -> None: ...
 
 
-def answered(status: int, *, retry_after: bool = True) -> Callable[[_Scripted], None]:
-    """Have an HTTP receiver answer with this status, a redirect elsewhere, and a page that says `ECHO`."""
+def answers(status: int, *, retry_after: bool = True) -> Callable[[_Scripted], None]:
+    """A cause that makes an HTTP receiver answer once with this status, a foreign `Location` and a page with `ECHO`."""
     headers = {"Location": "https://elsewhere.example.com/", **({"Retry-After": "7"} if retry_after else {})}
     answer = Answer(status=status, headers=headers, body=f"<html>{ECHO}</html>".encode())
     return lambda receiver: receiver.script(answer)
 
 
-def moved(receiver: Any) -> None:
-    """Move the receiver to another port, so that nobody listens where it was."""
+def move(receiver: Any) -> None:
+    """Move the receiver to another port, so that its old address refuses connections."""
     receiver.stop()
     receiver.start()
 
 
 HTTP_TROUBLES: tuple[Trouble, ...] = (
     *(
-        Trouble(name=str(status), outcome=outcome, cause=answered(status), retry_after=WAIT)
+        Trouble(name=str(status), outcome=outcome, cause=answers(status), retry_after=WAIT)
         for status, outcome in OUTCOMES.items()
     ),
     Trouble(
-        name="throttled-without-a-time", outcome=Outcome.THROTTLED, cause=answered(429, retry_after=False)
+        name="throttled-without-a-time", outcome=Outcome.THROTTLED, cause=answers(429, retry_after=False)
     ),
     Trouble(name="hangs-up", outcome=Outcome.AMBIGUOUS, cause=lambda to: to.script(Answer(close=True))),
     Trouble(
@@ -133,16 +133,17 @@ HTTP_TROUBLES: tuple[Trouble, ...] = (
         cause=lambda to: to.script(Answer(delay=60.0)),
         deadline=SECOND // 2,
     ),
-    Trouble(name="unreachable", outcome=Outcome.TRANSIENT, cause=moved),
+    Trouble(name="unreachable", outcome=Outcome.TRANSIENT, cause=move),
     Trouble(name="blocked-address", outcome=Outcome.BLOCKED, cause=lambda _to: None, allow_private=False),
 )
-"""Statuses, silence, a hang-up, nobody there, and an address that the policy refuses."""
+"""HTTP statuses, no answer, a closed connection, a refused connection, and a blocked address."""
 
 
 class HttpCase:
-    """A kind that posts once for each message to a receiver that answers with a status.
+    """A kind that sends one HTTP request for each message, to a receiver that answers with a status.
 
-    `options` makes the channel's block from a running `WebhookReceiver`. A repeat's key is in `repeat_header`.
+    `options` builds the channel's block from a running `WebhookReceiver`. `repeat_header` is the header with
+    the idempotency key.
     """
 
     def __init__(
@@ -169,41 +170,41 @@ class HttpCase:
     def options(self, receiver: Any) -> dict[str, Any]:
         return self._options(receiver)
 
-    def taken(self, receiver: Any) -> Sequence[TakenMessage]:
+    def received(self, receiver: Any) -> Sequence[ReceivedMessage]:
         server: Server = receiver
-        return [_taken(request) for request in server.requests]
+        return [_received(request) for request in server.requests]
 
-    def standing(self, receiver: Any) -> Sequence[str]:
-        return [taken.text for taken in self.taken(receiver)]
+    def visible(self, receiver: Any) -> Sequence[str]:
+        return [received.text for received in self.received(receiver)]
 
     def make_slow(self, receiver: Any) -> None:
         receiver.script(Answer(delay=60.0))
 
     def make_quick(self, receiver: Any) -> None:
-        """Only the next answer was slow."""
+        """Do nothing: `make_slow` delays one answer only."""
 
-    def brings_in(self, taken: TakenMessage, piece: str) -> bool:
-        return piece in taken.text
+    def renders_markup(self, received: ReceivedMessage, piece: str) -> bool:
+        return piece in received.text
 
-    def belongs_to(self, first: TakenMessage, later: TakenMessage, ref: str) -> bool:  # noqa: ARG002
+    def belongs_to(self, first: ReceivedMessage, later: ReceivedMessage, ref: str) -> bool:  # noqa: ARG002
         return ref in later.text or ref in later.headers.values()
 
-    def repeat_key(self, taken: TakenMessage) -> str | None:
-        return taken.headers.get(self._repeat_header)
+    def idempotency_key(self, received: ReceivedMessage) -> str | None:
+        return received.headers.get(self._repeat_header)
 
     def press(self, receiver: Any) -> Callback | None:  # noqa: ARG002
         return None
 
 
 def parse_settings(kind: Kind[Any], options: Mapping[str, Any]) -> ChannelSettings:
-    """The settings that a block makes. `ValidationError` where the block has a problem."""
+    """The settings from a channel's block. `ValidationError` is raised if the block is invalid."""
     settings: ChannelSettings = kind.settings.model_validate(
         dict(options), context={FOLDER: Path(tempfile.gettempdir())}
     )
     return settings
 
 
-def _taken(request: Request) -> TakenMessage:
-    return TakenMessage(
+def _received(request: Request) -> ReceivedMessage:
+    return ReceivedMessage(
         body=request.body, headers=request.headers, text=request.body.decode("utf-8", "replace")
     )

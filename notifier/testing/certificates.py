@@ -1,4 +1,4 @@
-"""A certificate for tests."""
+"""A self-signed certificate for tests."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def certificate(folder: Path, *, name: str = "localhost") -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A self-made certificate for `name` and 127.0.0.1: the server's context, and a client's that trusts it.
+    """A self-signed certificate for `name` and 127.0.0.1: the contexts of the server and of a client that trusts it.
 
-    Uses the `openssl` program; `FileNotFoundError` where there is none.
+    Needs the `openssl` program; `FileNotFoundError` is raised if it is missing.
     """
     key, cert = folder / "key.pem", folder / "cert.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",

@@ -1,4 +1,4 @@
-"""A clock that stands still until it is moved."""
+"""A manual clock for tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from notifier.domain.time import Duration, Instant, parse_rfc3339
 
 
 class ManualClock:
-    """Tells the time that it was given: milliseconds since 1970, by default 2026-11-22 05:00 UTC."""
+    """A clock in milliseconds since 1970 that moves only by `advance`; it starts at 2026-11-22 05:00 UTC by default."""
 
     def __init__(self, now: Instant | None = None) -> None:
         self._now = parse_rfc3339("2026-11-22T05:00:00Z") if now is None else now
@@ -15,6 +15,6 @@ class ManualClock:
         return self._now
 
     def advance(self, by: Duration) -> Instant:
-        """Let `by` milliseconds pass."""
+        """Move the clock forward by `by` milliseconds and return the new time."""
         self._now += by
         return self._now

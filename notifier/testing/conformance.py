@@ -1,13 +1,14 @@
-"""The rules that every kind of channel keeps, as a suite for pytest; the tests of a kind are one class.
+"""The conformance suite that every kind of channel passes, for pytest. A kind needs one class.
 
     from notifier.testing.conformance import Conformance, HttpCase
 
     class TestNtfy(Conformance):
         case = HttpCase(KIND, lambda receiver: {"url": receiver.url})
 
-The rules are those of `notifier.channels.api`: a receipt or one `SendError` with an outcome, nothing retried, no secret
-in an error or a log, event text that stays text, and the capabilities that the kind states. A receiver that is no plain
-HTTP server is a `ChannelCase` of its own (`notifier.testing.cases`).
+The rules are those of `notifier.channels.api`: a send returns a receipt or raises `SendError` with an
+outcome, nothing is retried, errors and logs contain no secret, text of events stays text, and the kind's
+capabilities are true. If the receiver is no plain HTTP server, write a `ChannelCase` (see
+`notifier.testing.cases`).
 """
 
 from __future__ import annotations
@@ -34,17 +35,17 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration
 from notifier.telemetry.clock import SystemClock
 from notifier.testing import capabilities
-from notifier.testing.cases import ECHO, ChannelCase, HttpCase, TakenMessage, Trouble, parse_settings
+from notifier.testing.cases import ECHO, ChannelCase, HttpCase, ReceivedMessage, Trouble, parse_settings
 from notifier.testing.messages import hostile, incident, message, message_about
 
-__all__ = ["ChannelCase", "Conformance", "HttpCase", "TakenMessage", "Trouble"]
+__all__ = ["ChannelCase", "Conformance", "HttpCase", "ReceivedMessage", "Trouble"]
 
 DEADLINE: Duration = 20 * SECOND
-"""How long an HTTP request of a test may take, where its trouble is not that it takes longer."""
+"""The limit for an HTTP request, for failures that set no limit of their own."""
 CANCELLED_AFTER_S = 0.3
 CANCELLED_WITHIN_S = 20.0
 AT_ONCE = 4
-# Receivers in the test's own process log what they are sent.
+# Receivers run in the test's process and log what they receive.
 _OF_RECEIVERS = ("mail", "asyncio")
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ Work = Callable[["_Sender"], Awaitable[T]]
 
 
 class Conformance:
-    """The suite. A subclass whose name begins with `Test` names its `case`."""
+    """The suite. A subclass is named `Test...` and sets `case`."""
 
     case: ClassVar[ChannelCase]
 
@@ -63,28 +64,28 @@ class Conformance:
             metafunc.parametrize("capability", capabilities.CHECKS)
 
     def test_a_receiver_that_takes_a_message_gives_a_receipt(self) -> None:
-        """One message, one receipt, and no secret in the receipt or the log."""
+        """A message gives one receipt, and neither the receipt nor the log contains a secret."""
         with self.case.receiver() as receiver, _log() as log:
             receipt = _run(self.case, receiver, lambda sender: sender.send(message()))
             assert isinstance(receipt, Receipt)
-            assert len(self.case.taken(receiver)) == 1
+            assert len(self.case.received(receiver)) == 1
         self._assert_no_secret(f"{receipt} {log}")
 
     def test_trouble_becomes_its_outcome(self, trouble: Trouble) -> None:
-        """One `SendError` after one try, which repeats neither a secret nor what the event or the receiver said."""
+        """A failure raises `SendError` after one request, without secrets, event text or response body in the error."""
         with self.case.receiver() as receiver, _log() as log:
             options = self.case.options(receiver)
             trouble.cause(receiver)
             error = _run(self.case, options, _failure, trouble)
             assert (error.outcome, error.retry_after) == (trouble.outcome, trouble.retry_after), error
-            assert len(self.case.taken(receiver)) <= 1
+            assert len(self.case.received(receiver)) <= 1
         shown = f"{error} {error.detail} {log}"
         self._assert_no_secret(shown)
         assert ECHO not in shown
         assert incident().title not in shown
 
-    def test_it_is_looked_at_without_sending(self) -> None:
-        """A kind has `check`, which says something of a receiver that is there, shows no secret and tells nobody."""
+    def test_a_check_sends_nothing(self) -> None:
+        """`check` returns a sentence about a reachable receiver, without a secret and without sending a message."""
 
         async def work(sender: _Sender) -> str:
             assert isinstance(sender.channel, Checkable), "a kind has `check`: `notifier doctor` asks it"
@@ -93,18 +94,18 @@ class Conformance:
         with self.case.receiver() as receiver, _log() as log:
             said = _run(self.case, receiver, work)
             assert said
-            assert list(self.case.standing(receiver)) == []
+            assert list(self.case.visible(receiver)) == []
         self._assert_no_secret(f"{said} {log}")
 
     def test_a_send_that_is_cancelled_ends_at_once(self) -> None:
-        """And the channel goes on."""
+        """A cancelled send ends at once, and the channel can still be used."""
         with self.case.receiver() as receiver:
             self.case.make_slow(receiver)
             receipt = _run(self.case, receiver, lambda sender: self._after_cancellation(sender, receiver))
             assert isinstance(receipt, Receipt)
 
     def test_several_messages_are_sent_at_once(self) -> None:
-        """Each send stands for itself."""
+        """Concurrent sends do not affect each other."""
 
         async def work(sender: _Sender) -> list[Receipt]:
             messages = [message(id=f"m-{number}", thread_id=f"t-{number}") for number in range(AT_ONCE)]
@@ -112,10 +113,10 @@ class Conformance:
 
         with self.case.receiver() as receiver:
             assert len(_run(self.case, receiver, work)) == AT_ONCE
-            assert len(self.case.taken(receiver)) == AT_ONCE
+            assert len(self.case.received(receiver)) == AT_ONCE
 
     def test_a_message_of_any_reason_is_delivered(self) -> None:
-        """As the first of its thread, and as one that follows."""
+        """A message of each reason is delivered, as the first of its thread and as a later one."""
 
         async def work(sender: _Sender) -> None:
             for reason in Reason:
@@ -124,17 +125,17 @@ class Conformance:
 
         with self.case.receiver() as receiver:
             _run(self.case, receiver, work)
-            assert len(self.case.taken(receiver)) >= 2 * len(Reason)
+            assert len(self.case.received(receiver)) >= 2 * len(Reason)
 
     def test_event_text_stays_text(self) -> None:
-        """Hostile text in every field costs no delivery, breaks no limit, and brings in no markup of the receiver's."""
+        """Hostile text in every field is delivered within the limits, and no markup in it is interpreted."""
         with self.case.receiver() as receiver:
             _run(self.case, receiver, lambda sender: sender.send(hostile(self.case.markup)))
-            [taken] = self.case.taken(receiver)
-        assert [piece for piece in self.case.markup if self.case.brings_in(taken, piece)] == []
+            [received] = self.case.received(receiver)
+        assert [piece for piece in self.case.markup if self.case.renders_markup(received, piece)] == []
 
     def test_a_capability_is_stated_truly(self, capability: str) -> None:
-        """A channel does what its kind says that it can, and nothing more."""
+        """The channel has exactly the capabilities that its kind states."""
         stated = getattr(self.case.can, capability)
         with self.case.receiver() as receiver:
             check = capabilities.CHECKS[capability]
@@ -142,7 +143,7 @@ class Conformance:
         assert found == stated, f"the kind states {capability}={stated}, and its channel shows {found}"
 
     def test_no_secret_is_shown_by_names_and_settings(self) -> None:
-        """Names of targets are stored and shown; settings may be printed."""
+        """Neither the names of targets nor the settings' `repr` contain a secret."""
         with self.case.receiver() as receiver:
             settings = parse_settings(self.case.kind, self.case.options(receiver))
         targets = list(self.case.kind.targets(settings))
@@ -151,7 +152,7 @@ class Conformance:
         self._assert_no_secret(f"{targets} {settings!r} {list(self.case.kind.warnings(settings))}")
 
     def test_an_unknown_key_is_refused(self) -> None:
-        """A slip in the configuration is a problem at start, in a sentence without the values beside it."""
+        """An unknown key raises `ValidationError`, and its sentence contains no secret."""
         with self.case.receiver() as receiver:
             options = self.case.options(receiver)
         with pytest.raises(ValidationError) as caught:
@@ -159,7 +160,7 @@ class Conformance:
         self._assert_no_secret(str(caught.value))
 
     def test_nothing_is_left_open(self) -> None:
-        """A closed channel has no task that runs and no connection that somebody else has to close."""
+        """A closed channel leaves no running task and no open connection."""
 
         async def tasks() -> set[str]:
             async with _opened(self.case, options) as sender:
@@ -202,11 +203,11 @@ async def _failure(sender: _Sender) -> SendError:
         receipt = await sender.send(message())
     except SendError as error:
         return error
-    raise AssertionError(f"it was taken all the same: {receipt}")
+    raise AssertionError(f"the send succeeded: {receipt}")
 
 
 def _run(case: ChannelCase, receiver: Any, work: Work[T], trouble: Trouble | None = None) -> T:
-    """The result of work with an open channel; `receiver` is that of the case, or the options for it."""
+    """The result of `work` with an open channel; `receiver` is the case's receiver, or the options of the channel."""
     options = receiver if isinstance(receiver, dict) else case.options(receiver)
 
     async def main() -> T:
@@ -233,13 +234,13 @@ async def _opened(
     finally:
         await channel.aclose()
         await http.aclose()
-        # A transport says good-bye in the turn of the loop after its own.
+        # A transport closes in the next turn of the loop.
         await asyncio.sleep(0)
 
 
 @contextmanager
 def _log() -> Iterator[list[str]]:
-    """The lines that are logged meanwhile, by all but the receivers."""
+    """The lines logged within the context, without those of receivers."""
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Requests, scripted answers, and the threaded server that WebhookReceiver and FakeSlack stand on."""
+"""Requests, scripted answers, and the threaded HTTP server under `WebhookReceiver` and `FakeSlack`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request as it came. `headers` have lower-case names."""
+    """One received request. Header names are lower-case."""
 
     method: str
     path: str
@@ -27,9 +27,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How to answer one request. `delay` in seconds; `drip` sends the body one byte every so many seconds.
+    """The answer to one request, sent after `delay` seconds.
 
-    `close` hangs up without an answer, once the request was read.
+    `drip` sends the body one byte at a time with that many seconds between bytes. `close` reads the request
+    and closes the connection without an answer.
     """
 
     status: int = 200
@@ -41,7 +42,7 @@ class Answer:
 
 
 class Server:
-    """A threaded HTTP server; `handle` turns a request into an answer."""
+    """A threaded HTTP server on a loopback port. Subclasses implement `handle`, from a request to its answer."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self._requests: list[Request] = []
@@ -56,7 +57,7 @@ class Server:
             return list(self._requests)
 
     def wait_for(self, count: int, timeout: float = 30.0) -> list[Request]:
-        """The first `count` requests, or `TimeoutError` when they do not come."""
+        """The first `count` requests. `TimeoutError` is raised if fewer have arrived after `timeout` seconds."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._requests) >= count, timeout):
                 raise TimeoutError(f"{len(self._requests)} of {count} requests came within {timeout} s")
@@ -111,13 +112,13 @@ class _Listener(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is nothing to print."""
+        """Ignore the error: a client that hangs up needs no traceback."""
 
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Nagle would add 33 ms to every answer.
+        # Nagle's algorithm adds 33 ms to each answer.
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
@@ -149,6 +150,6 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(answer.body[index : index + 1])
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

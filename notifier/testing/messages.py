@@ -1,4 +1,4 @@
-"""Messages as delivery hands them to a channel: one incident of a billing service, changed as a test needs it."""
+"""Messages as delivery passes them to a channel: one incident of a billing service, with optional changes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ EVENT: dict[str, Any] = {
 
 
 def incident(**changes: Any) -> Incident:
-    """Incident #142, open, of severity error."""
+    """Incident #142, open, of severity error; `changes` replace its fields."""
     values: dict[str, Any] = {
         "id": "0192f0c1",
         "number": 142,
@@ -68,7 +68,7 @@ def incident(**changes: Any) -> Incident:
 
 
 def message(**changes: Any) -> Message:
-    """The first message of a thread: that incident has opened."""
+    """The first message of a thread: incident #142 has opened. `changes` replace its fields."""
     told = changes.pop("told", (Told(incident=incident(), reason=Reason.OPENED),))
     values: dict[str, Any] = {
         "id": "0192f0d0aaaa",
@@ -87,7 +87,7 @@ def message(**changes: Any) -> Message:
 
 
 def message_about(incident: Incident, reason: Reason, **changes: Any) -> Message:
-    """A message of a group that has this one incident, with how the whole group stands."""
+    """A message about one incident for this reason; the counts of the group's states are those of this incident."""
     count = {state: int(incident.state is state) for state in State}
     standing = EpisodeSummary(
         open=count[State.OPEN],
@@ -102,7 +102,7 @@ def message_about(incident: Incident, reason: Reason, **changes: Any) -> Message
 
 
 def hostile(pieces: Sequence[str], *, incidents: int = 1, **changes: Any) -> Message:
-    """A message with line breaks, NUL, a lone surrogate, 50,000 euro signs and these pieces of markup in every text."""
+    """A message whose texts all contain line breaks, NUL, a lone surrogate, 50,000 euro signs and the given markup."""
     text = " ".join(pieces) + HOSTILE
     labels = dict.fromkeys(("service", "release", "region", "team"), text)
     exception = {
@@ -122,7 +122,7 @@ def hostile(pieces: Sequence[str], *, incidents: int = 1, **changes: Any) -> Mes
 
 
 def several(count: int, **changes: Any) -> Message:
-    """A message about this many incidents, each changed alike."""
+    """A message about `count` incidents that share the same changes."""
     told = tuple(
         Told(incident=incident(id=f"i-{n}", number=n, **changes), reason=Reason.OPENED) for n in range(count)
     )

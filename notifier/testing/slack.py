@@ -1,4 +1,4 @@
-"""A Slack that enforces Slack's limits, keeps its messages, and has people who press buttons."""
+"""A fake Slack that enforces Slack's limits, stores messages, and produces signed button presses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RESPONSES = "/actions/T000/1/r3sp0nse"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackMessage:
-    """A message as it stands: `document` is what it was posted or last edited with, `edits` how often it was edited."""
+    """The current state of a message: `document` is the last posted or edited body, `edits` the number of edits."""
 
     ts: str
     channel: str
@@ -34,7 +34,7 @@ class SlackMessage:
 
     @property
     def text(self) -> str:
-        """The lines that a person reads of it, without its buttons."""
+        """The text that a person sees, without the buttons."""
         shown = [str(self.document.get("text", ""))]
         for block in self.document.get("blocks", ()):
             elements = [] if block["type"] == "actions" else block.get("elements", [])
@@ -44,7 +44,7 @@ class SlackMessage:
 
     @property
     def buttons(self) -> dict[str, Mapping[str, Any]]:
-        """The elements that can be pressed, by `action_id`."""
+        """The interactive elements, by `action_id`."""
         blocks = [block for block in self.document.get("blocks", ()) if block["type"] == "actions"]
         return {element["action_id"]: element for block in blocks for element in block["elements"]}
 
@@ -52,13 +52,12 @@ class SlackMessage:
 class FakeSlack(Server):
     """Slack's Web API and an incoming webhook, with their limits and their authentication.
 
-    `posted` is every message as it was posted, `edited` every edit, `messages` what a person sees now, by `ts`, and
-    `whispers` what was sent to a `response_url`. `fail` makes the next calls answer with Slack's own error code,
-    `script` with any answer at all. `paced` has it take one message a second in each channel, after a burst. `press`
-    makes the signed request that Slack sends when a person presses a button. `enterprise` is the id of the organisation
-    that its workspace belongs to, which people go by then; `org_wide` says that the app is installed for all of it.
-    `archived` and `uninvited` are ids of channels: nobody posts there any more, or the bot is no member. `scopes` are
-    the token's.
+    `posted` and `edited` hold every body received, `messages` the current messages by `ts`, and `whispers`
+    what was sent to a `response_url`. `fail` answers the next calls with Slack error codes, `script` with any
+    answers. With `paced`, each channel takes one message a second after a burst of four. `enterprise` is the
+    id of the Enterprise Grid organisation, and `org_wide` means that the app is installed for all of it.
+    `archived` and `uninvited` hold ids of channels that are archived, or that the bot is no member of.
+    `scopes` are the token's.
     """
 
     def __init__(
@@ -104,15 +103,15 @@ class FakeSlack(Server):
 
     @property
     def roots(self) -> list[SlackMessage]:
-        """Messages that stand in their channel, oldest first."""
+        """The messages that are no replies, oldest first."""
         return [message for message in list(self.messages.values()) if message.thread_ts is None]
 
     def replies(self, ts: str) -> list[SlackMessage]:
-        """Messages in the thread of a message, oldest first."""
+        """The replies in the thread of a message, oldest first."""
         return [message for message in list(self.messages.values()) if message.thread_ts == ts]
 
     def delete(self, ts: str) -> None:
-        """As a person deletes a message."""
+        """Delete a message, as a person can in Slack."""
         del self.messages[ts]
 
     def script(self, *answers: Answer) -> None:
@@ -131,16 +130,17 @@ class FakeSlack(Server):
         at: float | None = None,
         **changes: Any,
     ) -> tuple[dict[str, str], bytes]:
-        """The headers and the body of the request for a button of a message; `choice` ends an option's value.
+        """The headers and body that Slack sends when a person presses the button `action`.
 
-        `at` are seconds of the epoch (now). `changes` replace members of the payload.
+        `choice` is the end of the selected option's value, `at` the time of the request in seconds since 1970
+        (now by default). `changes` replace members of the payload.
         """
         payload = self._payload(self.messages[ts], action, choice, user or self.person("ann"))
         body = urlencode({"payload": json.dumps({**payload, **changes})}).encode()
         return self.signed(body, at=at), body
 
     def person(self, name: str, **changes: Any) -> dict[str, Any]:
-        """A user of this workspace, as payloads name them; in an organisation by its id."""
+        """A user as payloads contain it; in an organisation, `team_id` is the organisation's id."""
         return {
             "id": f"U{name.upper()}",
             "username": name,
@@ -200,7 +200,7 @@ class FakeSlack(Server):
 
     def _update(self, document: dict[str, Any]) -> Answer:
         known = self.messages.get(str(document.get("ts")))
-        # An edit wants the channel's id: its name is not enough.
+        # `chat.update` takes the id of a channel, not its name.
         if document.get("channel") not in self._ids().values():
             return _slack(ok=False, error="channel_not_found")
         if known is None or known.channel != document["channel"]:
@@ -208,7 +208,7 @@ class FakeSlack(Server):
         if slack_complaint(document) is not None:
             return _slack(ok=False, error="invalid_blocks")
         self.edited.append(document)
-        # An edit that names no blocks leaves those that there are.
+        # An edit without blocks keeps the existing ones.
         kept = {} if "blocks" in document else {"blocks": known.document.get("blocks", [])}
         self.messages[known.ts] = SlackMessage(
             ts=known.ts,
@@ -270,7 +270,7 @@ class FakeSlack(Server):
     def _payload(
         self, message: SlackMessage, action: str, choice: str | None, user: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """As documented: https://docs.slack.dev/reference/interaction-payloads/block_actions-payload."""
+        """A `block_actions` payload: https://docs.slack.dev/reference/interaction-payloads/block_actions-payload."""
         names = {id_: name.removeprefix("#") for name, id_ in self._ids().items()}
         return {
             "type": "block_actions",
@@ -303,7 +303,7 @@ class FakeSlack(Server):
 
 
 def _pressed(element: Mapping[str, Any], choice: str | None) -> dict[str, Any]:
-    """An element as a payload shows it, once somebody has used it."""
+    """The pressed element as a payload contains it."""
     used = {
         "type": element["type"],
         "action_id": element["action_id"],

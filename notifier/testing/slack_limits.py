@@ -1,4 +1,4 @@
-"""Slack's limits, and which of them a message breaks: https://docs.slack.dev/reference/block-kit."""
+"""Slack's limits on messages (https://docs.slack.dev/reference/block-kit), and a check of a message against them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Not documented, and measured differently by those who met it: the least that was refused.
+# Undocumented, and reports of it differ: this is the lowest value known to be refused.
 _ALL_BLOCKS = 11_300
 _TEXTS = {"header": 150, "section": 3_000, "context": 3_000}
 _ELEMENTS = {"button", "static_select", "overflow"}
@@ -14,7 +14,7 @@ _BUTTON = {"type", "text", "action_id", "url", "value", "style", "confirm", "acc
 
 
 def slack_complaint(document: Mapping[str, Any]) -> str | None:
-    """The limit of Slack's that a message breaks, or None."""
+    """The first of Slack's limits that the message exceeds, or None."""
     blocks = document.get("blocks", [])
     if not document.get("text") and not blocks:
         return "no_text"

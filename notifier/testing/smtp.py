@@ -1,4 +1,4 @@
-"""A mail server that refuses, hangs and wants a login as it is told. It needs aiosmtpd, a development dependency."""
+"""A mail server with scripted refusals, delays and authentication. It needs aiosmtpd, a development dependency."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FULL_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|\[[0-9A-Za-z.:]+\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One mail as it was taken."""
+    """One accepted mail."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -43,11 +43,11 @@ class Mail:
 class SmtpServer:
     """A mail server.
 
-    `refuse` maps a recipient to the answer it gets (`550 5.1.1 no such user`), `after_data` is the answer after the
-    final dot (None takes the mail), `hang` is how long to wait before it, in seconds. With `tls` it offers STARTTLS,
-    and with `login` it wants that user and password first; `implicit` has it speak TLS as soon as it is connected.
-    `strict_hello` has it refuse, as late as postfix does, who greets it with anything but a full name or an address in
-    brackets; `hellos` are all names it was greeted with. `peak` is the most sessions that were open at once.
+    `refuse` maps a recipient to the reply for it (`550 5.1.1 no such user`), `after_data` is the reply after
+    the final dot (None accepts the mail), and `hang` delays that reply by seconds. `tls` offers STARTTLS,
+    `login` requires this user and password, and `implicit` starts TLS with the connection. `strict_hello`
+    refuses recipients, as postfix does, unless the client's HELO name is a full host name or an address in
+    brackets; `hellos` holds all HELO names. `peak` is the highest number of sessions open at once.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class SmtpServer:
 
     @property
     def mails(self) -> list[Mail]:
-        """The mails that were taken so far, oldest first."""
+        """The mails accepted so far, oldest first."""
         with self._arrived:
             return list(self._mails)
 
     def wait_for(self, count: int, timeout: float = 30.0) -> list[Mail]:
-        """The first `count` mails, or `TimeoutError` when they do not come."""
+        """The first `count` mails. `TimeoutError` is raised if fewer have arrived after `timeout` seconds."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._mails) >= count, timeout):
                 raise TimeoutError(f"{len(self._mails)} of {count} mails came within {timeout} s")
@@ -164,7 +164,7 @@ def _controller(
     from aiosmtpd.smtp import SMTP, AuthResult  # noqa: PLC0415
 
     class Counted(SMTP):
-        """One session, whose connection is made once more after STARTTLS."""
+        """One session. STARTTLS calls `connection_made` again, so sessions are counted by identity."""
 
         def connection_made(self, transport: Any) -> None:
             server._opened(id(self))  # noqa: SLF001 - a part of the server
@@ -179,7 +179,7 @@ def _controller(
             return Counted(self.handler, **self.SMTP_kwargs)
 
         def _trigger_server(self) -> None:
-            # The base class knocks at the port that it was given, which is 0.
+            # The base class connects to the configured port, which is 0.
             listening: Any = self.server
             self.port = listening.sockets[0].getsockname()[1]
             super()._trigger_server()  # type: ignore[no-untyped-call]
@@ -190,7 +190,7 @@ def _controller(
 
     options: dict[str, Any] = {"ssl_context" if implicit else "tls_context": tls}
     if login is not None:
-        # aiosmtpd does not count TLS from the start as TLS: `handle_MAIL` asks for the login there.
+        # aiosmtpd does not count implicit TLS as TLS: `handle_MAIL` checks the login instead.
         secured = {"auth_required": True, "auth_require_tls": tls is not None}
         options |= {"authenticator": check} | ({"auth_require_tls": False} if implicit else secured)
     return Listening(server, hostname="127.0.0.1", port=0, **options)

@@ -1,4 +1,4 @@
-"""A receiver of webhooks that answers as it is told."""
+"""An HTTP receiver of webhooks with scripted answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from notifier.testing.http import Answer, Request, Server
 
 
 class WebhookReceiver(Server):
-    """An HTTP receiver. It answers with what `script` was given, in turn, then with `default`."""
+    """An HTTP receiver. It gives the answers passed to `script` in order, then `default`."""
 
     def __init__(self, *, default: Answer | None = None, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(tls=tls)

@@ -20,9 +20,9 @@ from notifier.testing.cases import (
     WAIT,
     ChannelCase,
     HttpCase,
-    TakenMessage,
+    ReceivedMessage,
     Trouble,
-    moved,
+    move,
 )
 
 SECRET = "whsec_" + base64.b64encode(b"k3y-that-nobody-may-see!").decode()
@@ -75,10 +75,10 @@ class SlackCase(HttpCase):
         secret = receiver.signing_secret
         return {"token": TOKEN, "channel": "#oncall", "base_url": receiver.base_url, "signing_secret": secret}
 
-    def standing(self, receiver: FakeSlack) -> Sequence[str]:
+    def visible(self, receiver: FakeSlack) -> Sequence[str]:
         return [message.text for message in receiver.roots]
 
-    def belongs_to(self, first: TakenMessage, later: TakenMessage, ref: str) -> bool:
+    def belongs_to(self, first: ReceivedMessage, later: ReceivedMessage, ref: str) -> bool:
         return f'"thread_ts":"{ref.rpartition("/")[2]}"' in later.text
 
     def press(self, receiver: FakeSlack) -> Callback | None:
@@ -111,7 +111,7 @@ class SlackHookCase(HttpCase):
         return {"webhook_url": receiver.webhook_url}
 
     def press(self, receiver: FakeSlack) -> Callback | None:
-        assert not any('"actions"' in taken.text for taken in self.taken(receiver))
+        assert not any('"actions"' in received.text for received in self.received(receiver))
         return None
 
 
@@ -136,7 +136,7 @@ class EmailCase:
                 Trouble(name=answer[:9], outcome=outcome, cause=self.ending(f"{answer} {ECHO}"))
                 for answer, outcome in answers.items()
             ),
-            Trouble(name="unreachable", outcome=Outcome.TRANSIENT, cause=moved),
+            Trouble(name="unreachable", outcome=Outcome.TRANSIENT, cause=move),
         )
 
     @staticmethod
@@ -157,9 +157,9 @@ class EmailCase:
             "to": ["ann@example.com"],
         }
 
-    def taken(self, receiver: SmtpServer) -> Sequence[TakenMessage]:
+    def received(self, receiver: SmtpServer) -> Sequence[ReceivedMessage]:
         return [
-            TakenMessage(
+            ReceivedMessage(
                 body=mail.raw,
                 text=f"{mail.text}\n{mail.html}",
                 headers={name.lower(): str(value) for name, value in mail.message.items()},
@@ -167,7 +167,7 @@ class EmailCase:
             for mail in receiver.mails
         ]
 
-    def standing(self, receiver: SmtpServer) -> Sequence[str]:
+    def visible(self, receiver: SmtpServer) -> Sequence[str]:
         return [mail.text for mail in receiver.mails]
 
     def make_slow(self, receiver: SmtpServer) -> None:
@@ -176,18 +176,18 @@ class EmailCase:
     def make_quick(self, receiver: SmtpServer) -> None:
         receiver.hang = 0.0
 
-    def brings_in(self, taken: TakenMessage, piece: str) -> bool:
-        parsed = message_from_bytes(taken.body, policy=policy.default)
+    def renders_markup(self, received: ReceivedMessage, piece: str) -> bool:
+        parsed = message_from_bytes(received.body, policy=policy.default)
         html = parsed.get_body(("html",))
         assert html is not None
         return parsed["Bcc"] is not None or ("<" in piece and piece in html.get_content())
 
-    def belongs_to(self, first: TakenMessage, later: TakenMessage, ref: str) -> bool:
+    def belongs_to(self, first: ReceivedMessage, later: ReceivedMessage, ref: str) -> bool:
         """Both refer to a root that was never sent, so that no stored reference is needed."""
         return first.headers["in-reply-to"] == later.headers["in-reply-to"]
 
-    def repeat_key(self, taken: TakenMessage) -> str | None:
-        return taken.headers["message-id"]
+    def idempotency_key(self, received: ReceivedMessage) -> str | None:
+        return received.headers["message-id"]
 
     def press(self, receiver: SmtpServer) -> Callback | None:
         return None
@@ -214,12 +214,12 @@ class ConsoleCase:
     def options(self, receiver: io.StringIO) -> dict[str, Any]:
         return {}
 
-    def taken(self, receiver: io.StringIO) -> Sequence[TakenMessage]:
+    def received(self, receiver: io.StringIO) -> Sequence[ReceivedMessage]:
         blocks = [] if receiver.closed else receiver.getvalue().split("\n\n")
-        return [TakenMessage(body=text.encode(), text=text) for text in blocks if text]
+        return [ReceivedMessage(body=text.encode(), text=text) for text in blocks if text]
 
-    def standing(self, receiver: io.StringIO) -> Sequence[str]:
-        return [taken.text for taken in self.taken(receiver)]
+    def visible(self, receiver: io.StringIO) -> Sequence[str]:
+        return [received.text for received in self.received(receiver)]
 
     def make_slow(self, receiver: io.StringIO) -> None:
         """A stream is not slow."""
@@ -227,15 +227,15 @@ class ConsoleCase:
     def make_quick(self, receiver: io.StringIO) -> None:
         """Nor quick."""
 
-    def brings_in(self, taken: TakenMessage, piece: str) -> bool:
-        return piece in taken.text or not all(
-            line.startswith("|") for line in taken.text.splitlines() if line
+    def renders_markup(self, received: ReceivedMessage, piece: str) -> bool:
+        return piece in received.text or not all(
+            line.startswith("|") for line in received.text.splitlines() if line
         )
 
-    def belongs_to(self, first: TakenMessage, later: TakenMessage, ref: str) -> bool:
+    def belongs_to(self, first: ReceivedMessage, later: ReceivedMessage, ref: str) -> bool:
         return False
 
-    def repeat_key(self, taken: TakenMessage) -> str | None:
+    def idempotency_key(self, received: ReceivedMessage) -> str | None:
         return None
 
     def press(self, receiver: io.StringIO) -> Callback | None:

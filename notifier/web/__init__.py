@@ -1,4 +1,4 @@
-"""Pages for people, rendered by the server: nothing from elsewhere, and no script that reading or an act needs."""
+"""Pages rendered by the server. They load nothing from other hosts and work without their script."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["LiveStreams", "opened_by_a_person", "pages"]
 def pages(
     service: RunningService, keyring: Keyring, live: LiveStreams
 ) -> Sequence[tuple[Callable[[str], bool], ASGIApp]]:
-    """Each application of pages, with what says whether a path is one of its; the last answers any path."""
+    """The applications of pages, each with its predicate on paths. The last one answers any path."""
     site = Site(service, keyring, PAGES, live)
     return ((lambda path: path.startswith(PREFIX), LinkPages(service)), (site.serves, site))
 
 
 def opened_by_a_person(scope: Scope) -> bool:
-    """Whether a browser asks for a page, as programs do not: an address that is mistyped gets one."""
+    """Whether a browser requests a page, so that a mistyped address is answered by a page, not a problem document."""
     accepted = (value for name, value in scope["headers"] if name == b"accept")
     return scope["method"] == "GET" and any(b"text/html" in value for value in accepted)

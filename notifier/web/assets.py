@@ -1,4 +1,4 @@
-"""The files that pages load: each under a name with a hash of what it holds, so that browsers may keep it for ever."""
+"""The files that pages load. Each has a hash of its content in its name, so browsers may cache it for ever."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 HTMX = "htmx-4.0.1-a0abb04f2f45.js"
-"""Vendored as it is in the npm package htmx.org; the name has the beginning of its SHA-256."""
+"""The file of the npm package htmx.org, unchanged; the name contains the start of its SHA-256."""
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 _AIR = re.compile(rb"\s*([{};])\s*")
 _FILES = ("pages.css", "pages.js", "keys.js")
@@ -18,7 +18,7 @@ _FILES = ("pages.css", "pages.js", "keys.js")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """A file: the path that pages load it by, and what that answers."""
+    """A file: the path under which pages load it, and its content."""
 
     path: str
     content: bytes
@@ -27,13 +27,13 @@ class Asset:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """Each file by its plain name; the style sheet without the white space that is for whoever reads it here."""
+    """Each file by its plain name; white space is removed from the style sheet."""
     return {"htmx": _asset(HTMX, HTMX), **{name: _asset(name) for name in _FILES}}
 
 
 @cache
 def asset_at(path: str) -> Asset | None:
-    """The file that a path loads."""
+    """The file at a path, or None."""
     return next((asset for asset in assets().values() if asset.path == path), None)
 
 

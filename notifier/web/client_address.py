@@ -1,4 +1,4 @@
-"""The address of whoever asks, behind the proxies that the configuration trusts."""
+"""The address of the client behind trusted proxies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from notifier.settings.values import Network
 
 
 def client_address(request: Request, trusted: Sequence[Network]) -> str:
-    """The nearest address that is no trusted proxy's.
+    """The nearest address that is not a trusted proxy's.
 
-    `X-Forwarded-For` is read from its end, where the nearest proxy writes, and only as far as trusted proxies wrote
-    it: whatever stands before that anybody may have sent.
+    `X-Forwarded-For` is read from its end, where the nearest proxy appends, and only as far as trusted proxies wrote
+    it: clients can forge the rest.
     """
     address = "" if request.client is None else request.client.host
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
@@ -26,7 +26,7 @@ def client_address(request: Request, trusted: Sequence[Network]) -> str:
 
 
 def _without_port(entry: str) -> str:
-    """`203.0.113.7:4711` and `[2001:db8::7]:4711` as some proxies write them, and addresses alone."""
+    """The address without its port, which some proxies add: `203.0.113.7:4711`, `[2001:db8::7]:4711`."""
     entry = entry.strip()
     if entry.startswith("["):
         return entry[1:].partition("]")[0]

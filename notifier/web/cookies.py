@@ -1,4 +1,4 @@
-"""The cookies of the pages: which there are, and how they are set."""
+"""The cookies of the pages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _KEPT_S = {SESSION: 30 * 24 * 3_600, BEFORE_SIGN_IN: 3_600, PROJECT: 365 * 24 * 
 
 
 def cookie_of(request: Request, name: str, *, url: str | None) -> str:
-    """The value that the browser holds under this name; empty where it holds none."""
+    """The value of a cookie; empty if the browser sent none."""
     return request.cookies.get(_name(request, name, url=url), "")
 
 
 def set_cookie(request: Request, response: Response, name: str, value: str, *, url: str | None) -> None:
-    """Keep a value in the browser, where no script reads it and no other site's form sends it."""
+    """Set an HttpOnly cookie with SameSite, so that neither scripts nor other sites' forms can use it."""
     response.set_cookie(
         _name(request, name, url=url),
         value,
@@ -46,7 +46,7 @@ def _name(request: Request, name: str, *, url: str | None) -> str:
 
 
 def _is_secure(request: Request, *, url: str | None) -> bool:
-    """Where the service is known by https, all but what comes straight over loopback is behind its proxy."""
+    """Whether the browser uses https: if server.url does, every request except those directly from loopback."""
     if url is None or not url.lower().startswith("https://"):
         return False
     client = "" if request.client is None else request.client.host

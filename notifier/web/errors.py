@@ -1,4 +1,4 @@
-"""Errors of pages: a sentence and a status for each."""
+"""Errors of pages, and the status and sentence for each error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from notifier.oncall.errors import Refused, Unknown, Unreadable
 
 
 class PageError(NotifierError):
-    """An answer of a page that is none of the house's errors; the sentence says what to do, the heading is its own."""
+    """An error page with its own status, heading and sentence."""
 
     def __init__(
         self, status: int, sentence: str, *, heading: str | None = None, allow: str | None = None
@@ -20,7 +20,7 @@ class PageError(NotifierError):
 
 
 class SignedOut(PageError):
-    """The session ended before a button was pressed."""
+    """The session ended before the form was sent."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -47,7 +47,7 @@ _HEADINGS = {
 
 
 def status_and_sentence(error: NotifierError) -> tuple[int, str] | None:
-    """The answer that an error becomes; None for one that is no answer but a fault of the service."""
+    """The status and sentence of an error, or None for an internal error."""
     if isinstance(error, PageError):
         return error.status, str(error)
     if isinstance(error, StoreFull):
@@ -60,7 +60,7 @@ def status_and_sentence(error: NotifierError) -> tuple[int, str] | None:
 
 
 def heading_of(status: int, error: NotifierError, *, asked: bool) -> str:
-    """The heading above the sentence; `asked`: a page was asked for, and no form sent."""
+    """The heading above the sentence; `asked` is true if a page was requested, and false after a form."""
     if isinstance(error, PageError) and error.heading is not None:
         return error.heading
     return _HEADINGS.get(status, "This cannot be shown" if asked else "Nothing has been done")
@@ -83,11 +83,11 @@ _ON_PAGES = (
         "this page is of the list in another order: begin at its first",
     ),
 )
-"""What sentences call by the API's names, and how pages call it."""
+"""API terms in sentences, and their equivalents on pages."""
 
 
 def sentence_of(error: NotifierError) -> str:
-    """The words of an error, from a capital to a full stop."""
+    """The error's message with a capital letter and a full stop."""
     text = str(error)
     for of_the_api, of_pages in _ON_PAGES:
         text = text.replace(of_the_api, of_pages)

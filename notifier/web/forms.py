@@ -1,4 +1,4 @@
-"""Forms, read within bounds."""
+"""Parsing of forms, with limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The fields of a form. A field may come several times; `get` answers its first value, or an empty one."""
+    """The fields of a form. A field may occur several times; `get` returns its first value, or an empty string."""
 
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -30,7 +30,7 @@ class Form:
 
 
 async def read_form(request: Request) -> Form:
-    """The form of a POST; a `PageError` where it is none, or too much."""
+    """The form of a POST. `PageError` is raised if it is no form, or too large."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = bytearray()
     try:
@@ -50,7 +50,7 @@ async def read_form(request: Request) -> Form:
 
 
 def parse_form(body: bytes) -> Form:
-    """The fields in a form's body, or in the query of an address."""
+    """The fields of a form's body or of a query."""
     try:
         text = body.decode("ascii")
         fields = parse_qs(text, keep_blank_values=True, max_num_fields=FIELDS_AT_MOST, errors="replace")

@@ -1,4 +1,4 @@
-"""The chapter of the manual that helps with a page."""
+"""The manual's chapter for each page."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CHAPTERS: Mapping[str, str] = {
     "sessions": "guides/keys",
     "setup": "tutorial/first-alert",
 }
-"""By the first part of the page's path."""
+"""Chapters by the first segment of the page's path."""
 
 
 def help_path(path: str) -> str:
-    """The page of the manual that helps with the page at `path`; the manual's first page where none does."""
+    """The path of the chapter for the page at `path`; the manual's first page if there is none."""
     chapter = CHAPTERS.get(path.strip("/").split("/")[0])
     return "/manual" if chapter is None else f"/manual/{chapter}"

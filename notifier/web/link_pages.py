@@ -1,4 +1,4 @@
-"""The pages behind the links in mails, as values."""
+"""The pages behind the links in mails."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ UNAVAILABLE = HtmlPage(
 
 
 def asking(offer: Offer) -> HtmlPage:
-    """Before anything is done: what would be, with its button; or why there is none."""
+    """The page before the act: a description with a button, or why there is nothing to do."""
     if offer.expired:
         return _expired(offer)
     if offer.spent_at is not None:
@@ -77,13 +77,13 @@ def done(offer: Offer) -> HtmlPage:
 
 
 def refused(offer: Offer, sentence: str) -> HtmlPage:
-    """Another person was faster, or the state has changed since the mail; the sentence says who and what now."""
+    """The page of a refused act: someone else acted first, or the state has changed since the mail."""
     text = (f"{sentence[:1].upper()}{sentence[1:]}.", "Nothing has been changed by this link.")
     return _about(offer, "Too late for", text, status=409)
 
 
 def _expired(offer: Offer) -> HtmlPage:
-    """An old mail is in many hands: it says no more about the incident than its number."""
+    """The page of an expired link. Old mails are widely forwarded, so it shows the incident's number only."""
     return HtmlPage(
         status=410,
         title="Expired link",
@@ -140,7 +140,7 @@ def _state(incident: Incident) -> str:
 
 
 def _nothing_left(offer: Offer) -> str | None:
-    """Where the state says already what the link would do."""
+    """A sentence if the incident is already in the state that the link leads to, else None."""
     if offer.incident.state is State.RESOLVED:
         return "It is resolved already, so that there is nothing to do."
     if offer.action == "acknowledge" and offer.incident.state is State.ACKNOWLEDGED:

@@ -1,4 +1,4 @@
-"""`/actions/{token}`, where the links in mails lead: a GET asks, and the POST of its form acts."""
+"""`/actions/{token}`, the target of links in mails: GET shows a form, and its POST acts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE_S = 10.0
 
 
 class LinkPages:
-    """An ASGI application. The token in the path is all the permission there is, so that it is never logged."""
+    """An ASGI application. The token in the path is the only credential, so paths are never logged."""
 
     def __init__(self, service: OncallContext) -> None:
         self._service = service
@@ -43,14 +43,14 @@ class LinkPages:
                 return link_pages.WRONG_METHOD
 
     async def _asked(self, token: str) -> HtmlPage:
-        """Scanners, previews and prefetches come here as well: nothing changes."""
+        """The form. Scanners, previews and prefetches request it too, so it changes nothing."""
         try:
             return link_pages.asking(await self._offer(token))
         except Unknown:
             return link_pages.UNKNOWN
 
     async def _told(self, token: str) -> HtmlPage:
-        """A stranger who tries tokens costs reads, and never the writer's time."""
+        """The result of the act. An invalid token costs a read, and never a write transaction."""
         service = self._service
         try:
             if (before := await self._offer(token)).over:
@@ -69,7 +69,10 @@ class LinkPages:
 
 
 async def _refused_body(request: Request) -> HtmlPage | None:
-    """The form says nothing beyond its address, so that its body is read for politeness, and bounded."""
+    """The refusal of a body that is too large or too slow, else None.
+
+    Its content is ignored: the path has the token.
+    """
     length = 0
     try:
         async with asyncio.timeout(PATIENCE_S):

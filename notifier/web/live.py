@@ -1,4 +1,4 @@
-"""`/live`: streams by which an open page hears that it should look again; they carry "changed", and nothing else."""
+"""`/live`: server-sent events that ask an open page to refresh; they contain "changed" and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notifier.oncall.context import OncallContext
 from notifier.web.errors import PageError
 
 BEAT_S = 15.0
-"""So often a stream is heard of, and its session is looked at; so long a proxy may be silent."""
+"""The seconds between two beats of a stream, and between two checks of its session."""
 AT_MOST_EVERY_S = 1.0
 OF_A_SESSION = 6
 OF_ALL = 200
@@ -34,7 +34,7 @@ _BEAT = b": beat\n\n"
 
 
 class LiveStreams:
-    """All streams of this process. With nobody there nothing is asked and nothing runs."""
+    """All streams of this process. Without streams the database is not polled."""
 
     def __init__(self, service: OncallContext, *, beat_s: float = BEAT_S) -> None:
         self._database = service.database
@@ -46,20 +46,23 @@ class LiveStreams:
         self._watch: asyncio.Task[None] | None = None
 
     def response(self, session: str, goes_on: Callable[[], Awaitable[bool]]) -> Response:
-        """A stream for one page of a session, for as long as that `goes_on`; `PageError` where there are too many."""
+        """A stream for one page of a session, open while `goes_on` is true.
+
+        `PageError` is raised if there are too many.
+        """
         if self._ended or len(self._waiting) >= OF_ALL or self._of_session[session] >= OF_A_SESSION:
             raise PageError(503, "Too many pages listen at once: this one does without.")
         return _Stream(self, session, goes_on)
 
     def end(self) -> None:
-        """End every stream, for the service stops; browsers come back by themselves."""
+        """End every stream when the service stops; browsers reconnect."""
         self._ended = True
         self._wake()
 
     async def run(
         self, session: str, goes_on: Callable[[], Awaitable[bool]], receive: Receive, send: Send
     ) -> None:
-        """One stream, until its reader leaves, its session is over or the service stops."""
+        """One stream, until the client disconnects, its session ends or the service stops."""
         changed = asyncio.Event()
         self._waiting.add(changed)
         self._of_session[session] += 1
@@ -81,20 +84,20 @@ class LiveStreams:
     async def _next(
         self, changed: asyncio.Event, leaving: asyncio.Task[None], goes_on: Callable[[], Awaitable[bool]]
     ) -> bytes:
-        """The next thing to say, which is a beat where nothing has happened."""
+        """The next message: "changed", or a beat if nothing has changed."""
         waiting = asyncio.create_task(changed.wait())
         await asyncio.wait({waiting, leaving}, timeout=self._beat_s, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if changed.is_set():
             changed.clear()
             return _CHANGED
-        with suppress(StoreError):  # while the database is away, a page that is open stays so
+        with suppress(StoreError):  # A page stays open while the database is unreachable.
             if not leaving.done() and not await goes_on():
                 raise _SessionOverError
         return _BEAT
 
     async def _watching(self) -> None:
-        """Tell the streams of changes, at most once a second, while there are streams."""
+        """Signal changes to the streams, at most once a second, while there are streams."""
         counted = -1
         while self._waiting and not self._ended:
             signalled = False
@@ -115,11 +118,11 @@ class LiveStreams:
 
 
 class _SessionOverError(Exception):
-    """The reader was signed out elsewhere, or its key was revoked."""
+    """The session was ended elsewhere, or its key was revoked."""
 
 
 class _Stream(Response):
-    """The answer to one request for a stream."""
+    """The response to one request for a stream."""
 
     def __init__(self, streams: LiveStreams, session: str, goes_on: Callable[[], Awaitable[bool]]) -> None:
         super().__init__(None, 200, _HEADERS)

@@ -1,4 +1,4 @@
-"""The manual's Markdown to HTML: no HTML of its own passes, headings have GitHub's anchors, links lead to our pages."""
+"""The manual's Markdown as HTML: raw HTML is escaped, headings have GitHub's anchors, links lead to our pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def html_of(chapter: Chapter, root: str) -> Markup:
                 )
             elif name == "href" and target is not None:
                 token.attrSet("rel", "noreferrer")
-    # Of our own files, and `html` is off: what stands in them as HTML is shown as text.
+    # The input is our own files, and the option `html` is off, so HTML in them is escaped.
     return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704
 
 
@@ -53,10 +53,10 @@ def _parser() -> MarkdownIt:
 
 
 def _code(_: object, tokens: Sequence[Token], place: int, *__: object) -> str:
-    """A block of code, which the keyboard reaches, for it may be wider than the page."""
+    """A code block. It is focusable, because it may be wider than the page and need scrolling."""
     return f'<pre tabindex="0"><code>{escape(tokens[place].content)}</code></pre>\n'
 
 
 def _table(*_: object) -> str:
-    """The beginning of a table, which may be wider than a telephone."""
+    """The start of a table in a container that scrolls on narrow screens."""
     return '<table tabindex="0">\n'

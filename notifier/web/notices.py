@@ -1,4 +1,7 @@
-"""Notices after an act. An address carries a name and numbers, and never a sentence of somebody else's."""
+"""Notices shown after an act.
+
+Addresses contain the name of a notice and numbers, so nobody else can choose the text.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _GIVEN = re.compile(r"([a-z_]{1,40})((?:\.[0-9]{1,7}){0,3})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A sentence about what was done, and the act that takes it back, where there is one."""
+    """A sentence about what was done, and the act that undoes it, if there is one."""
 
     text: str
     undo: str | None = None
@@ -54,16 +57,16 @@ _MANY: Mapping[str, tuple[str, str]] = {
     "bulk_snooze": ("Snoozed", "nothing is told of them until then but their end"),
     "bulk_resolve": ("Resolved", "whoever was told of them hears so"),
 }
-"""What was done to many incidents, and what follows from it."""
+"""The notices of bulk acts: what was done, and its consequence."""
 
 
 def given(name: str, counts: tuple[int, ...]) -> str:
-    """A notice in an address."""
+    """A notice as it is written in an address."""
     return ".".join([name, *map(str, counts)])
 
 
 def notice_of(text: str) -> Notice | None:
-    """The notice that an address carries; None for what is none."""
+    """The notice in an address, or None if it is invalid."""
     found = _GIVEN.fullmatch(text)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""An OpenID Connect provider, asked over HTTP: where to send people, and who has come back."""
+"""The client of an OpenID Connect provider: the address to send people to, and the identity that comes back."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from notifier.web.errors import PageError
 from notifier.web.openid_token import UnknownSigningKey, check_claims, claims_of, keys_in, person_of
 
 DEADLINE_S = 10.0
-"""For all that one step of a sign-in asks the provider."""
+"""The limit for all requests to the provider within one step of a sign-in."""
 
 _KNOWN_FOR = HOUR
 _KEYS_ASKED_EVERY = 10 * SECOND
-"""The least time between two looks for a new key: tokens that name unknown ones cost the provider no more."""
+"""The least time between two fetches of the key set, so that tokens with unknown keys do not load the provider."""
 _WELL_KNOWN = "/.well-known/openid-configuration"
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEndpoints:
-    """The description that a provider gives of itself. `auth_method` is how this service shows its secret."""
+    """The provider's discovery document. `auth_method` is how this service authenticates at the token endpoint."""
 
     authorization: str
     token: str
@@ -46,7 +46,7 @@ class ProviderEndpoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingSignIn:
-    """The parts of one sign-in until the person comes back."""
+    """The state of a sign-in while the person is at the provider."""
 
     redirect_uri: str
     state: str
@@ -55,9 +55,9 @@ class PendingSignIn:
 
 
 class OpenIdProvider:
-    """One provider, whose own description and keys are remembered for an hour.
+    """A provider; its discovery document and keys are cached for an hour.
 
-    What it does wrong is a `PageError`: 503 where it does not answer as it must, 403 where it refuses, or sends what
+    Methods raise `PageError`: 503 if the provider's answer is missing or malformed, 403 if it refuses or its token
     proves nothing.
     """
 
@@ -68,7 +68,7 @@ class OpenIdProvider:
         self._tls: ssl.SSLContext | None = None
 
     async def address(self, pending: PendingSignIn, now: Instant) -> str:
-        """Where to send a person."""
+        """The provider's authorization URL for a sign-in."""
         async with self._asking(pending.redirect_uri) as http:
             endpoints = await self._described(http, now)
             url, _ = http.create_authorization_url(
@@ -80,7 +80,7 @@ class OpenIdProvider:
         return str(url)
 
     async def person(self, code: str, pending: PendingSignIn, now: Instant) -> RecognisedPerson:
-        """The person who has come back with this code."""
+        """The person who returned with this authorization code."""
         settings = self.settings
         async with self._asking(pending.redirect_uri) as http:
             endpoints = await self._described(http, now)
@@ -103,7 +103,7 @@ class OpenIdProvider:
 
     @asynccontextmanager
     async def _asking(self, redirect_uri: str) -> AsyncIterator[Any]:
-        """A client for a step, within the deadline; what goes wrong is told to the operator, and to the person."""
+        """An HTTP client for one step, within the deadline. Errors are logged and raised as `PageError`."""
         try:
             async with asyncio.timeout(DEADLINE_S), self._client(redirect_uri) as http:
                 yield http
@@ -145,7 +145,7 @@ class OpenIdProvider:
     async def _claims(
         self, http: Any, token: str, endpoints: ProviderEndpoints, now: Instant
     ) -> Mapping[str, Any]:
-        """The claims of a token; for a key that is not known the set is asked for anew, once."""
+        """The claims of a token. If its key is unknown, the key set is fetched again once."""
         keys, at = self._keys or (None, now)
         if keys is None or not 0 <= now - at < _KNOWN_FOR:
             keys, at = await self._ask_keys(http, endpoints, now), now
@@ -169,7 +169,7 @@ class OpenIdProvider:
     async def _with_userinfo(
         self, http: Any, claims: Mapping[str, Any], given: Mapping[str, Any], address: str
     ) -> Mapping[str, Any]:
-        """The claims, with what only the endpoint for them tells; it must speak of the same person."""
+        """The claims merged with those of the userinfo endpoint, whose subject must be the same."""
         access = given.get("access_token")
         if not isinstance(access, str) or not access.isascii() or not access.isprintable():
             return claims
@@ -182,7 +182,7 @@ async def _json(http: Any, address: str, *, headers: Mapping[str, str] | None = 
     answer.raise_for_status()
     document = answer.json()
     if not isinstance(document, dict):
-        raise ValueError("expected an object")  # noqa: TRY004 - as for what is no JSON
+        raise ValueError("expected an object")  # noqa: TRY004 - as for invalid JSON
     return document
 
 

@@ -1,4 +1,4 @@
-"""`/sign-in/openid` and `/sign-in/openid/callback`: to the provider, and back with a session."""
+"""`/sign-in/openid` and `/sign-in/openid/callback`: the redirect to the provider, and the session on return."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 class OpenIdSignIn:
-    """The way through the provider of `auth.oidc`. Each refusal is the page of signing in with a sentence."""
+    """Sign-in through the provider of `auth.oidc`. A refusal is shown on the sign-in page."""
 
     def __init__(self, service: RunningService, sessions: Sessions, door: SignIn) -> None:
         self._service = service
@@ -48,7 +48,7 @@ class OpenIdSignIn:
         self._known: OpenIdProvider | None = None
 
     async def leave(self, request: Request) -> Response:
-        """Send the browser to the provider, with a state that only this browser can come back with."""
+        """Redirect the browser to the provider, with a `state` that is valid in this browser only."""
         next_ = self._door.allowed(parse_form(request.scope["query_string"]).get("next")[:_FIELD_CHARS])
         now = self._service.database.now()
         if not self._starts.take(self._door.address_of(request), now):
@@ -64,7 +64,7 @@ class OpenIdSignIn:
         return response
 
     async def come_back(self, request: Request) -> Response:
-        """Open a session for the person of whom the provider tells."""
+        """Open a session for the person that the provider authenticated."""
         query = parse_form(request.scope["query_string"])
         try:
             token, next_ = await self._opened(request, query)
@@ -74,7 +74,7 @@ class OpenIdSignIn:
         return self._door.let_in(request, token, next_)
 
     async def _opened(self, request: Request, query: Form) -> tuple[str, str]:
-        """The new session's token, and where the person wanted to be."""
+        """The token of the new session, and the address that the person first asked for."""
         provider = self._provider()
         state, code, browser = query.get("state"), query.get("code"), self._door.browser_of(request)
         next_ = None
@@ -91,7 +91,7 @@ class OpenIdSignIn:
         return token, next_
 
     def _provider(self) -> OpenIdProvider:
-        """The provider that the present configuration names."""
+        """The provider in the current configuration."""
         settings = self._service.settings.auth.oidc
         if settings is None:
             raise PageError(404, "No provider is configured here: sign in with a key.")
@@ -102,7 +102,7 @@ class OpenIdSignIn:
         return self._known
 
     def _pending(self, request: Request, browser: str, state: str) -> PendingSignIn:
-        """The sign-in of a state: what else belongs to it follows from that and what this browser alone holds."""
+        """The pending sign-in of a `state`. Its other values are derived from that and from the browser's cookie."""
         from notifier.web.openid_provider import PendingSignIn  # noqa: PLC0415 - authlib is an extra
 
         origin = origin_of(self._service, str(request.base_url))

@@ -1,4 +1,4 @@
-"""The token of an OpenID provider: whether it proves who somebody is, and who that is."""
+"""Verification of an OpenID provider's ID token, and the person in it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALGORITHMS = (
     "Ed25519",
     "EdDSA",
 )
-"""Signatures by a key that only the provider has. `none` and those by a shared secret (HS) prove nothing here."""
+"""Asymmetric signatures only: `none` and the shared-secret algorithms (HS) prove nothing here."""
 
 _LEEWAY_S = 60
 _GROUPS_AT_MOST = 1_000
@@ -37,11 +37,11 @@ _NAMES = ("name", "preferred_username", "email")
 
 
 class UnknownSigningKey(Exception):
-    """The token names a key that is not in the set."""
+    """The token's key is not in the key set."""
 
 
 def keys_in(document: Any) -> KeySet:
-    """The keys of a JWKS that tokens may be signed with; others, and what is no key, are left out."""
+    """The keys of a JWKS that may sign tokens; other and invalid keys are skipped."""
     found: list[Any] = []
     listed = document.get("keys") if isinstance(document, dict) else None
     kinds: Mapping[object, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
@@ -57,7 +57,7 @@ def keys_in(document: Any) -> KeySet:
 
 
 def claims_of(token: str, keys: KeySet) -> Mapping[str, Any]:
-    """The claims that the provider has signed; a `PageError` for any other token."""
+    """The claims of a token with a valid signature. `PageError` is raised for any other token."""
 
     def signing_key(signed: Any) -> Any:
         kid = signed.headers().get("kid")
@@ -78,7 +78,7 @@ def claims_of(token: str, keys: KeySet) -> Mapping[str, Any]:
 
 
 def check_claims(claims: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str, now: Instant) -> None:
-    """A `PageError` unless the claims are of this provider, for this service, of this sign-in and of this moment.
+    """Raise `PageError` unless the claims are from this provider, for this service and sign-in, and valid now.
 
     These are the checks of OpenID Connect Core 1.0, section 3.1.3.7; clocks may differ by a minute.
     """
@@ -102,7 +102,7 @@ def check_claims(claims: Mapping[str, Any], *, issuer: str, client_id: str, nonc
 
 
 def person_of(claims: Mapping[str, Any], *, issuer: str, groups_claim: str) -> RecognisedPerson:
-    """The person whom checked claims describe; a `PageError` where they name nobody."""
+    """The person in verified claims. `PageError` is raised if they name nobody."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not _is_text(subject):
         raise _refused("it names nobody")

@@ -1,4 +1,4 @@
-"""A page as a response: its markup, and the headers that keep it to itself."""
+"""A minimal page as a response, for addresses that contain a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifier.web.rendering import HEADERS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlPage:
-    """`kicker` stands small above the `heading`; `button` is the one thing that can be done here."""
+    """A page with a small `kicker` above its `heading` and at most one `button`."""
 
     status: int = 200
     title: str
@@ -30,7 +30,7 @@ class HtmlPage:
 
 
 def response(page: HtmlPage, *, head: bool) -> Response:
-    """For HEAD the same without its body."""
+    """The response; without a body for HEAD."""
     body = _template().render(page=page, style=_style()).encode()
     headers = {**_headers(), **page.headers, "content-length": str(len(body))}
     return Response(b"" if head else body, page.status, headers)
@@ -38,7 +38,7 @@ def response(page: HtmlPage, *, head: bool) -> Response:
 
 @cache
 def _headers() -> Mapping[str, str]:
-    """The address is a secret: no cache keeps it, no other site is told of it, no search engine lists it."""
+    """The headers that keep the address secret: no caching, no referrer, no indexing."""
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; frame-ancestors 'none'; "

@@ -1,4 +1,4 @@
-"""People whom a proxy in front names in headers: `auth.header`."""
+"""People that a proxy in front names in headers (`auth.header`)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ log = structlog.get_logger(__name__)
 
 
 class ProxyPeople:
-    """The sessions of such people: no row is kept, as each request says anew who asks.
+    """Sessions of such people. They are not stored, because each request names the person again.
 
-    Without the proxy's secret the headers are as if they were not there, and the log says so, once.
+    Without the proxy's secret the headers are ignored, and a warning is logged once.
     """
 
     def __init__(self, service: RunningService) -> None:
@@ -35,7 +35,7 @@ class ProxyPeople:
         self._said = False
 
     def session(self, request: Request, *, project: str) -> Session | None:
-        """The session of whom the proxy names; None where it names nobody. `NoRole`: the person has no role here."""
+        """The session of the person that the proxy names, or None. `NoRole` is raised if the person has no role."""
         settings = self._service.settings.auth.header
         if settings is None or settings.name not in request.headers:
             return None
@@ -65,7 +65,7 @@ class ProxyPeople:
         )
 
     def _one(self, request: Request, name: str) -> str:
-        """The value of a header that stands there once: of two, one is not the proxy's."""
+        """The value of a header, or an empty one if the header occurs twice: only one of the two can be the proxy's."""
         values = request.headers.getlist(name)
         return _text(values[0]) if len(values) == 1 else ""
 
@@ -88,5 +88,5 @@ def _groups(request: Request, settings: ProxyHeaderSettings, subject: str) -> fr
 
 
 def _text(value: str) -> str:
-    """The header's text: proxies send UTF-8, and ASGI hands it on byte by byte."""
+    """The header's text: proxies send UTF-8, which ASGI decodes as Latin-1."""
     return value.encode("latin-1").decode("utf-8", "replace")

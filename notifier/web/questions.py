@@ -1,4 +1,4 @@
-"""Questions of an address or a form, read into values; `Unreadable` says what can be asked."""
+"""Parsing of queries and forms. `Unreadable` is raised with the accepted values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME_CHARS = 256
 
 
 def choice(form: Form, name: str, kind: type[E]) -> E | None:
-    """The chosen one of a few; None where nothing is chosen."""
+    """The chosen member of an enumeration, or None if nothing is chosen."""
     given = form.get(name)
     if not given:
         return None
@@ -29,7 +29,7 @@ def choice(form: Form, name: str, kind: type[E]) -> E | None:
 
 
 def one_of(form: Form, name: str, offered: Collection[str], default: str) -> str:
-    """The chosen word, else the default."""
+    """The chosen word, or the default."""
     given = form.get(name) or default
     if given not in offered:
         raise Unreadable(name, "choose one of those that the page offers")
@@ -37,7 +37,7 @@ def one_of(form: Form, name: str, offered: Collection[str], default: str) -> str
 
 
 def named(form: Form, name: str) -> str | None:
-    """A name, such as a channel's, that every database can look for; None where there is none."""
+    """A name, such as a channel's, without characters that a database refuses; None if it is empty."""
     given = sanitised(form.get(name))
     if len(given) > NAME_CHARS:
         raise Unreadable(name, f"a name has at most {NAME_CHARS} characters")
@@ -45,7 +45,7 @@ def named(form: Form, name: str) -> str | None:
 
 
 def names(form: Form, name: str, most: int) -> list[str]:
-    """Names that may be several, each once."""
+    """The distinct values of a repeated field."""
     given = list(dict.fromkeys(sanitised(each)[:NAME_CHARS] for each in form.all(name) if each))
     if len(given) > most:
         raise Unreadable(name, f"choose at most {most:,}")
@@ -53,11 +53,11 @@ def names(form: Form, name: str, most: int) -> list[str]:
 
 
 def count(form: Form, name: str) -> int:
-    """A number of an address of ours; 0 for what is none."""
+    """A number in an address of ours; 0 if it is invalid."""
     given = form.get(name)
     return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
 
 
 def page_of(form: Form) -> PageRequest:
-    """The page of a list that an address asks for."""
+    """The requested page of a list."""
     return PageRequest(limit=SHOWN, cursor=form.get("cursor") or None)

@@ -1,4 +1,4 @@
-"""Templates to bytes, and the headers of every page."""
+"""Rendering of templates, and the headers of every page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEADERS = {
     "x-frame-options": "DENY",
     "x-robots-tag": "noindex",
 }
-"""Of every page: no cache keeps it, no other site is told of it, no search engine lists it."""
+"""Headers of every page: no caching, no referrer, no indexing."""
 
 COMPILED_AFTER_S = 1.0
 
@@ -38,16 +38,16 @@ COMPILED_AFTER_S = 1.0
 def page_response(
     template: str, status: int, values: Mapping[str, object], headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A page. Text of events is escaped wherever it stands."""
+    """A rendered page. All text is escaped."""
     body = _environment().get_template(f"{template}.html.j2").render(values)
     return Response(body, status, {**HEADERS, **(headers or {})})
 
 
 @cache
 def compile_templates() -> None:
-    """Templates are compiled once: that of the first page with it, all others by a thread soon after.
+    """Compile the first page's templates now and all others in a thread soon after.
 
-    The event loop would stand still for a tenth of a second at the first page of each kind, and with it what comes in.
+    Otherwise the first request for each page would block the event loop for a tenth of a second.
     """
     timer = Timer(COMPILED_AFTER_S, _compile)
     timer.daemon = True
@@ -61,18 +61,18 @@ def _compile() -> None:
 
 
 def _ago(at: Instant, now: Instant) -> str:
-    """`12 min ago`; of what is to come the moment itself."""
+    """`12 min ago`; for a time in the future, the time itself."""
     beside_now = with_age(at, now, day_of=now)
     return beside_now.ago or beside_now.text
 
 
 def _finalize(value: object) -> object:
-    """The value as it can be seen: an override of the direction of text would change what stands beside it."""
+    """The value with visible marks for the characters that override the direction of text."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _exact(value: str) -> Markup:
-    """The value of a field that nobody sees, as it is."""
+    """The value of a hidden field, unchanged."""
     return escape(value)
 
 

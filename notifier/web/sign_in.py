@@ -1,4 +1,4 @@
-"""`/sign-in` and `/sign-out`: from a key to a session, and its end."""
+"""`/sign-in` and `/sign-out`: a session in exchange for a key, and its end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NO_LINK = (
 
 
 class SignIn:
-    """The door of the pages. `serves` says whether a path is a page's, so that nobody is sent elsewhere after it."""
+    """The sign-in pages. `serves` is whether a path is a page's, so that `next` cannot lead elsewhere."""
 
     def __init__(self, service: RunningService, sessions: Sessions, serves: Callable[[str], bool]) -> None:
         self._service = service
@@ -42,20 +42,20 @@ class SignIn:
     def form(
         self, request: Request, *, next_: str, status: int = 200, refusal: str | None = None
     ) -> Response:
-        """The form, and the cookie that it belongs to."""
+        """The form, and the cookie that its token is bound to."""
         oidc = self._service.settings.auth.oidc
         provider = None if oidc is None else urlsplit(oidc.issuer).hostname
         values = {"next": self.allowed(next_), "refusal": refusal, "provider": provider}
         return self._shown(request, "sign_in", status, values)
 
     async def welcome(self, request: Request, link: str) -> Response:
-        """The page of a one-time link: a button, so that what only looks at links uses none up."""
+        """The page of a one-time link. It has a button, so that link scanners do not use the link up."""
         if not await self._sessions.link_is_good(link):
             return self.form(request, next_="/", status=404, refusal=_NO_LINK)
         return self._shown(request, "welcome", 200, {"link": link})
 
     async def sign_in(self, request: Request, form: Form) -> Response:
-        """Open a session with the key in the form, and go on to where the person wanted to be."""
+        """Open a session with the key in the form, and redirect to the page that the person asked for."""
         self._check(request, form)
         next_ = form.get("next")
         if not self._may_try(request):
@@ -69,7 +69,7 @@ class SignIn:
         return self.let_in(request, token, next_)
 
     async def sign_in_by_link(self, request: Request, form: Form, link: str) -> Response:
-        """Open a session by the button of a one-time link."""
+        """Open a session from the form of a one-time link."""
         self._check(request, form)
         if not self._may_try(request):
             return self.form(request, next_="/", status=429, refusal=_TOO_MANY)
@@ -82,12 +82,12 @@ class SignIn:
         return self.let_in(request, token, "/")
 
     def go_on(self, next_: str) -> Response:
-        """To where a person who has signed in wanted to be."""
+        """A redirect to the page that the person asked for before signing in."""
         location = f"{base_path(self._service)}{self.allowed(next_)}"
         return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
     async def sign_out(self, request: Request) -> Response:
-        """End the session, here and in each tab."""
+        """End the session in all tabs."""
         url = self._service.settings.server.url
         await self._sessions.end(cookie_of(request, SESSION, url=url))
         response = RedirectResponse(f"{base_path(self._service)}/sign-in", 303)
@@ -95,7 +95,7 @@ class SignIn:
         return response
 
     def _shown(self, request: Request, template: str, status: int, values: Mapping[str, object]) -> Response:
-        """A form for a stranger, and the cookie that it belongs to."""
+        """A form for a person without a session, and the cookie that its token is bound to."""
         held = self.browser_of(request) or new_token()
         common = {"base": base_path(self._service), "form_token": form_token(held)}
         response = page_response(template, status, {**common, **values})
@@ -110,7 +110,7 @@ class SignIn:
             )
 
     def let_in(self, request: Request, token: str, next_: str) -> Response:
-        """Hand the session to the browser, and go on."""
+        """Set the session's cookie, and redirect."""
         url = self._service.settings.server.url
         response = self.go_on(next_)
         set_cookie(request, response, SESSION, token, url=url)
@@ -118,7 +118,7 @@ class SignIn:
         return response
 
     def allowed(self, next_: str) -> str:
-        """Where to go after signing in: one of our pages, or the first."""
+        """The address to go to after sign-in: `next_` if it is one of our pages, else the first page."""
         try:
             parts = urlsplit(next_)
         except ValueError:
@@ -129,11 +129,11 @@ class SignIn:
         return next_
 
     def address_of(self, request: Request) -> str:
-        """The address that a request comes from, behind the proxies that are trusted."""
+        """The client's address, behind trusted proxies."""
         return client_address(request, self._service.settings.server.trusted_proxies)
 
     def browser_of(self, request: Request) -> str:
-        """The value that stands for a browser before there is a session; empty where it has none."""
+        """The id of a browser without a session; empty if it has no cookie."""
         return cookie_of(request, BEFORE_SIGN_IN, url=self._service.settings.server.url)
 
     def keep_browser(self, request: Request, response: Response, held: str) -> None:
@@ -143,5 +143,5 @@ class SignIn:
         return self._tries.left(self.address_of(request), self._service.database.now())
 
     def _failed(self, request: Request) -> None:
-        """Count a try that failed. Those that succeed are free: many people may come from the address of one proxy."""
+        """Count a failed attempt. Successful ones are not counted: many people may share the address of one proxy."""
         self._tries.take(self.address_of(request), self._service.database.now())

@@ -1,4 +1,4 @@
-"""The pages for people who have signed in: one ASGI application over the table of pages."""
+"""The pages for people who have signed in: one ASGI application built from the table of pages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type
 
 
 class Site:
-    """An ASGI application for the paths that `serves` says."""
+    """The ASGI application for the paths for which `serves` is true."""
 
     def __init__(
         self, service: RunningService, keyring: Keyring, rows: Sequence[PageRow], live: LiveStreams
@@ -79,7 +79,7 @@ class Site:
         )
 
     def serves(self, path: str) -> bool:
-        """Whether a path belongs to the pages, be there such a page or not."""
+        """Whether the path is below one of the pages, even if there is no such page."""
         return path.startswith("/") and path.split("/")[1] in self._first_parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,7 +123,7 @@ class Site:
         return page_response(answer.template, answer.status, values)
 
     async def _sent(self, request: Request, session: Session | None) -> Form:
-        """The form of a person who has signed in, and pressed a button of our own page."""
+        """The form of a signed-in person, after the checks against cross-site requests."""
         request.state.session = session
         _same_site(request)
         form = await read_form(request)
@@ -136,7 +136,7 @@ class Site:
         return form
 
     async def _session(self, request: Request, *, used: bool = True) -> Session | None:
-        """The session of the browser's cookie, else of whom the proxy in front names."""
+        """The session of the cookie, else of the person that a trusted proxy names; None without either."""
         url = self._service.settings.server.url
         project = unquote(cookie_of(request, PROJECT, url=url))
         token = cookie_of(request, SESSION, url=url)
@@ -144,7 +144,7 @@ class Site:
         return own or self._proxy.session(request, project=project)
 
     async def _signed_in(self, request: Request, *, used: bool = True) -> bool:
-        """Whether there is a session that lets somebody see anything; who may see nothing may sign in otherwise."""
+        """Whether the session may read anything; a person who may not can sign in with another key."""
         try:
             return await self._session(request, used=used) is not None
         except NoRole:
@@ -180,7 +180,7 @@ class Site:
         return await self._openid.come_back(request)
 
     async def _choose_project(self, request: Request) -> Response:
-        """Look at the same page in another project of the person's; one that is none of them changes nothing."""
+        """Redirect to the same page in another of the person's projects; an unknown project changes nothing."""
         if request.method != "POST":
             raise PageError(405, "Choosing a project is a button.", allow="POST")
         session = await self._session(request)
@@ -213,7 +213,7 @@ class Site:
         return Response(asset.content, 200, _KEPT, asset.media_type)
 
     async def _stream(self, request: Request) -> Response:
-        """A page that is open hears here that it should look again; a stranger hears nothing."""
+        """The event stream that notifies an open page of changes. `SignedOut` is raised without a session or a key."""
         if request.method != "GET" or "text/event-stream" not in request.headers.get("accept", ""):
             raise PageError(406, "This is for the script of the pages: a stream of events.")
         session = await self._session(request, used=False)
@@ -227,12 +227,15 @@ class Site:
         return self._live.response(of_key, partial(self._may_read, secret))
 
     async def _may_read(self, secret: str) -> bool:
-        """Whether a key listens: `notifier doctor` does, through whatever proxies stand before the service."""
+        """Whether a key may read.
+
+        `notifier doctor` opens a stream with a key, through the proxies before the service.
+        """
         (await self._keyring.caller(secret)).require("read")
         return True
 
     def _to_sign_in(self, request: Request) -> Response:
-        """A stranger learns nothing, not even whether there is such a thing."""
+        """Redirect to the sign-in page, whether or not the requested page exists."""
         return self._redirect(Redirect(path="/sign-in", query={"next": _asked(request.scope)}))
 
     def _redirect(self, to: Redirect) -> Response:
@@ -243,10 +246,10 @@ class Site:
         return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
     async def _nothing(self, request: Request) -> Response:
-        """404; an address with a slash at its end leads to the one without, which may be a page."""
+        """A 404 page, or a redirect to the path without its trailing slash."""
         path: str = request.scope["path"]
         if path.endswith("/") and request.method in {"GET", "HEAD"}:
-            # One slash before it: a name after two would be read as another host's.
+            # Exactly one leading slash: browsers read a path with two as a host name.
             return self._redirect(Redirect(path=f"/{path.strip('/')}", query=request.query_params))
         if await self._signed_in(request):
             request.state.session = await self._session(request)
@@ -270,7 +273,7 @@ class Site:
         return page_response("error", status, values, headers)
 
     def _way_on(self, error: NotifierError, status: int, scope: Scope) -> tuple[str, str]:
-        """The button of an error, and where it leads: to the page whose form was sent, or to the list of its kind."""
+        """The label and target of an error page's button: the page whose form was sent, or the list it belongs to."""
         path = scope["path"]
         if scope["method"] == "POST":
             page = next(filter(self._is_page, (path, path.rpartition("/")[0])), None)
@@ -292,7 +295,7 @@ class Site:
     def _frame(self, session: Session | None, path: str, at: str) -> dict[str, object]:
         """The values that the frame of every page needs.
 
-        `here` is the first page of those that the path belongs to, `at` is the page itself.
+        `here` is the navigation entry of the path, `at` the page's own address.
         """
         return {
             "base": base_path(self._service),
@@ -307,7 +310,7 @@ class Site:
 
 
 def _asked(scope: Scope) -> str:
-    """The path and query that the browser asked for."""
+    """The path and query of the request."""
     query = scope["query_string"].decode("ascii", "replace")
     return quote(scope["path"]) + (f"?{query}" if query else "")
 
@@ -318,6 +321,9 @@ def _only_opened(request: Request) -> None:
 
 
 def _same_site(request: Request) -> None:
-    """Browsers say where a form stands; on plain http outside of localhost they do not, and its token decides."""
+    """Refuse a form from another site.
+
+    Browsers send no `Sec-Fetch-Site` over plain http: there the form's token decides.
+    """
     if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
         raise PageError(403, "This form stands on another site: nothing has been done.")

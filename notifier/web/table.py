@@ -1,4 +1,4 @@
-"""The table of pages: path and method, the scope that each needs, and its name in the navigation."""
+"""The table of pages: path, method, required scope, and name in the navigation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tries of one address: how many it may have."""
+"""A rate limit on attempts to sign in, for each client address."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _ADDRESSES_AT_MOST = 10_000
 
 
 class TryLimit:
-    """A bucket for each address."""
+    """A token bucket for each address."""
 
     def __init__(self, bucket: TokenBucket) -> None:
         self._bucket = bucket
         self._addresses: dict[str, tuple[float, Instant]] = {}
 
     def left(self, address: str, now: Instant) -> bool:
-        """Whether the address has a try."""
+        """Whether the address has an attempt left."""
         return self._tokens(address, now) >= 1
 
     def take(self, address: str, now: Instant) -> bool:
-        """The same, and one is used up."""
+        """Whether the address had an attempt left, which this call uses up."""
         tokens = self._tokens(address, now)
         if tokens < 1:
             return False

@@ -1,4 +1,4 @@
-"""The seam between HTTP and the pages: a visit, and what a page answers it."""
+"""The seam between HTTP and the pages: `Visit` is the request, `Shown` or `Redirect` the page's answer."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from notifier.web.forms import Form
 class Visit:
     """One request of a person who has signed in.
 
-    `origin` is where the reader's browser finds the service: of server.url, else as the browser named it. `path` holds
-    the parts of the path that its row names, `query` the address's fields, `form` those of a POST.
+    `origin` is the service's origin in the reader's browser: that of server.url, else the one in the request. `path`
+    holds the parameters of the row's path, `query` those of the address, `form` the fields of a POST.
     """
 
     service: RunningService
@@ -43,11 +43,11 @@ class Visit:
         return self.session.caller.project_scope
 
     def may(self, scope: Scope) -> bool:
-        """Whether the session's key has the scope: what it may not do is not offered."""
+        """Whether the session has this scope; pages do not offer acts that it lacks the scope for."""
         return self.session.caller.may(scope)
 
     def actor(self, *, project: str | None = None) -> Actor:
-        """The actor: by the name of the key or the person, in its project or, with `admin`, in another."""
+        """The actor of this session, in its project or, with `admin`, in another."""
         caller = self.session.caller
         return Actor(
             name=caller.name,
@@ -58,13 +58,13 @@ class Visit:
         )
 
     def url(self, path: str, **query: object) -> str:
-        """The address of a page, below the path of `server.url` where that has one."""
+        """The address of a page, below the path of `server.url`."""
         return address(base_path(self.service), path, query)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A page to render: the template's name and its one value."""
+    """A page to render: the name of its template, and its view."""
 
     template: str
     view: object
@@ -73,7 +73,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redirect:
-    """After an act: where to look at what it did. `notice` is a name of `notices`, `counts` its numbers."""
+    """A redirect after an act. `notice` is a name in `notices`, `counts` are its numbers."""
 
     path: str
     query: Mapping[str, object]
@@ -83,7 +83,7 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A picture of the manual's."""
+    """A picture of the manual."""
 
     content: bytes
     media_type: str
@@ -94,7 +94,7 @@ PageHandler = Callable[[Visit], Awaitable[Shown | Redirect | Picture]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRow:
-    """One page, or one act of a page. `nav` is its name in the navigation, where it stands there."""
+    """A page, or an act of one. `nav` is its name in the navigation, or None if it is not listed there."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -104,18 +104,18 @@ class PageRow:
 
 
 def origin_of(service: RunningService, named: str) -> str:
-    """`https://notifier.example.com`, without a path; `named` is the browser's own where server.url is not set."""
+    """The origin, such as `https://notifier.example.com`; `named` is the request's own, used without server.url."""
     parts = urlsplit(service.settings.server.url or named)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def base_path(service: RunningService) -> str:
-    """The path of `server.url`, without a slash at its end; empty where it has none."""
+    """The path of `server.url` without a trailing slash; empty if it has none."""
     return urlsplit(service.settings.server.url or "").path.rstrip("/")
 
 
 def address(base: str, path: str, query: Mapping[str, object]) -> str:
-    """An address of ours; what is None is left out of its query, and a tuple has its name several times."""
+    """An address of ours. Query parameters that are None are omitted; a tuple repeats its parameter."""
     fields = [
         (name, value)
         for name, given in query.items()

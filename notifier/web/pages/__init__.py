@@ -1,1 +1,1 @@
-"""Pages: from a request of a person who has signed in to one frozen value, or to where an act leads."""
+"""Page handlers: each maps a `Visit` to a view, or to a redirect after an act."""

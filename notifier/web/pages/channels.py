@@ -1,4 +1,4 @@
-"""`/channels`: the health of each, a test with the receiver's real answer, and what it sends."""
+"""`/channels`: the health of each channel, a test with the receiver's answer, and a sample of what it sends."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ TESTED_AT_MOST = 20
 
 
 async def list_channels(request: Visit) -> Shown:
-    """Every channel of the instance; what waits is the project's."""
+    """Every channel of the instance, with the project's pending deliveries."""
     facts = request.service.channels
     lines = tuple(channel_line(health, facts[health.name]) for health in await _health(request))
     return Shown(template="channels", view=ChannelsView(now=request.now, channels=lines))
 
 
 async def show_channel(request: Visit) -> Shown:
-    """One channel, and the deliveries of the test that the address names."""
+    """One channel, and the deliveries of the test in the address."""
     return await _channel(request)
 
 
 async def check_channel(request: Visit) -> Shown:
-    """One channel, and what its receivers say without a message. Nothing is changed, so nothing is led back to."""
+    """One channel, and the results of checking its receivers. No message is sent and nothing is changed."""
     return await _channel(request, await request.service.check_channel(request.path["name"]))
 
 
@@ -48,7 +48,7 @@ async def _channel(request: Visit, checked: Sequence[Finding] = ()) -> Shown:
         sample=service.sample(name, request.project),
         tested=await _tested(request, name),
         of=questions.count(request.query, "of"),
-        # Channels are the instance's: who tested them is for those who may.
+        # Channels belong to the instance: only administrators see who tested them.
         entries=await acts_on(service.database, [name]) if request.may("admin") else (),
         checked=checked,
     )
@@ -62,7 +62,7 @@ async def test_channel(request: Visit) -> Redirect:
         raise Unknown("channel")
     await channels.record_test(service.database, name, actor)
     tested = await service.test_channel(name, request.project, actor.name)
-    # What failed is what somebody has to look at.
+    # Failed ones first.
     failed_first = sorted(tested, key=lambda outcome: outcome.outcome == Outcome.DELIVERED)
     ids = " ".join(outcome.delivery for outcome in failed_first[:TESTED_AT_MOST])
     return Redirect(path=f"/channels/{name}", query={"test": ids, "of": len(tested)})
@@ -76,7 +76,7 @@ async def _health(request: Visit) -> Sequence[ChannelHealth]:
 
 
 async def _tested(request: Visit, name: str) -> list[DeliveryView]:
-    """The deliveries of a test, as far as they are of this channel and may be seen."""
+    """The deliveries of a test that are of this channel and visible to the reader."""
     found = []
     for id_ in request.query.get("test").split(" ")[:TESTED_AT_MOST]:
         try:

@@ -1,4 +1,4 @@
-"""`/dead-letters`: what waits for a person, one by one or all of one reason; what cannot be undone asks first."""
+"""`/dead-letters`: dead letters, one by one or grouped by reason. Acts that cannot be undone ask for confirmation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NONE_CHOSEN = "Choose at least one dead letter, and then press a button."
 
 
 async def list_dead_letters(request: Visit) -> Shown:
-    """All of them, or one heap."""
+    """All dead letters, or one group."""
     return await _list(request, _chosen(request.query))
 
 
@@ -40,9 +40,9 @@ async def _list(request: Visit, chosen: Selection, *, refusal: str | None = None
 
 
 async def redeliver_dead_letters(request: Visit) -> Shown | Redirect:
-    """Send them again, and ask for runs again: one at once, several once a person is sure.
+    """Send deliveries or run task runs again: one at once, several after a confirmation.
 
-    The address's query is what the list showed, and shows afterwards.
+    The query of the address is the list's filter, before and after.
     """
     chosen, shown = _chosen(request.form), _chosen(request.query)
     if chosen.by_id and not chosen.ids:
@@ -55,7 +55,7 @@ async def redeliver_dead_letters(request: Visit) -> Shown | Redirect:
 
 
 async def discard_dead_letters(request: Visit) -> Shown | Redirect:
-    """Give them up, once a person is sure."""
+    """Discard dead letters, after a confirmation."""
     chosen, shown = _chosen(request.form), _chosen(request.query)
     if chosen.by_id and not chosen.ids:
         return await _list(request, shown, refusal=_NONE_CHOSEN)

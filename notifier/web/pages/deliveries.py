@@ -1,4 +1,4 @@
-"""`/deliveries`: what was sent to whom, each attempt with its answer, and a dead one again."""
+"""`/deliveries`: the deliveries, each with its attempts and answers, and sending a dead one again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from notifier.web.visit import Redirect, Shown, Visit
 
 
 async def list_deliveries(request: Visit) -> Shown:
-    """The deliveries of the project, newest first, by state and channel."""
+    """The deliveries of the project, newest first, filtered by state and channel."""
     state = questions.choice(request.query, "state", DeliveryState)
     channel = questions.named(request.query, "channel")
     listing = await deliveries.find(
@@ -33,7 +33,7 @@ async def list_deliveries(request: Visit) -> Shown:
 
 
 async def show_delivery(request: Visit) -> Shown:
-    """One delivery with every attempt, and what it carries."""
+    """One delivery with every attempt and its message."""
     service = request.service
     detail = await deliveries.detail(
         service.database, request.path["id"], project_scope=request.project_scope

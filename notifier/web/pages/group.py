@@ -1,4 +1,4 @@
-"""`/groups/{id}`: a group in a storm, and one act on all or some of its incidents."""
+"""`/groups/{id}`: a group in a storm, and bulk acts on its incidents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notifier.web.visit import Redirect, Shown, Visit
 
 
 async def show_group(request: Visit) -> Shown:
-    """The group with its causes by count, and what was told of it."""
+    """The group, with its incidents by count and its notifications."""
     service = request.service
     found = await group_details(
         service.database, service.rules, request.path["id"], project_scope=request.project_scope
@@ -21,7 +21,7 @@ async def show_group(request: Visit) -> Shown:
 
 
 async def acknowledge_group(request: Visit) -> Redirect:
-    """Acknowledge the chosen incidents, or all that are not resolved."""
+    """Acknowledge the chosen incidents, or all unresolved ones."""
     act = AcknowledgeAct(until=until_of(request.form, request.now))
     database, actor, id_ = request.service.database, request.actor(), request.path["id"]
     if request.form.get("chosen"):

@@ -1,6 +1,7 @@
-"""`/incidents/{number}`: one incident; its texts to copy, and a silence for its like.
+"""`/incidents/{number}`: an incident, its texts to copy, and a silence for incidents like it.
 
-A link of a message names the id beside the number: the id wins, for in a restored database a number may be another's.
+Links in messages contain the id beside the number. The id wins: in a restored database, another incident may have the
+number.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 async def show_incident(request: Visit) -> Shown | Redirect:
-    """The incident with the sample that was chosen, else with the newest."""
+    """The incident with the chosen sample, or the newest."""
     found = await _details(request)
     if request.path["number"] != str(found.incident.number):
         return to_incident(found.incident)
@@ -37,16 +38,16 @@ async def show_incident(request: Visit) -> Shown | Redirect:
 
 
 async def show_refusal(request: Visit, error: OncallError) -> Shown:
-    """The incident as it stands now, with the reason for which an act was not done; what was written stays."""
+    """The current incident, with the reason why an act was refused and the text that was entered."""
     status, sentence = status_and_sentence(error) or (409, str(error))
-    # The API's moments as people read them.
+    # The API's times in a form for people.
     sentence = _MOMENT.sub(lambda found: clock(parse_rfc3339(found[0]), near=request.now), sentence)
     view = _view(request, await _details(request), problem=sentence, note=request.form.get("text"))
     return Shown(template="incident", view=view, status=status)
 
 
 async def copy_incident(request: Visit) -> Shown:
-    """The incident, with the sample that was chosen, as texts to copy."""
+    """The incident with the chosen sample, as texts to copy."""
     found = await _details(request)
     server = request.service.settings.server
     base = server.url or f"http://{server.host}:{server.port}"
@@ -54,25 +55,25 @@ async def copy_incident(request: Visit) -> Shown:
 
 
 async def ask_silence(request: Visit) -> Shown:
-    """A silence for the like of it, and what it would hold."""
+    """The form for a silence of incidents like this one, with its preview."""
     incident = await named_incident(request)
     return await _silence_form(request, incident, matchers_of(incident, request.query.all("label")))
 
 
 async def preview_silence(request: Visit, incident: Incident) -> Shown:
-    """The form as it was sent, and what that would hold."""
+    """The form as sent, with its preview."""
     return await _silence_form(request, incident, _own(incident, chosen_matchers(request.form)))
 
 
 async def ask_silence_again(request: Visit, incident: Incident, error: OncallError) -> Shown:
-    """The form as it was sent, with the reason for which nothing was silenced."""
+    """The form as sent, with the reason why no silence was made."""
     status, sentence = status_and_sentence(error) or (422, str(error))
     chosen = _own(incident, chosen_matchers(request.form))
     return await _silence_form(request, incident, chosen, status=status, problem=sentence)
 
 
 def _own(incident: Incident, matchers: Sequence[str]) -> Sequence[str]:
-    """The matchers that the form offers, of these."""
+    """The matchers in `matchers` that the form offers."""
     return [each for each in matchers if each in matchers_of(incident, incident.labels)]
 
 
@@ -101,14 +102,14 @@ async def _silence_form(
 
 
 async def named_incident(request: Visit) -> Incident:
-    """The incident that the address, or the form, means; `Unknown` where there is none."""
+    """The incident of the address or the form; `Unknown` is raised if there is none."""
     return await incidents.get(
         request.service.database, _name(request), project_scope=request.project_scope, url=None
     )
 
 
 def to_incident(incident: Incident, *, notice: str | None = None) -> Redirect:
-    """Back to the incident's page."""
+    """A redirect to the incident's page."""
     return Redirect(path=f"/incidents/{incident.number}", query={"id": incident.id}, notice=notice)
 
 
@@ -148,7 +149,7 @@ def _name(request: Visit) -> str:
 
 
 def _grouping(incident: Incident) -> Grouping | None:
-    """How the shown sample is grouped; None where there is none, or it cannot be read any more."""
+    """How the shown sample is grouped; None without a sample, or if it cannot be decoded any more."""
     if incident.latest_event is None:
         return None
     try:

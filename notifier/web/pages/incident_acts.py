@@ -1,4 +1,4 @@
-"""Acts on one incident: each is a form's POST, and leads back to the incident."""
+"""Acts on one incident: each is a form's POST that redirects to the incident."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def acts() -> Mapping[str, PageHandler]:
 
 
 async def _perform(name: str, request: Visit) -> Shown | Redirect:
-    """Do it, and lead back; of what cannot be done the page itself says why, beside what can be."""
+    """Perform the act and redirect. If it is refused, the incident's page is shown with the reason."""
     incident = await named_incident(request)
     if name == "silence" and request.form.get("preview"):
         return await preview_silence(request, incident)
@@ -96,13 +96,13 @@ async def _reopen(request: Visit, incident: Incident) -> None:
 
 
 async def _note(request: Visit, incident: Incident) -> None:
-    # Browsers end lines as mail does.
+    # Browsers send CRLF.
     actor, text = request.actor(), clean_text(request.form.get("text").replace("\r\n", "\n"))
     await request.service.database.write(lambda tx: actions.note(tx, actor, incident.id, text))
 
 
 async def _silence(request: Visit, incident: Incident) -> None:
-    """For the like of it; in the incident's project."""
+    """Silence incidents like this one, in its project."""
     until = until_of(request.form, request.now)
     if until is None:
         raise Unreadable("until", "say for how long")

@@ -1,4 +1,4 @@
-"""`/incidents`: open ones first, a search, and acts on several at once."""
+"""`/incidents`: the list, open ones first, with a search and bulk acts."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from notifier.wording.text import counted, plain
 
 SHOWN = 50
 LEAST = 10
-"""So many acknowledged ones are listed, however many are open on the last page of those."""
+"""The least number of acknowledged incidents listed below the last page of open ones."""
 APART_AT_MOST = 40
 SILENCED_AT_MOST = 100
 LOOKED_THROUGH = 200
-"""Of those that somebody has acknowledged, to find one's own."""
+"""The number of acknowledged incidents that are searched for the reader's own."""
 STATES = (*get_args(StateFilter), MINE)
 SORTS = get_args(Sort)
 
 
 async def list_incidents(visit: Visit) -> Shown:
-    """Open and acknowledged ones unless the address asks for others, the worst first."""
+    """Open and acknowledged incidents by default, most severe first."""
     return await _list(visit, _filter(visit.query))
 
 
@@ -72,7 +72,7 @@ async def _list(visit: Visit, filter_: IncidentsFilter, *, refusal: str | None =
 async def _parts(
     visit: Visit, filter_: IncidentsFilter, cursor: str | None, apart: Sequence[str]
 ) -> Sequence[IncidentsPart]:
-    """Open incidents and, as far as there is room, acknowledged ones; or those in the state that was asked for."""
+    """Open incidents and, as far as there is room, acknowledged ones; or those in the chosen state."""
     ask = partial(
         inbox_by_service,
         visit.service.database,
@@ -105,7 +105,7 @@ async def _parts(
 async def _plain_part(
     visit: Visit, filter_: IncidentsFilter, cursor: str | None, state: str
 ) -> IncidentsPart:
-    """Resolved incidents, or one's own: every one of them."""
+    """Resolved incidents, or the reader's own, without crowds."""
     mine = state == MINE
     found = await inbox(
         visit.service.database,
@@ -134,7 +134,7 @@ async def _has_any(visit: Visit) -> bool:
 
 
 async def act_on_incidents(visit: Visit) -> Shown | Redirect:
-    """One act on those that are chosen, or on all that the search finds; the list again where that makes no sense."""
+    """Perform an act on the chosen incidents or on all matches; invalid input shows the list again."""
     filter_ = _filter(visit.form)
     service = questions.named(visit.form, "every")
     try:
@@ -146,7 +146,7 @@ async def act_on_incidents(visit: Visit) -> Shown | Redirect:
 
 
 async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
-    """The act, or the question before it: resolving asks first."""
+    """Perform the act, or ask for the confirmation that resolving needs."""
     form = visit.form
     name, ids, everything = form.get("act"), tuple(form.all("ids")), bool(form.get("all"))
     if not ids and not everything:
@@ -191,7 +191,7 @@ async def _silence(visit: Visit, filter_: IncidentsFilter, ids: Sequence[str]) -
 
 
 async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str) -> Shown | Redirect:
-    """Acknowledge what is open of a service, and meets the search, once a person is sure."""
+    """Acknowledge the open incidents of a service that match the search, after a confirmation."""
     meant = filter_.of_service(service)
     database, actor = visit.service.database, visit.actor()
     if not visit.form.get("sure"):
@@ -215,7 +215,7 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
 
 
 def _filter(form: Form) -> IncidentsFilter:
-    """The state, order and search that an address or a form asks for."""
+    """The filter in an address or a form."""
     state, sort = form.get("state"), form.get("sort")
     if state and state not in STATES:
         raise Unreadable("state", "choose one of the states that the page offers")

@@ -1,4 +1,4 @@
-"""`/manual`: the manual of the version that runs, a chapter at a time, and its search."""
+"""`/manual`: the chapters of the running version's manual, and its search."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from notifier.web.visit import Picture, Shown, Visit
 
 
 async def show_manual(visit: Visit) -> Shown:
-    """The first page, or what answers the words of `q`."""
+    """The first page, or the results of the search for `q`."""
     query = visit.query.get("q").strip()[:QUERY_CHARS]
     if not query:
         return await _shown(visit, "")
-    # What is written from the code costs a second once: other requests do not wait for it.
+    # Generated chapters take a second, once: in a thread, so that other requests do not wait.
     index = await asyncio.to_thread(_index)
     view = manual_view(path="", html=Markup(), query=query, hits=index.find(query), release=release())
     return Shown(template="manual", view=view)

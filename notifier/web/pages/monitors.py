@@ -1,4 +1,4 @@
-"""`/monitors`: jobs that check in, and one that nothing is expected of any more."""
+"""`/monitors`: the monitors, and the removal of one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def list_monitors(request: Visit) -> Shown:
 
 
 async def forget_monitor(request: Visit) -> Shown | Redirect:
-    """Expect nothing of it any more, after a question."""
+    """Remove a monitor, after a confirmation."""
     name, environment = request.form.get("name"), request.form.get("environment")
     if request.form.get("sure"):
         await monitors.forget(request.service.database, name, environment, request.actor())

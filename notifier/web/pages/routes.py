@@ -1,4 +1,4 @@
-"""`/routes`: the tree as it is configured, and who would be told of an event with some labels."""
+"""`/routes`: the configured tree, and a test of which targets an event with some labels reaches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ASKED_CHARS = 8_000
 
 
 async def show_routes(request: Visit) -> Shown:
-    """The tree; and the way of the labels through it that the address names."""
+    """The tree, and the routes that the labels in the address match."""
     service, now = request.service, request.now
     asked = sanitised(request.query.get("labels")).replace("\r\n", "\n")
     preview, error = None, None
@@ -52,7 +52,7 @@ async def show_routes(request: Visit) -> Shown:
 
 
 def read_labels(text: str) -> dict[str, str]:
-    """Labels as people type them, a line each: `name=value`, the value in quotes or without."""
+    """Labels as people type them, one per line: `name=value`, with or without quotes around the value."""
     if len(text) > ASKED_CHARS:
         raise Unreadable("labels", f"Labels to try have at most {ASKED_CHARS:,} characters")
     found: dict[str, str] = {}

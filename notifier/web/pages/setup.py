@@ -1,4 +1,4 @@
-"""`/setup`: from an empty service to a first event: lines to copy, a key for them, and a test event."""
+"""`/setup`: what a new service needs for its first event: snippets, a key, and a test event."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _TEST_EVENT = {
 
 
 async def show_setup(visit: Visit) -> Shown:
-    """Lines to copy, and what came last."""
+    """The snippets, and the latest incident."""
     return await _shown(visit, key=None)
 
 
 async def make_key(visit: Visit) -> Shown:
-    """A key that may only post, shown this once: it is nowhere but in this answer."""
+    """A new key with the scope `ingest`, shown once: the answer is the only place where it appears."""
     name = clean_text(visit.form.get("name").strip() or "application")
     if len(name) > NAME_CHARS:
         raise Unreadable("name", f"a name has at most {NAME_CHARS} characters")
@@ -53,7 +53,7 @@ async def make_key(visit: Visit) -> Shown:
 
 
 async def send_test_event(visit: Visit) -> Redirect:
-    """Post an event as an application does, through the same limits; it is told as any other."""
+    """Post an event as an application does, with the same limits and notifications."""
     event = {**_TEST_EVENT, "id": visit.service.new_id()}
     taken = await visit.service.acceptance.take(visit.session.caller, [event], visit.now)
     if not isinstance(taken, AcceptanceResult):
@@ -78,7 +78,7 @@ async def _shown(visit: Visit, *, key: str | None) -> Shown:
 
 
 async def _received(visit: Visit, sent: str | None) -> Incident | None:
-    """The incident of the test, else the one that is not over and was heard of last."""
+    """The incident of the test event, else the unresolved incident with the latest event."""
     database = visit.service.database
     if sent is not None:
         try:

@@ -1,4 +1,4 @@
-"""`/silences`: what is quiet, by whom and until when; a new one tried out before it holds anything."""
+"""`/silences`: the silences, and the form for one, with a preview of what it matches."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CLEARED: tuple[Literal["ends_at", "recur"], ...] = ("ends_at", "recur")
 
 
 async def list_silences(request: Visit) -> Shown:
-    """Silences that are on and those to come; or the ended ones, the newest first."""
+    """The active and pending silences, or the expired ones, newest first."""
     state = questions.one_of(request.query, "state", {"active", "pending", "expired", "now"}, "now")
     database, project, first = request.service.database, request.project, PageRequest(limit=NOW_AT_MOST)
     active = pending = expired = _NONE
@@ -53,7 +53,7 @@ async def list_silences(request: Visit) -> Shown:
 
 
 async def new_silence(request: Visit) -> Shown:
-    """A form; filled with what the address says, or like another silence."""
+    """The form for a new silence, filled from the address or from another silence."""
     like = questions.named(request.query, "like")
     if like is None:
         fields = _fields(request.query)
@@ -70,7 +70,7 @@ async def new_silence(request: Visit) -> Shown:
 
 
 async def create_silence(request: Visit) -> Shown | Redirect:
-    """A new silence; or only its preview, where that was asked for."""
+    """Create the silence, or preview it if the preview button was pressed."""
     fields, actor = _fields(request.form), request.actor()
     try:
         preview = await _preview(request, fields)
@@ -97,7 +97,7 @@ async def silence_chosen(request: Visit, chosen: Sequence[Incident]) -> Shown:
 
 
 async def edit_silence(request: Visit) -> Shown:
-    """A silence in its form."""
+    """The form of an existing silence."""
     status = await _status(request)
     fields = fields_of(status.silence, again=False)
     entries = await acts_on(request.service.database, [status.silence.id])
@@ -105,7 +105,7 @@ async def edit_silence(request: Visit) -> Shown:
 
 
 async def change_silence(request: Visit) -> Shown | Redirect:
-    """Extend it, shorten it, or let it meet something else."""
+    """Change a silence: its end, its matchers or its hours."""
     status, fields, actor = await _status(request), _fields(request.form), request.actor()
     try:
         preview = await _preview(request, fields)
@@ -119,7 +119,7 @@ async def change_silence(request: Visit) -> Shown | Redirect:
 
 
 async def end_silence(request: Visit) -> Redirect:
-    """End it now."""
+    """End a silence now."""
     actor, id_ = request.actor(), request.path["id"]
     await request.service.database.write(lambda tx: silences.end(tx, actor, id_))
     return Redirect(path="/silences", query={}, notice="end_silence")
@@ -143,7 +143,7 @@ async def _preview(request: Visit, fields: SilenceFields) -> SilencePreview:
 async def _again(
     request: Visit, fields: SilenceFields, error: Unreadable, *, line: SilenceStatus | None = None
 ) -> Shown:
-    """The form as it was sent, with why it is not taken."""
+    """The form as sent, with the reason why it is refused."""
     preview = None
     if not error.path.startswith("matchers["):
         try:
@@ -154,7 +154,7 @@ async def _again(
 
 
 def _sentence(error: Unreadable, fields: SilenceFields) -> str:
-    """The sentence with its place: matchers are counted as lines."""
+    """The error's message with its place; matchers are numbered by line."""
     place = error.path
     if place.startswith("matchers[") and len(_lines(fields.matchers)) > 1:
         number = int(place.removeprefix("matchers[").partition("]")[0]) + 1
@@ -186,7 +186,7 @@ def _form(
 
 
 def _fields(form: Form) -> SilenceFields:
-    """The fields as they were typed."""
+    """The fields as entered."""
 
     def typed(name: str) -> str:
         return sanitised(form.get(name)).replace("\r\n", "\n").strip()
@@ -225,7 +225,7 @@ def _draft(fields: SilenceFields, now: Instant) -> Draft:
 
 
 def _change(fields: SilenceFields, now: Instant) -> Draft:
-    """Like a new one, but that an empty end and empty hours take away what was there."""
+    """The change in the form. Unlike for a new silence, an empty end or empty hours remove the old ones."""
     ends_at, recur = _end(fields, now), _recur(fields)
     given = {"ends_at": ends_at, "recur": recur}
     return Draft(
@@ -247,7 +247,7 @@ def _comment(fields: SilenceFields) -> str:
 
 
 def _end(fields: SilenceFields, now: Instant) -> str | None:
-    """The end as a moment: so long from now, or as it was written."""
+    """The end of the silence, as entered or after the chosen duration."""
     if fields.ends_at:
         return fields.ends_at
     if not fields.length:
@@ -259,9 +259,9 @@ def _end(fields: SilenceFields, now: Instant) -> str | None:
 
 
 def _recur(fields: SilenceFields) -> Mapping[str, object] | None:
-    """Weekly hours as the API takes them; None where none are given.
+    """Weekly hours in the API's form; None if none are given.
 
-    `Unreadable` where there is a length beside them: nobody could say whether it is the window's or the silence's.
+    `Unreadable` is raised if a length is given too: it could be the window's or the silence's.
     """
     document: dict[str, object] = {
         name: ranges for name in _RANGES if (ranges := _listed(getattr(fields, name)))

@@ -1,4 +1,4 @@
-"""`/stats`: how many events and runs there were, with which errors, and how deliveries have done."""
+"""`/stats`: the numbers of events, errors, task runs and deliveries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SINCE = "24h"
 
 
 async def show_stats(request: Visit) -> Shown:
-    """The figures of the project in a span."""
+    """The figures of the project over a span of time."""
     since = questions.one_of(request.query, "since", SPANS, SINCE)
     figures = await stats.read(request.service.database, project=request.project, since=since, step=None)
     return Shown(template="stats", view=stats_view(figures, now=request.now, since=since))

@@ -1,4 +1,4 @@
-"""`/status`: whether anything is lost or late, how the service does, and what its administrators do about it."""
+"""`/status`: whether anything is lost or late, the health of the service, and acts of its administrators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ PROBLEMS_SHOWN = 20
 
 
 async def show_status(request: Visit) -> Shown:
-    """The state of this process and of the instance. Who may not change the configuration sees no word of its file."""
+    """The state of this process and of the instance.
+
+    Problems of the configuration file are shown to administrators only.
+    """
     service, admin = request.service, request.may("admin")
     status = await service.status()
     view = status_view(
@@ -28,7 +31,7 @@ async def show_status(request: Visit) -> Shown:
 
 
 async def reload_configuration(request: Visit) -> Redirect:
-    """Read the file anew. Where it has problems, nothing of it takes effect and the page says what is wrong."""
+    """Reload the configuration file. If it has problems, nothing changes and the page shows them."""
     try:
         reloaded = await request.service.reload(request.actor())
     except ConfigError:
@@ -37,7 +40,7 @@ async def reload_configuration(request: Visit) -> Redirect:
 
 
 async def release_hold(request: Visit) -> Shown | Redirect:
-    """Let everything go that waits, once a person is sure."""
+    """Release the hold, after a confirmation."""
     service = request.service
     if not request.form.get("sure"):
         state = await hold.show(service.database, service.rules)

@@ -1,4 +1,4 @@
-"""`/tasks`: how the runs of each task have done, one task's runs, one run, and a failed one again."""
+"""`/tasks`: statistics of each task, its runs, and running a failed one again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ERRORS_SHOWN = 20
 
 
 async def list_tasks(request: Visit) -> Shown:
-    """The tasks that ran in a span, the busiest first."""
+    """The tasks that ran in a span of time, busiest first."""
     since = questions.one_of(request.query, "since", tasks.SPANS, SINCE)
     summaries = await tasks.read(request.service.database, project=request.project, since=since)
     view = TasksView(
@@ -51,7 +51,7 @@ async def list_runs(request: Visit) -> Shown:
 
 
 async def show_run(request: Visit) -> Shown:
-    """One run. Its id is the sender's and may be anything, so that it stands in the query."""
+    """One run. Its id is chosen by the sender and may contain any text, so it is in the query."""
     run = await task_runs.get(
         request.service.database,
         questions.named(request.query, "id") or "",
@@ -62,7 +62,7 @@ async def show_run(request: Visit) -> Shown:
 
 
 async def replay_run(request: Visit) -> Redirect:
-    """Ask for a failed or lost run again; the new run is shown."""
+    """Run a failed or lost run again, and redirect to the new run."""
     run = await task_runs.replay(
         request.service.database, questions.named(request.form, "id") or "", request.actor()
     )

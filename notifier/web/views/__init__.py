@@ -1,1 +1,1 @@
-"""Views: what each page shows, as one frozen value. Templates place them and decide nothing."""
+"""Views: the content of each page as one frozen value. Templates lay it out and make no decisions."""

@@ -1,4 +1,4 @@
-"""The pages of channels as frozen values: the health of each, and one with what it sends."""
+"""The pages of channels: the health of all, and one with a sample of what it sends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from notifier.wording.times import duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetLine:
-    """A target: how it stands in words, when it last went well, and what went wrong last."""
+    """A target: its health, its last success and its last error."""
 
     address: str
     state: str
@@ -37,7 +37,7 @@ class TargetLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelLine:
-    """A channel: the worst of its targets is its state."""
+    """A channel; its state is the worst of its targets'."""
 
     name: str
     type: str
@@ -56,10 +56,10 @@ class ChannelsView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelPage:
-    """One channel; `receiver` is code for its receivers.
+    """One channel; `receiver` is sample code for a receiver.
 
-    `tested` are deliveries of the test that was just made, what failed first, and `tested_more` counts the others.
-    `checked` is what was found when its receivers were looked at just now.
+    `tested` are the deliveries of the latest test, failed ones first, and `tested_more` the number that is not shown.
+    `checked` are the results of the latest check.
     """
 
     now: Instant
@@ -126,7 +126,7 @@ def _target(target: TargetHealth) -> TargetLine:
 
 
 def _in_words(error: str) -> str:
-    """`permanent: the receiver answered 404` without the outcome's bare name, or what that means."""
+    """The error without the name of its outcome, or the outcome's meaning if it has no text."""
     outcome, colon, detail = error.partition(": ")
     try:
         happened = OUTCOMES[Outcome(outcome)].happened

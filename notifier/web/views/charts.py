@@ -1,4 +1,4 @@
-"""Charts as numbers to draw: bars of an SVG, scaled here so that a template only places them."""
+"""Charts as numbers: the bars of an SVG, scaled here so that a template only places them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEP = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartBar:
-    """One span: where its bar stands, how high it is, and what it counts from when."""
+    """A bar: its position, height, count and start time."""
 
     x: int
     y: int
@@ -24,7 +24,7 @@ class ChartBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarChart:
-    """Bars over equal spans of time, the oldest first; empty spans have no bar. `peak` is the highest count."""
+    """Bars over equal spans of time, oldest first; empty spans have no bar. `peak` is the highest count."""
 
     bars: tuple[ChartBar, ...]
     width: int
@@ -35,7 +35,7 @@ class BarChart:
 
 
 def bar_chart(counts: Sequence[int], *, since: Instant, span: Duration) -> BarChart:
-    """Bars in proportion; whatever has come at all can be seen."""
+    """Bars in proportion to the highest count; counts above 0 have a visible bar."""
     peak = max(counts, default=0)
     bars = tuple(
         ChartBar(

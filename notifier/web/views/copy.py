@@ -11,7 +11,7 @@ from notifier.wording.tracebacks import printed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyText:
-    """One text in a box. `rows` is how high the box is."""
+    """A text in a box of `rows` lines."""
 
     name: str
     means: str
@@ -24,7 +24,7 @@ class CopyText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyView:
-    """An incident in each form that it can be copied in."""
+    """An incident in each form that can be copied."""
 
     id: str
     number: int
@@ -32,7 +32,7 @@ class CopyView:
 
 
 def copy_view(incident: Incident, base: str) -> CopyView:
-    """The texts of an incident with the sample that is shown; `base` is where the service answers."""
+    """The texts of an incident with the shown sample; `base` is the address of the service."""
     post = copies.post_command(incident, base)
     traceback = printed(incident.latest_event).text
     texts = [

@@ -1,4 +1,4 @@
-"""The page of dead letters as a frozen value: heaps by channel and reason or by task, and the letters."""
+"""The page of dead letters: their groups by channel and reason or by task, and the letters."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from notifier.wording.outcomes import OUTCOMES
 from notifier.wording.text import counted, plain
 
 HEAPS_AT_MOST = 50
-"""So many heaps are shown, those with the most first; an application may name its tasks as it likes."""
+"""The most groups shown, largest first; an application may have any number of task names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterLine:
-    """A dead letter: a delivery, or a run. `path` is its page, and `query` that page's question."""
+    """A dead delivery or task run. `path` is its page, `query` that page's query."""
 
     id: str
     kind: str
@@ -40,7 +40,7 @@ class DeadLetterLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heap:
-    """Dead letters with one reason: `query` lists them, and names them in a command."""
+    """Dead letters with the same reason. `query` lists them, and selects them in an act."""
 
     name: str
     why: str
@@ -51,7 +51,10 @@ class Heap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLettersView:
-    """A page of dead letters. `heap` is the chosen one; `whole` is False where only a part is counted or shown."""
+    """A page of dead letters.
+
+    `heap` is the selected group; `whole` is false if the counts or the list are truncated.
+    """
 
     now: Instant
     lines: tuple[DeadLetterLine, ...]
@@ -65,7 +68,7 @@ class DeadLettersView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedView:
-    """The end of a command about several: a sentence, and why each of the others was left alone; `back` is the list."""
+    """The result of an act on several dead letters: a sentence, and why each skipped one was skipped."""
 
     sentence: str
     back: str
@@ -81,7 +84,7 @@ def dead_letters_view(
     query: dict[str, str],
     refusal: str | None = None,
 ) -> DeadLettersView:
-    """The page; `query` is what was asked for, `refusal` why an act was not done."""
+    """The page; `query` is the filter, `refusal` the reason why an act was refused."""
     heaps = (
         *(_heap_of_deliveries(heap, query) for heap in counts.deliveries),
         *(_heap_of_runs(heap, query) for heap in counts.runs),
@@ -99,7 +102,7 @@ def dead_letters_view(
 
 
 def decided_view(decided: DecisionResult, *, done: str, back: str, shown: int = 20) -> DecidedView:
-    """The end of a command; `done` is its participle."""
+    """The result of an act; `done` is its past participle."""
     left = f", and {counted(len(decided.skipped), 'other')} left alone" if decided.skipped else ""
     return DecidedView(
         back=back,

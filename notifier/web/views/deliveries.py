@@ -1,4 +1,4 @@
-"""The pages of deliveries as frozen values: the list, and one with all that is known of it."""
+"""The pages of deliveries: the list, and one delivery in detail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from notifier.wording.text import TITLE, plain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryLine:
-    """A delivery in a list: what it tells whom, and the latest answer."""
+    """A delivery in a list: its target, what it is about, and the latest answer."""
 
     id: str
     title: str
@@ -34,7 +34,7 @@ class DeliveryLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveriesView:
-    """A page of deliveries, by state and channel. `channels` are the configured ones, to choose from."""
+    """A page of deliveries, filtered by state and channel. `channels` are the configured ones."""
 
     now: Instant
     lines: tuple[DeliveryLine, ...]
@@ -48,7 +48,7 @@ class DeliveriesView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLine:
-    """A try: when it began, how long it took, and how it ended in words."""
+    """An attempt: its start, duration and outcome."""
 
     n: int
     at: Instant
@@ -60,7 +60,7 @@ class AttemptLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldIncident:
-    """An incident that a message tells of."""
+    """An incident in a message."""
 
     number: int
     id: str
@@ -69,7 +69,10 @@ class ToldIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPage:
-    """A delivery. `then` is what follows from its outcome; `sent` is the request's body, where its kind shows it."""
+    """A delivery in detail.
+
+    `then` is what follows from its outcome; `sent` is the request's body, if the kind shows it.
+    """
 
     now: Instant
     delivery: DeliveryView
@@ -85,7 +88,7 @@ class DeliveryPage:
 
 
 def delivery_line(delivery: DeliveryView) -> DeliveryLine:
-    """One line of a list."""
+    """The line of a delivery."""
     return DeliveryLine(
         id=delivery.id,
         title=plain(delivery.title, TITLE) or "(no title)",
@@ -143,7 +146,7 @@ def delivery_page(
 
 
 def _answer(outcome: Outcome | None, detail: str | None) -> str:
-    """The receiver's own words, else what the outcome means."""
+    """The receiver's answer, else the meaning of the outcome."""
     if detail or outcome is None:
         return plain(detail or "", 300)
     return OUTCOMES[outcome].happened
@@ -161,7 +164,7 @@ def _attempt(attempt: DeliveryAttempt) -> AttemptLine:
 
 
 def _told(message: Message) -> Sequence[ToldIncident]:
-    """Incidents with a page; the one that stands for the service itself has no number."""
+    """The incidents of a message that have a page; an incident about the service itself has no number."""
     return [
         ToldIncident(
             number=told.incident.number,

@@ -1,4 +1,4 @@
-"""The page of a group as one frozen value."""
+"""The page of a group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from notifier.wording.text import TITLE, counted, number, plain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupCause:
-    """One incident of the group. `share` is its part of all events in percent; `choosable`: it is not resolved."""
+    """An incident of the group.
+
+    `share` is its percentage of all events; `choosable` is true while it is not resolved.
+    """
 
     id: str
     number: int
@@ -31,7 +34,7 @@ class GroupCause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupTarget:
-    """Where it was told, and what was answered."""
+    """A target that was notified, and its answer."""
 
     delivery: str
     channel: str
@@ -42,7 +45,7 @@ class GroupTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationLine:
-    """One message about the group: why, about what, and to whom."""
+    """A notification of the group: its reasons, incidents and targets."""
 
     at: Instant
     reason: str
@@ -52,7 +55,9 @@ class NotificationLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPageView:
-    """A group in a storm: `summary` are sentences, `causes` stand by count, `open` counts what nobody has."""
+    """A group in a storm: `summary` are sentences, `causes` are ordered by count, `open` counts unacknowledged
+    incidents.
+    """
 
     id: str
     name: str

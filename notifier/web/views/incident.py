@@ -1,4 +1,4 @@
-"""The page of an incident as one frozen value."""
+"""The page of an incident."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ActName = Literal["acknowledge", "take_over", "unacknowledge", "snooze", "unsnoo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentAct:
-    """A button. `until` says whether the act may, or must, have an end."""
+    """A button. `until` says whether the act can have an end, or needs one."""
 
     name: ActName
     label: str
@@ -46,7 +46,7 @@ class IncidentAct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFact:
-    """A label of the incident, and the search for what else has it."""
+    """A label of the incident, and a search for all incidents with it."""
 
     name: str
     value: str
@@ -55,7 +55,7 @@ class LabelFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentDelivery:
-    """A delivery: whom it went to, and what they answered. `dead`: it can be sent again."""
+    """A delivery about the incident: its target, and the answer. `dead` ones can be sent again."""
 
     id: str
     channel: str
@@ -70,7 +70,7 @@ class IncidentDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentRun:
-    """A task run whose events the incident counts. `replay`: it can be asked for again."""
+    """A task run with events in this incident. `replay` is true if it can be run again."""
 
     id: str
     task: str
@@ -84,7 +84,7 @@ class IncidentRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierEnding:
-    """How the problem ended an earlier time."""
+    """How an earlier incident of the same problem ended."""
 
     id: str
     number: int
@@ -97,7 +97,7 @@ class EarlierEnding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleChoice:
-    """A sample that can be looked at: the event that made the count `seq`."""
+    """A sample to choose: the event that was number `seq`."""
 
     seq: int
     at: Instant
@@ -106,10 +106,10 @@ class SampleChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentEvidence:
-    """The evidence of its events. `message` is the shown sample's own where the title is another's.
+    """A sample of the incident's events. `message` is its own message if the title differs from it.
 
-    `links_from` is the sample whose links are shown if the shown one has none. `shown` is the sample's place, `chosen`
-    says that it is not the newest.
+    `links_from` is the sample whose links are shown if the shown one has none. `shown` is the sample's position,
+    `chosen` is true if it is not the newest.
     """
 
     links: tuple[PageLink, ...]
@@ -128,12 +128,11 @@ class IncidentEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
-    """All that the page shows. `holds` are sentences: held by what, until when; `coming` is what is due next.
+    """The page. `holds` are sentences about what holds the incident and until when; `coming` is what is due next.
 
-    `buttons` are the two most wanted acts that its state allows, `more` the others and those that may have an end.
-    `older` counts the items of the history that were not asked for. `groups` are the groups that tell of it, by id and
-    route. `problem` says why an act was not done, and `note` is what
-    was written then.
+    `buttons` are the two most important acts in its state, `more` the others and those with an end. `older` counts the
+    history items that are not shown. `groups` are ids and routes of the groups that tell of it. `problem` is the reason
+    why an act was refused, and `note` the text that was sent with it.
     """
 
     incident: Incident
@@ -174,9 +173,9 @@ def incident_view(
     problem: str | None = None,
     note: str = "",
 ) -> IncidentView:
-    """The page of these details for a person; `grouping` is None where the shown sample cannot be explained.
+    """The page for a person. `grouping` is None if the shown sample cannot be explained.
 
-    With `whole` the history is as long as it is known.
+    `whole` shows the complete history.
     """
     incident, history = details.incident, details.history
     items = details.timeline.items
@@ -245,7 +244,7 @@ _ACKNOWLEDGE = "Repeats and escalation stop, and whoever was told of it hears th
 
 
 def _acts(incident: Incident, *, viewer: str, snoozed: bool, later: bool) -> Iterator[IncidentAct]:
-    """The acts that the state allows this person, the most wanted first."""
+    """The acts that this person can do in this state, most important first."""
     if incident.state is State.RESOLVED:
         if not later:
             yield IncidentAct(name="reopen", label="Reopen", means="It counts as open again, and is told.")
@@ -272,7 +271,7 @@ def _acts(incident: Incident, *, viewer: str, snoozed: bool, later: bool) -> Ite
 
 
 def _message(incident: Incident, event: Mapping[str, Any] | None) -> str | None:
-    """The event's own message in full, unless the title or the traceback has all of it."""
+    """The event's full message, unless the title or the traceback contains it."""
     message = event.get("message") if isinstance(event, Mapping) else None
     text = multiline(message, 8_192) if isinstance(message, str) else ""
     return None if not text or text == incident.title else text
@@ -333,7 +332,7 @@ def _deliveries(history: IncidentHistory) -> Iterator[IncidentDelivery]:
 
 
 def _answer(delivery: SentDelivery) -> str:
-    """The words of the receiver; of a delivery that waits, for what."""
+    """The receiver's answer, or what a pending delivery waits for."""
     if delivery.state is DeliveryState.PENDING:
         return delivery_result(delivery)
     outcome = "" if delivery.outcome is None else delivery.outcome.value

@@ -1,4 +1,4 @@
-"""The list of incidents as one frozen value."""
+"""The list of incidents."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from notifier.wording.reasons import service_of
 from notifier.wording.text import TITLE, counted, number, plain
 from notifier.wording.times import clock
 
-# That somebody has it or has snoozed it a row says by name, and that nothing new has come is no hold.
+# Rows show the owner and the snooze separately, and a member that waits for its next event is not held.
 _UNSAID = {HeldBy.WAITING, HeldBy.ACKNOWLEDGED, HeldBy.SNOOZED, HeldBy.RATE_LIMITED, HeldBy.DUPLICATE}
 
 
 MINE = "mine"
-"""The state, beside those of the API, of what the person at the page has acknowledged."""
+"""The filter, beside the API's states, for incidents acknowledged by the person who looks at the page."""
 SEVERITIES = ("critical", "error", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterLink:
-    """A filter of one click; where it is `chosen` already, the click takes it away."""
+    """A one-click filter; if it is `chosen`, the link removes it."""
 
     text: str
     query: Mapping[str, str | None]
@@ -39,9 +39,9 @@ class FilterLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrowdLine:
-    """The rest of a service's incidents, behind a few that are listed: `link` leads to all of them.
+    """The unlisted rest of a service's incidents, linked by `link`.
 
-    `about` says how bad they are; `total` are all of the service's, and `service` its name for a form.
+    `about` is their severity, `total` the number of all the service's incidents, and `service` its name for a form.
     """
 
     link: FilterLink
@@ -52,10 +52,10 @@ class CrowdLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentLine:
-    """One incident of the list. `owner` and `holds` are sentences: who has it, and what holds it, until when.
+    """An incident in the list. `owner` and `holds` say who has acknowledged it, what holds it, and until when.
 
-    `where` leads to what else is of its service, and of its environment. `crowd` follows the last one that is listed of
-    its service.
+    `where` links to other incidents of its service and of its environment. `crowd` follows the last listed incident of
+    a service.
     """
 
     id: str
@@ -76,7 +76,7 @@ class IncidentLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentsFilter:
-    """The part of the address that says what to list; empty where nothing was asked for."""
+    """The filter in the address; empty fields do not filter."""
 
     q: str = ""
     state: str = ""
@@ -84,12 +84,12 @@ class IncidentsFilter:
 
     @property
     def query(self) -> Mapping[str, str | None]:
-        """The same as the fields of an address."""
+        """The filter as fields of an address."""
         return {"q": self.q or None, "state": self.state or None, "sort": self.sort or None}
 
     @property
     def asked(self) -> tuple[tuple[str, str], ...]:
-        """The same as fields of a form."""
+        """The filter as fields of a form."""
         return tuple((name, value) for name, value in self.query.items() if value is not None)
 
     @property
@@ -98,16 +98,16 @@ class IncidentsFilter:
 
     @property
     def all_of(self) -> str | None:
-        """The words for all that the search finds, to act on; None where one acts on what is chosen alone."""
+        """What a bulk act on all matches would act on, in words; None if only chosen incidents can be acted on."""
         return _ALL.get(self.state) if self.q else None
 
     def of_service(self, service: str) -> IncidentsFilter:
-        """The open ones of this list that are of one service."""
+        """The filter for the open incidents of one service in this list."""
         chosen = Matcher(name="service", op="=", value=service)
         return replace(self, q=with_matcher(self.q, chosen, instead_of="service"), state=State.OPEN.value)
 
     def with_matcher(self, text: str, label: str, value: str) -> FilterLink:
-        """The link to those of this list whose label has the value."""
+        """A link to the incidents in this list that have this label."""
         chosen = Matcher(name=label, op="=", value=value)
         is_on = chosen in read(self.q).matchers
         q = with_matcher(self.q, None if is_on else chosen, instead_of=label)
@@ -123,7 +123,7 @@ _ALL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentSection:
-    """Incidents under one heading. `next_page` is the query of its next page, `link` of the list that is not shown."""
+    """Incidents under one heading. `next_page` is the query of the next page, `link` of the list if it is not shown."""
 
     heading: str
     lines: tuple[IncidentLine, ...]
@@ -133,12 +133,12 @@ class IncidentSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentsView:
-    """A page of the list, and what was asked for.
+    """A page of the list, and its filter.
 
-    `fresh` counts incidents that came since the reader opened the page, the newest of which then was `seen`: they are
-    shown once the reader wants it. `title` leads with the number of open ones. `quick` are filters of one click.
-    `is_empty`: there is nothing to act on; `is_new_project`: nor has there ever been. `problem`: why a search cannot
-    be read; `refusal`: why an act was not done.
+    `fresh` counts the incidents that arrived after the reader opened the page, when `seen` was the newest; the list
+    shows them when the reader asks. `title` starts with the number of open ones. `quick` are one-click filters.
+    `is_empty` is true if nothing matches, `is_new_project` if the project never had an incident. `problem` is why a
+    search cannot be parsed, `refusal` why an act was refused.
     """
 
     sections: tuple[IncidentSection, ...]
@@ -159,7 +159,7 @@ class IncidentsView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentsPart:
-    """Incidents that stand under one heading; None are listed where there is no room for them."""
+    """The incidents under one heading; None if there is no room to list them."""
 
     heading: str
     state: str
@@ -176,7 +176,7 @@ def incidents_view(
     is_new_project: bool,
     refusal: str | None,
 ) -> IncidentsView:
-    """A page of the list: what is acknowledged stands below what is open."""
+    """A page of the list: acknowledged incidents follow open ones."""
     listed = [part.found for part in parts if part.found is not None]
     known = max((found.newest for found in listed), default=0) if seen is None else seen
     opened, at_least = _opened(listed)
@@ -197,7 +197,7 @@ def incidents_view(
 
 
 def unreadable_view(filter_: IncidentsFilter, problem: str) -> IncidentsView:
-    """The form with what was searched for, and why nothing is found by it."""
+    """The form with the search, and why it cannot be parsed."""
     return IncidentsView(
         sections=(),
         cursor=None,
@@ -212,7 +212,7 @@ def unreadable_view(filter_: IncidentsFilter, problem: str) -> IncidentsView:
 
 
 def _opened(listed: Sequence[Inbox]) -> tuple[int, bool]:
-    """How many are open, those of crowds that are not listed included; and whether there may be more."""
+    """The number of open incidents, unlisted ones of crowds included, and whether there may be more."""
     found = [each for each in listed if any(item.incident.state is State.OPEN for item in each.items)]
     count = sum(1 for each in found for item in each.items if item.incident.state is State.OPEN)
     rest = sum(crowd.count - len(_of(each, crowd)) for each in found for crowd in each.crowds)
@@ -225,7 +225,7 @@ def _of(found: Inbox, crowd: Crowd) -> Sequence[InboxItem]:
 
 
 def _fresh(found: Inbox, known: int) -> int:
-    """How many came since the reader has opened the page; a crowd counts as a whole while none of it is listed."""
+    """The number of incidents newer than `known`; a crowd counts as a whole if all its listed incidents are newer."""
     came = sum(1 for item in found.items if item.incident.number > known)
     whole = (
         crowd.count - len(own)
@@ -280,11 +280,11 @@ _ORDERS: Mapping[str, Callable[[InboxItem], tuple[int, ...]]] = {
     "count": lambda item: (-item.incident.count, -item.incident.number),
     "last_seen": lambda item: (-item.incident.last_seen, -item.incident.number),
 }
-"""Unless another order was asked for: by severity, and of those what changed last."""
+"""The default order is by severity, then by last change."""
 
 
 def _in_order(items: Sequence[InboxItem], found: Inbox, filter_: IncidentsFilter) -> Sequence[InboxItem]:
-    """As they were found, unless that is by severity alone, or a few of a crowd are among them."""
+    """The items in the requested order: sorted here by default, or if a crowd's samples were added to the page."""
     if filter_.sort and not found.crowds:
         return items
     return sorted(items, key=_ORDERS[filter_.sort])

@@ -1,4 +1,4 @@
-"""For how long an act lasts, as a form asks for it and as it answers."""
+"""The end of an act, as forms ask for it and as notices state it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CHOICES: Mapping[str, tuple[str, Duration]] = {
 
 
 def until_of(form: Form, now: Instant) -> Instant | None:
-    """The end that a form names: a moment in UTC, or so long from now; None where it names none.
+    """The end that a form specifies: a time in UTC, or a duration from now; None if it specifies none.
 
-    `Unreadable` for what is neither.
+    `Unreadable` is raised for anything else.
     """
     text = form.get("until").strip()
     if text:
@@ -36,7 +36,7 @@ def until_of(form: Form, now: Instant) -> Instant | None:
 
 
 def _moment(text: str) -> Instant:
-    """`2026-11-22T09:00`, as browsers write what was chosen, with or without seconds and a zone."""
+    """A time as browsers send it (`2026-11-22T09:00`), with or without seconds and a zone."""
     try:
         at = datetime.fromisoformat(text)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at

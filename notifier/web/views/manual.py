@@ -1,4 +1,4 @@
-"""A chapter of the manual, or what its search found, as one frozen value."""
+"""A chapter of the manual, or the results of a search."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from notifier.manual.search import ManualHit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManualView:
-    """`html` is the chapter; with a `query` there are `hits` instead. `before` and `after` are its neighbours.
+    """A chapter as `html`, or `hits` for a `query`. `before` and `after` are the neighbouring chapters.
 
-    `release` is the version that runs, whose manual this is; empty where it is not installed.
+    `release` is the running version, and empty if the package is not installed.
     """
 
     title: str
@@ -32,7 +32,7 @@ class ManualView:
 def manual_view(
     *, path: str, html: Markup, query: str, hits: Sequence[ManualHit], release: str
 ) -> ManualView:
-    """The view of a chapter that there is."""
+    """The view of an existing chapter."""
     listed = chapters()
     place = next(number for number, chapter in enumerate(listed) if chapter.path == path)
     return ManualView(

@@ -1,4 +1,4 @@
-"""The page of monitors as one frozen value."""
+"""The page of monitors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notifier.wording.times import duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorLine:
-    """A job, and how it stands. `search` finds its incident while that is not resolved."""
+    """A monitor and its state. `search` finds its unresolved incident."""
 
     name: str
     environment: str
@@ -32,7 +32,7 @@ class MonitorLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorsView:
-    """Jobs, those in trouble first. `unheard` are declared in the configuration and have not checked in yet."""
+    """The monitors, those in trouble first. `unheard` are configured monitors that have not checked in yet."""
 
     lines: tuple[MonitorLine, ...]
     unheard: tuple[str, ...]
@@ -45,7 +45,7 @@ class MonitorsView:
 def monitors_view(
     found: Listing[MonitorStatus], declared: Collection[str], *, url: str, now: Instant, cursor: str | None
 ) -> MonitorsView:
-    """A page of the list; a job that is awaited shows where all of them do."""
+    """A page of the list; configured monitors without a check-in are shown only if the list fits one page."""
     lines = map(_line, sorted(found.items, key=lambda each: (each.incident_id is None, each.name)))
     whole = cursor is None and found.next_cursor is None
     heard = {each.name for each in found.items}

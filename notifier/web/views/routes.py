@@ -1,4 +1,4 @@
-"""The page of routes as a frozen value: the tree as it is configured, and who would be told of some labels."""
+"""The page of routes: the configured tree, and a test of which targets some labels reach."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from notifier.wording.times import duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteLine:
-    """A route of the tree: `depth` is 0 at the root. `facts` say when and how it tells. `way` is that labels met it."""
+    """A route.
+
+    `depth` is 0 at the root, `facts` describe its timing, `way` marks the routes that the labels matched.
+    """
 
     depth: int
     matchers: str
@@ -31,7 +34,7 @@ class RouteLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteTrial:
-    """The answer to labels that are tried: who is told, and when each route that tells does so, a line each."""
+    """The result of a test: the targets, and a line for each matching route with when it notifies."""
 
     sentence: str
     labels: tuple[tuple[str, str], ...]
@@ -42,7 +45,7 @@ class RouteTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutesView:
-    """`asked` is what was typed; `error` is why it cannot be read."""
+    """The page. `asked` is the text that was entered, `error` why it cannot be parsed."""
 
     now: Instant
     routes: tuple[RouteLine, ...]
@@ -131,7 +134,7 @@ def _answer(
 
 
 def _telling(route: Route, group: Mapping[str, str], *, muted: bool) -> Iterator[str]:
-    """When and how a route would tell."""
+    """When and how a route notifies."""
     shared = ", ".join(f"{plain(name)}={plain(value)}" for name, value in group.items())
     yield (
         f"It is told in one group with what has the same {shared}."

@@ -1,4 +1,4 @@
-"""Task runs as frozen values: a line of a list, and a page."""
+"""Task runs: lines of lists, and a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DEAD = {RunState.FAILED, RunState.LOST}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
-    """A run in a list. `replay` says that it may be asked for again."""
+    """A run in a list. `replay` is true if it can be run again."""
 
     id: str
     task: str
@@ -36,7 +36,7 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLine:
-    """A task: `rate` is its success rate in percent, `errors` its most frequent ones."""
+    """A task: `rate` is its success rate in percent, `errors` the most frequent ones."""
 
     task: str
     name: str
@@ -53,7 +53,7 @@ class TaskLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksView:
-    """The page of tasks; `since` is the chosen one of `spans`."""
+    """The page of tasks; `since` is the chosen key of `spans`."""
 
     now: Instant
     since: str
@@ -78,7 +78,7 @@ class RunsView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
-    """One run. `documents` are its arguments, result and error as JSON, each with a name."""
+    """One run. `documents` are its arguments, result and error as JSON, by name."""
 
     now: Instant
     run: TaskRun

@@ -1,4 +1,4 @@
-"""The list of sessions as one frozen value."""
+"""The list of sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notifier.wording.text import plain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLine:
-    """One session, of a key or of a person whom `issuer` knows. `is_this`: the reader's own."""
+    """A session of a key, or of a person authenticated by `issuer`. `is_this` marks the reader's own."""
 
     id: str
     key_name: str
@@ -26,7 +26,7 @@ class SessionLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsView:
-    """The open sessions; `all_keys`: of every key, for an administrator."""
+    """The open sessions; `all_keys` is true for an administrator, who sees those of every key."""
 
     sessions: tuple[SessionLine, ...]
     all_keys: bool
@@ -34,7 +34,7 @@ class SessionsView:
 
 
 def sessions_view(opened: Iterable[OpenSession], *, this: str, all_keys: bool, now: Instant) -> SessionsView:
-    """The list, the reader's own session first."""
+    """The list, with the reader's own session first."""
     lines = tuple(
         SessionLine(
             id=session.id,

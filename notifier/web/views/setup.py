@@ -1,4 +1,4 @@
-"""The lines that make an application report here, as one frozen value."""
+"""The page with snippets that connect an application."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLAIN_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedLine:
-    """An incident whose event came last. `is_test`: of the test that the reader sent just now."""
+    """The incident with the latest event. `is_test` is true if the reader's test made it."""
 
     id: str
     number: int
@@ -29,7 +29,10 @@ class ReceivedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupView:
-    """Snippets with this service's address. `key` is a new key, shown this once; `sent` is the test's incident."""
+    """Snippets with this service's address.
+
+    `key` is a new key, shown once; `sent` is the incident of the test event.
+    """
 
     url: str
     key: str | None
@@ -44,7 +47,7 @@ class SetupView:
 def setup_view(
     *, origin: str, base: str, key: str | None, received: Incident | None, sent: str | None, now: Instant
 ) -> SetupView:
-    """The page; an address that would need quoting in a shell is replaced by the one of this machine."""
+    """The page. An address that a shell would need quoted is replaced by localhost."""
     url = f"{origin if _PLAIN_ORIGIN.fullmatch(origin) else 'http://127.0.0.1:8000'}{base}"
     return SetupView(
         url=url,

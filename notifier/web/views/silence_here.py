@@ -1,4 +1,4 @@
-"""A silence begun at an incident: matchers from its labels, and what else they would meet."""
+"""A new silence started from an incident: matchers from its labels, and a preview of what else they match."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from notifier.web.views.lasting import CHOICES
 from notifier.web.views.silences import doubts_of
 from notifier.wording.text import TITLE, counted, number, plain
 
-# What is alike, where nobody has chosen: the same failure of the same service at the same place.
+# The labels preselected: the same failure of the same service at the same place.
 _LIKE = ("service", "environment", "exception", "task")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelChoice:
-    """A label of the incident that the silence may ask for, by its matcher."""
+    """A label of the incident that can be chosen as a matcher."""
 
     name: str
     value: str
@@ -30,7 +30,7 @@ class LabelChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetIncident:
-    """An incident that the silence would hold."""
+    """An incident that the silence would match."""
 
     id: str
     number: int
@@ -40,7 +40,7 @@ class MetIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceHereView:
-    """The form and its preview: `sentences` say what the matchers meet, `warnings` what is odd about them."""
+    """The form and its preview: `sentences` say what the matchers match, `warnings` what is suspicious about them."""
 
     incident: Incident
     title: str
@@ -54,7 +54,7 @@ class SilenceHereView:
 
 
 def matchers_of(incident: Incident, names: Iterable[str]) -> tuple[str, ...]:
-    """A matcher for each of these labels that the incident has; without names, for what makes others alike."""
+    """A matcher for each named label that the incident has; without names, for the default labels."""
     chosen = set(names) or set(_LIKE)
     return tuple(
         _matcher(name, value)
@@ -92,7 +92,7 @@ def silence_here_view(
     comment: str = "",
     problem: str | None = None,
 ) -> SilenceHereView:
-    """The page of a silence with those of the incident's matchers chosen; where none is, `preview` is None."""
+    """The view with the chosen matchers; `preview` is None if none is chosen."""
     others = tuple(
         MetIncident(
             id=met.id,

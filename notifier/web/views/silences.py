@@ -1,4 +1,4 @@
-"""The pages of silences as frozen values: what is quiet now and next, one silence, and a form with its preview."""
+"""The pages of silences: the list, one silence, and the form with its preview."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _RANGES = ("weekdays", "days_of_month", "months", "years")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceLine:
-    """A silence: what it asks for, whose it is and why. `window` is when one that recurs is on, `recurs` its hours.
+    """A silence. `window` is the current or next window of a recurring one, `recurs` its weekly hours.
 
-    `search` finds what it meets.
+    `search` finds the incidents that it matches.
     """
 
     id: str
@@ -42,7 +42,7 @@ class SilenceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilencesView:
-    """The silences: those that are on and those to come, or a page of one phase."""
+    """The active and pending silences, or a page of those in one phase."""
 
     now: Instant
     state: str
@@ -55,7 +55,7 @@ class SilencesView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceFields:
-    """A silence as its form has it: matchers a line each, times as they were typed."""
+    """The fields of the form as entered; matchers are one per line."""
 
     matchers: str = ""
     length: str = "4h"
@@ -74,7 +74,7 @@ class SilenceFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewedIncident:
-    """An incident that a silence would hold."""
+    """An incident that a silence would match."""
 
     number: int
     id: str
@@ -85,7 +85,7 @@ class PreviewedIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewView:
-    """A preview of matchers: `sentences` for now and for the last day, `warnings` for what is odd about them."""
+    """A preview of matchers: `sentences` for now and for the last day, `warnings` for what is suspicious about them."""
 
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -95,9 +95,9 @@ class PreviewView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceFormView:
-    """A form for a new silence, or for a change of one. `error` is why what was sent is not taken.
+    """The form for a new or existing silence. `error` is why the input is refused.
 
-    `refused` is why its matchers cannot be tried out.
+    `refused` is why its matchers cannot be previewed.
     """
 
     now: Instant
@@ -150,7 +150,7 @@ def silences_view(
 
 
 def fields_of(silence: Silence, *, again: bool) -> SilenceFields:
-    """A silence in its form; `again` for a new one like it, from now on and with a length of its own."""
+    """The form's fields for a silence; `again` is for a copy that starts now and has its own length."""
     own = _recurrence(silence.recur)
     return SilenceFields(
         matchers="\n".join(map(str, silence.matchers)),
@@ -169,7 +169,7 @@ def fields_of(silence: Silence, *, again: bool) -> SilenceFields:
 
 
 def preview_view(preview: SilencePreview, matchers: Sequence[str]) -> PreviewView:
-    """The preview of these matchers, in words."""
+    """The preview of these matchers."""
     met = preview.met
     of = f"{number(met.unresolved)} that are not resolved"
     if not met.counted_all:
@@ -209,7 +209,7 @@ def beside_chosen(view: PreviewView, preview: SilencePreview, chosen: Sequence[I
 
 
 def doubts_of(preview: SilencePreview, matchers: Sequence[str]) -> tuple[str, ...]:
-    """The doubts about these matchers, each behind its text."""
+    """The warnings about these matchers, each after the matcher's text."""
     by_path = {f"matchers[{index}]": plain(matcher, 256) for index, matcher in enumerate(matchers)}
     return tuple(f"{by_path[doubt.path]}: {doubt.message}" for doubt in preview.label_warnings)
 

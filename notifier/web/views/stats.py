@@ -1,4 +1,4 @@
-"""The page of statistics as a frozen value."""
+"""The page of statistics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEP = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesBar:
-    """One step of time: how high its bar is, and how high the part of it that failed."""
+    """One step of time: the heights of its bar and of the failed part."""
 
     x: int
     height: int
@@ -27,7 +27,7 @@ class SeriesBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesChart:
-    """Bars of equal steps, the oldest first. `total` is their sum, `peak` the highest."""
+    """Bars for equal steps of time, oldest first. `total` is their sum, `peak` the highest."""
 
     name: str
     bars: tuple[SeriesBar, ...]
@@ -61,7 +61,7 @@ class StatsView:
 
 
 def stats_view(stats: Stats, *, now: Instant, since: str, matcher: str = "exception") -> StatsView:
-    """The page; `since` is the chosen one of `SPANS`."""
+    """The page; `since` is the chosen key of `SPANS`."""
     events = [(point.events, 0, point.at) for point in stats.series]
     runs = [(point.runs.runs, point.runs.failed, point.at) for point in stats.series]
     return StatsView(
@@ -113,5 +113,5 @@ def _chart(name: str, points: Sequence[tuple[int, int, Instant]]) -> SeriesChart
 
 
 def _height(count: int, peak: int) -> int:
-    """In proportion; whatever there is at all can be seen."""
+    """The height in proportion to the peak; a count above 0 is always visible."""
     return max(2, round(count * HEIGHT / peak)) if count else 0

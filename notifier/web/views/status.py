@@ -1,4 +1,4 @@
-"""The page of status as a frozen value: whether anything is lost or late, and how the service does."""
+"""The page of status: whether anything is lost or late, and the health of the service."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NAMES = {"events": "Events", "telling": "Telling", "deliveries": "Deliveries"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceLine:
-    """One equation in numbers, and the sentence that says whether it holds."""
+    """An equation of the ledger in numbers, and a sentence that says whether it balances."""
 
     name: str
     holds: bool
@@ -47,9 +47,9 @@ class BalanceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
-    """`lost` is whether an equation does not hold, `troubles` what else is wrong, as sentences.
+    """The page. `lost` is true if an equation does not balance; `troubles` are sentences about other problems.
 
-    `checked_at` is when the books were last compared with everything counted, and `differences` what that found.
+    `checked_at` is the time of the last full count of the tables, and `differences` its result.
     """
 
     now: Instant
@@ -85,8 +85,9 @@ def status_view(
 ) -> StatusView:
     """The page.
 
-    `hold` is what waits for the release, for those who may know; `limit` is the most bytes that the database may have;
-    `problems` are the refused file's, each with its place; `entries` are the acts on the configuration and the hold.
+    `hold` is what waits for the release, or None if the reader may not know; `limit` is the database's maximum size in
+    bytes. `problems` are those of a refused configuration file, each with its place; `entries` are the audited acts on
+    the configuration and the hold.
     """
     balances = tuple(map(_balance, equations(status.books)))
     oldest = status.database.oldest
@@ -122,7 +123,7 @@ def status_view(
 
 
 def size(count: int) -> str:
-    """`1.5 GB`, in powers of 1000."""
+    """A size such as `1.5 GB`, in powers of 1000."""
     units = ("bytes", "KB", "MB", "GB", "TB")
     value, unit = float(count), 0
     while value >= 1_000 and unit < len(units) - 1:
@@ -159,7 +160,7 @@ def _is_sound(check: BooksCheck | None) -> bool:
 
 
 def _difference(difference: Difference) -> str:
-    """A term of the books that is not what there is."""
+    """A ledger counter that differs from the tables."""
     return (
         f"{difference.term.replace('_', ' ').capitalize()}: the books say {number(difference.running)}, "
         f"and there are {number(difference.exact)}."

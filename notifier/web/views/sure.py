@@ -1,4 +1,4 @@
-"""A question before what cannot be taken back."""
+"""The confirmation of an act that cannot be undone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SureView:
-    """The form `action` is sent again with its `fields` once its `button` is pressed; `back` is where else to go."""
+    """A question. Its `button` sends `fields` to `action`; `back` is the way out."""
 
     question: str
     sentences: tuple[str, ...]

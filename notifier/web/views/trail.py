@@ -1,4 +1,4 @@
-"""The trail of acts on a thing, as its page shows it."""
+"""The audit trail of one object."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from notifier.wording.acts import act_in_words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActLine:
-    """An act: when, and who did what."""
+    """An act: its time, actor and description."""
 
     at: Instant
     text: str
 
 
 def trail(entries: Iterable[AuditEntry]) -> tuple[ActLine, ...]:
-    """The acts, in the order that they come in."""
+    """The acts, in the given order."""
     return tuple(ActLine(at=entry.at, text=act_in_words(entry)) for entry in entries)

@@ -41,7 +41,7 @@ from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.service_manager import ServiceManager
 from notifier.telemetry.watchdog import LONG_LIMIT
-from notifier.web import LiveStreams, opened_by_a_person, pages
+from notifier.web import LiveStreams, pages, wants_page
 
 EXIT_BROKEN = 70
 BACKLOG = 2048
@@ -78,7 +78,7 @@ def create_app(runtime: Runtime, ingest: IngestEndpoint, live: LiveStreams) -> A
         if call is not None:
             return call
         page = next((page for serves, page in mounts if serves(scope["path"])), None)
-        if page is None and opened_by_a_person(scope) and not api.has_route(scope):
+        if page is None and wants_page(scope) and not api.has_route(scope):
             return mounts[-1][1]
         return page or api
 

@@ -13,7 +13,7 @@ from notifier.web.live import LiveStreams
 from notifier.web.site import Site
 from notifier.web.table import PAGES
 
-__all__ = ["LiveStreams", "opened_by_a_person", "pages"]
+__all__ = ["LiveStreams", "pages", "wants_page"]
 
 
 def pages(
@@ -24,7 +24,7 @@ def pages(
     return ((lambda path: path.startswith(PREFIX), LinkPages(service)), (site.serves, site))
 
 
-def opened_by_a_person(scope: Scope) -> bool:
+def wants_page(scope: Scope) -> bool:
     """Whether a browser requests a page, so that a mistyped address is answered by a page, not a problem document."""
     accepted = (value for name, value in scope["headers"] if name == b"accept")
     return scope["method"] == "GET" and any(b"text/html" in value for value in accepted)

@@ -12,7 +12,7 @@ from importlib.resources import files
 HTMX = "htmx-4.0.1-a0abb04f2f45.js"
 """The file of the npm package htmx.org, unchanged; the name contains the start of its SHA-256."""
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
-_AIR = re.compile(rb"\s*([{};])\s*")
+_WHITESPACE = re.compile(rb"\s*([{};])\s*")
 _FILES = ("pages.css", "pages.js", "keys.js")
 
 
@@ -40,7 +40,7 @@ def asset_at(path: str) -> Asset | None:
 def _asset(name: str, shown_as: str | None = None) -> Asset:
     content = files("notifier.web").joinpath("static", name).read_bytes()
     if name.endswith(".css"):
-        content = _AIR.sub(rb"\1", content)
+        content = _WHITESPACE.sub(rb"\1", content)
     stem, _, kind = name.rpartition(".")
     hashed = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
     return Asset(path=f"/static/{shown_as or hashed}", content=content, media_type=_TYPES[kind])

@@ -66,7 +66,7 @@ def heading_of(status: int, error: NotifierError, *, asked: bool) -> str:
     return _HEADINGS.get(status, "This cannot be shown" if asked else "Nothing has been done")
 
 
-_ON_PAGES = (
+_PAGE_TERMS = (
     (
         "to take it over, acknowledge it with `take_over`, or reopen it first",
         "to take it over, press Take over",
@@ -89,6 +89,6 @@ _ON_PAGES = (
 def sentence_of(error: NotifierError) -> str:
     """The error's message with a capital letter and a full stop."""
     text = str(error)
-    for of_the_api, of_pages in _ON_PAGES:
+    for of_the_api, of_pages in _PAGE_TERMS:
         text = text.replace(of_the_api, of_pages)
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

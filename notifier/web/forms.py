@@ -13,7 +13,7 @@ from notifier.web.errors import PageError
 
 LARGEST = 256 * 1024
 FIELDS_AT_MOST = 2_000
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ async def read_form(request: Request) -> Form:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = bytearray()
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > LARGEST:

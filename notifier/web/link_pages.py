@@ -57,7 +57,7 @@ UNAVAILABLE = HtmlPage(
 )
 
 
-def asking(offer: Offer) -> HtmlPage:
+def question(offer: Offer) -> HtmlPage:
     """The page before the act: a description with a button, or why there is nothing to do."""
     if offer.expired:
         return _expired(offer)

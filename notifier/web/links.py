@@ -16,7 +16,7 @@ from notifier.web.page import HtmlPage, response
 
 PREFIX = "/actions/"
 LARGEST = 16 * 1024
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 
 
 class LinkPages:
@@ -36,32 +36,32 @@ class LinkPages:
     async def _page(self, request: Request, token: str) -> HtmlPage:
         match request.method:
             case "GET" | "HEAD":
-                return await self._asked(token)
+                return await self._show_form(token)
             case "POST":
-                return await _refused_body(request) or await self._told(token)
+                return await _refused_body(request) or await self._act(token)
             case _:
                 return link_pages.WRONG_METHOD
 
-    async def _asked(self, token: str) -> HtmlPage:
+    async def _show_form(self, token: str) -> HtmlPage:
         """The form. Scanners, previews and prefetches request it too, so it changes nothing."""
         try:
-            return link_pages.asking(await self._offer(token))
+            return link_pages.question(await self._offer(token))
         except Unknown:
             return link_pages.UNKNOWN
 
-    async def _told(self, token: str) -> HtmlPage:
+    async def _act(self, token: str) -> HtmlPage:
         """The result of the act. An invalid token costs a read, and never a write transaction."""
         service = self._service
         try:
             if (before := await self._offer(token)).over:
-                return link_pages.asking(before)
+                return link_pages.question(before)
             done = await mail_links.take(service.database, token, new_id=service.new_id)
             offer = await self._offer(token)
         except Refused as error:
             return link_pages.refused(await self._offer(token), str(error))
         except Unknown:
             return link_pages.UNKNOWN
-        return link_pages.done(offer) if done else link_pages.asking(offer)
+        return link_pages.done(offer) if done else link_pages.question(offer)
 
     async def _offer(self, token: str) -> mail_links.Offer:
         service = self._service
@@ -75,7 +75,7 @@ async def _refused_body(request: Request) -> HtmlPage | None:
     """
     length = 0
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             async for chunk in request.stream():
                 length += len(chunk)
                 if length > LARGEST:

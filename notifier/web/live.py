@@ -17,9 +17,9 @@ from notifier.web.errors import PageError
 
 BEAT_S = 15.0
 """The seconds between two beats of a stream, and between two checks of its session."""
-AT_MOST_EVERY_S = 1.0
-OF_A_SESSION = 6
-OF_ALL = 200
+MIN_INTERVAL_S = 1.0
+MOST_PER_SESSION = 6
+MOST_STREAMS = 200
 RETRY_MS = 3_000
 
 _HEADERS = {
@@ -45,14 +45,14 @@ class LiveStreams:
         self._ended = False
         self._watch: asyncio.Task[None] | None = None
 
-    def response(self, session: str, goes_on: Callable[[], Awaitable[bool]]) -> Response:
-        """A stream for one page of a session, open while `goes_on` is true.
+    def response(self, session: str, is_valid: Callable[[], Awaitable[bool]]) -> Response:
+        """A stream for one page of a session, open while `is_valid` is true.
 
         `PageError` is raised if there are too many.
         """
-        if self._ended or len(self._waiting) >= OF_ALL or self._of_session[session] >= OF_A_SESSION:
+        if self._ended or len(self._waiting) >= MOST_STREAMS or self._of_session[session] >= MOST_PER_SESSION:
             raise PageError(503, "Too many pages listen at once: this one does without.")
-        return _Stream(self, session, goes_on)
+        return _Stream(self, session, is_valid)
 
     def end(self) -> None:
         """End every stream when the service stops; browsers reconnect."""
@@ -60,7 +60,7 @@ class LiveStreams:
         self._wake()
 
     async def run(
-        self, session: str, goes_on: Callable[[], Awaitable[bool]], receive: Receive, send: Send
+        self, session: str, is_valid: Callable[[], Awaitable[bool]], receive: Receive, send: Send
     ) -> None:
         """One stream, until the client disconnects, its session ends or the service stops."""
         changed = asyncio.Event()
@@ -68,11 +68,11 @@ class LiveStreams:
         self._of_session[session] += 1
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._watching())
-        leaving = asyncio.create_task(_left(receive))
+        leaving = asyncio.create_task(_disconnected(receive))
         try:
-            await _say(send, b"retry: %d\n\n" % RETRY_MS)
+            await _send_text(send, b"retry: %d\n\n" % RETRY_MS)
             while not self._ended and not leaving.done():
-                await _say(send, await self._next(changed, leaving, goes_on))
+                await _send_text(send, await self._next(changed, leaving, is_valid))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except _SessionOverError:
             await send({"type": "http.response.body", "body": _OVER, "more_body": False})
@@ -82,7 +82,7 @@ class LiveStreams:
             self._of_session -= Counter([session])
 
     async def _next(
-        self, changed: asyncio.Event, leaving: asyncio.Task[None], goes_on: Callable[[], Awaitable[bool]]
+        self, changed: asyncio.Event, leaving: asyncio.Task[None], is_valid: Callable[[], Awaitable[bool]]
     ) -> bytes:
         """The next message: "changed", or a beat if nothing has changed."""
         waiting = asyncio.create_task(changed.wait())
@@ -92,7 +92,7 @@ class LiveStreams:
             changed.clear()
             return _CHANGED
         with suppress(StoreError):  # A page stays open while the database is unreachable.
-            if not leaving.done() and not await goes_on():
+            if not leaving.done() and not await is_valid():
                 raise _SessionOverError
         return _BEAT
 
@@ -110,7 +110,7 @@ class LiveStreams:
                 counted = await changes.accepted_events(self._database)
             if signalled or counted != before >= 0:
                 self._wake()
-            await asyncio.sleep(AT_MOST_EVERY_S)
+            await asyncio.sleep(MIN_INTERVAL_S)
 
     def _wake(self) -> None:
         for changed in self._waiting:
@@ -124,22 +124,22 @@ class _SessionOverError(Exception):
 class _Stream(Response):
     """The response to one request for a stream."""
 
-    def __init__(self, streams: LiveStreams, session: str, goes_on: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, streams: LiveStreams, session: str, is_valid: Callable[[], Awaitable[bool]]) -> None:
         super().__init__(None, 200, _HEADERS)
         self._streams = streams
         self._session = session
-        self._goes_on = goes_on
+        self._is_valid = is_valid
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._streams.run(self._session, self._goes_on, receive, send)
+        await self._streams.run(self._session, self._is_valid, receive, send)
 
 
-async def _left(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _say(send: Send, text: bytes) -> None:
+async def _send_text(send: Send, text: bytes) -> None:
     await send({"type": "http.response.body", "body": text, "more_body": True})

@@ -60,7 +60,7 @@ _MANY: Mapping[str, tuple[str, str]] = {
 """The notices of bulk acts: what was done, and its consequence."""
 
 
-def given(name: str, counts: tuple[int, ...]) -> str:
+def encode(name: str, counts: tuple[int, ...]) -> str:
     """A notice as it is written in an address."""
     return ".".join([name, *map(str, counts)])
 

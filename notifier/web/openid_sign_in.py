@@ -14,10 +14,10 @@ from notifier.access.sessions import Sessions, new_token
 from notifier.domain.time import MINUTE
 from notifier.policy.bucket import TokenBucket
 from notifier.runtime.running_service import RunningService
+from notifier.web.attempt_limit import AttemptLimit
 from notifier.web.errors import PageError, status_and_sentence
 from notifier.web.forms import Form, parse_form
 from notifier.web.sign_in import SignIn
-from notifier.web.try_limit import TryLimit
 from notifier.web.visit import base_path, origin_of
 
 if TYPE_CHECKING:
@@ -40,43 +40,43 @@ log = structlog.get_logger(__name__)
 class OpenIdSignIn:
     """Sign-in through the provider of `auth.oidc`. A refusal is shown on the sign-in page."""
 
-    def __init__(self, service: RunningService, sessions: Sessions, door: SignIn) -> None:
+    def __init__(self, service: RunningService, sessions: Sessions, sign_in: SignIn) -> None:
         self._service = service
         self._sessions = sessions
-        self._door = door
-        self._starts = TryLimit(_STARTS)
+        self._sign_in = sign_in
+        self._starts = AttemptLimit(_STARTS)
         self._known: OpenIdProvider | None = None
 
-    async def leave(self, request: Request) -> Response:
+    async def redirect_to_provider(self, request: Request) -> Response:
         """Redirect the browser to the provider, with a `state` that is valid in this browser only."""
-        next_ = self._door.allowed(parse_form(request.scope["query_string"]).get("next")[:_FIELD_CHARS])
+        next_ = self._sign_in.safe_next(parse_form(request.scope["query_string"]).get("next")[:_FIELD_CHARS])
         now = self._service.database.now()
-        if not self._starts.take(self._door.address_of(request), now):
-            return self._door.form(request, next_=next_, status=429, refusal=_TOO_MANY)
-        browser, state = self._door.browser_of(request) or new_token(), new_token()
+        if not self._starts.take(self._sign_in.address_of(request), now):
+            return self._sign_in.form(request, next_=next_, status=429, refusal=_TOO_MANY)
+        browser, state = self._sign_in.browser_of(request) or new_token(), new_token()
         try:
             address = await self._provider().address(self._pending(request, browser, state), now)
         except PageError as error:
-            return self._door.form(request, next_=next_, status=error.status, refusal=str(error))
+            return self._sign_in.form(request, next_=next_, status=error.status, refusal=str(error))
         await self._sessions.begin(state, browser=browser, next_=next_)
         response = RedirectResponse(address, 303, {"cache-control": "no-store"})
-        self._door.keep_browser(request, response, browser)
+        self._sign_in.keep_browser(request, response, browser)
         return response
 
-    async def come_back(self, request: Request) -> Response:
+    async def callback(self, request: Request) -> Response:
         """Open a session for the person that the provider authenticated."""
         query = parse_form(request.scope["query_string"])
         try:
             token, next_ = await self._opened(request, query)
         except (PageError, AccessError) as error:
             status, sentence = status_and_sentence(error) or (403, str(error))
-            return self._door.form(request, next_="/", status=status, refusal=sentence)
-        return self._door.let_in(request, token, next_)
+            return self._sign_in.form(request, next_="/", status=status, refusal=sentence)
+        return self._sign_in.start_session(request, token, next_)
 
     async def _opened(self, request: Request, query: Form) -> tuple[str, str]:
         """The token of the new session, and the address that the person first asked for."""
         provider = self._provider()
-        state, code, browser = query.get("state"), query.get("code"), self._door.browser_of(request)
+        state, code, browser = query.get("state"), query.get("code"), self._sign_in.browser_of(request)
         next_ = None
         if browser and state and len(state) + len(browser) + len(code) <= _FIELD_CHARS:
             next_ = await self._sessions.come_back(state, browser=browser)

@@ -32,16 +32,16 @@ class ProxyPeople:
 
     def __init__(self, service: RunningService) -> None:
         self._service = service
-        self._said = False
+        self._warned = False
 
     def session(self, request: Request, *, project: str) -> Session | None:
         """The session of the person that the proxy names, or None. `NoRole` is raised if the person has no role."""
         settings = self._service.settings.auth.header
         if settings is None or settings.name not in request.headers:
             return None
-        subject = self._one(request, settings.name)
+        subject = self._single_value(request, settings.name)
         if not self._is_proven(request, settings) or not subject.strip() or len(subject) > _VALUE_CHARS:
-            self._say_ignored(settings)
+            self._warn_ignored(settings)
             return None
         person = RecognisedPerson(
             issuer=f"proxy:{settings.name}",
@@ -61,17 +61,17 @@ class ProxyPeople:
 
     def _is_proven(self, request: Request, settings: ProxyHeaderSettings) -> bool:
         return hmac.compare_digest(
-            self._one(request, settings.secret_name).encode(), settings.secret.encode()
+            self._single_value(request, settings.secret_name).encode(), settings.secret.encode()
         )
 
-    def _one(self, request: Request, name: str) -> str:
+    def _single_value(self, request: Request, name: str) -> str:
         """The value of a header, or an empty one if the header occurs twice: only one of the two can be the proxy's."""
         values = request.headers.getlist(name)
         return _text(values[0]) if len(values) == 1 else ""
 
-    def _say_ignored(self, settings: ProxyHeaderSettings) -> None:
-        if not self._said:
-            self._said = True
+    def _warn_ignored(self, settings: ProxyHeaderSettings) -> None:
+        if not self._warned:
+            self._warned = True
             log.warning(
                 "proxy_header_ignored",
                 header=settings.name,

@@ -14,12 +14,12 @@ from notifier.access.sessions import Sessions, form_token, new_token
 from notifier.domain.time import MINUTE
 from notifier.policy.bucket import TokenBucket
 from notifier.runtime.running_service import RunningService
+from notifier.web.attempt_limit import AttemptLimit
 from notifier.web.client_address import client_address
 from notifier.web.cookies import BEFORE_SIGN_IN, SESSION, cookie_of, drop_cookie, set_cookie
 from notifier.web.errors import PageError
 from notifier.web.forms import Form
 from notifier.web.rendering import page_response
-from notifier.web.try_limit import TryLimit
 from notifier.web.visit import base_path
 
 _TRIES = TokenBucket(size=10, count=10, per=MINUTE)
@@ -37,7 +37,7 @@ class SignIn:
         self._service = service
         self._sessions = sessions
         self._serves = serves
-        self._tries = TryLimit(_TRIES)
+        self._tries = AttemptLimit(_TRIES)
 
     def form(
         self, request: Request, *, next_: str, status: int = 200, refusal: str | None = None
@@ -45,7 +45,7 @@ class SignIn:
         """The form, and the cookie that its token is bound to."""
         oidc = self._service.settings.auth.oidc
         provider = None if oidc is None else urlsplit(oidc.issuer).hostname
-        values = {"next": self.allowed(next_), "refusal": refusal, "provider": provider}
+        values = {"next": self.safe_next(next_), "refusal": refusal, "provider": provider}
         return self._shown(request, "sign_in", status, values)
 
     async def welcome(self, request: Request, link: str) -> Response:
@@ -66,7 +66,7 @@ class SignIn:
             self._failed(request)
             text = str(error)
             return self.form(request, next_=next_, status=403, refusal=f"{text[:1].upper()}{text[1:]}.")
-        return self.let_in(request, token, next_)
+        return self.start_session(request, token, next_)
 
     async def sign_in_by_link(self, request: Request, form: Form, link: str) -> Response:
         """Open a session from the form of a one-time link."""
@@ -79,11 +79,11 @@ class SignIn:
         if token is None:
             self._failed(request)
             return self.form(request, next_="/", status=404, refusal=_NO_LINK)
-        return self.let_in(request, token, "/")
+        return self.start_session(request, token, "/")
 
     def go_on(self, next_: str) -> Response:
         """A redirect to the page that the person asked for before signing in."""
-        location = f"{base_path(self._service)}{self.allowed(next_)}"
+        location = f"{base_path(self._service)}{self.safe_next(next_)}"
         return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
     async def sign_out(self, request: Request) -> Response:
@@ -109,7 +109,7 @@ class SignIn:
                 403, "This form is of another browser, or old: open the page anew, and sign in there."
             )
 
-    def let_in(self, request: Request, token: str, next_: str) -> Response:
+    def start_session(self, request: Request, token: str, next_: str) -> Response:
         """Set the session's cookie, and redirect."""
         url = self._service.settings.server.url
         response = self.go_on(next_)
@@ -117,7 +117,7 @@ class SignIn:
         drop_cookie(request, response, BEFORE_SIGN_IN, url=url)
         return response
 
-    def allowed(self, next_: str) -> str:
+    def safe_next(self, next_: str) -> str:
         """The address to go to after sign-in: `next_` if it is one of our pages, else the first page."""
         try:
             parts = urlsplit(next_)

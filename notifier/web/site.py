@@ -54,14 +54,14 @@ class Site:
             by_path.setdefault(row.path, {})[row.method] = row
         self._nav = [(row.path, row.nav) for row in rows if row.nav is not None]
         own = {
-            "/sign-in": self._door,
+            "/sign-in": self._sign_in_page,
             "/sign-in/openid": self._to_provider,
             CALLBACK: self._from_provider,
             "/sign-out": self._leave,
             "/project": self._choose_project,
             "/welcome/{link}": self._welcome,
             "/live": self._stream,
-            "/": self._first,
+            "/": self._root,
         }
         self._first_parts = {path.split("/")[1] for path in (*by_path, *own)} | {"static"}
         shown = {
@@ -75,7 +75,7 @@ class Site:
             *shown.values(),
         ]
         self._router = Router(
-            [*routes, Route("/{path:path}", self._nothing, methods=_METHODS)], redirect_slashes=False
+            [*routes, Route("/{path:path}", self._not_found, methods=_METHODS)], redirect_slashes=False
         )
 
     def serves(self, path: str) -> bool:
@@ -98,13 +98,13 @@ class Site:
         session = await self._session(request)
         form = Form()
         if method == "POST":
-            form = await self._sent(request, session)
+            form = await self._submitted_form(request, session)
         elif session is None:
             return self._to_sign_in(request)
         assert session is not None
         request.state.session = session
         session.caller.require(row.scope)
-        asked = Visit(
+        visit = Visit(
             service=self._service,
             session=session,
             origin=origin_of(self._service, str(request.base_url)),
@@ -112,17 +112,17 @@ class Site:
             query=parse_form(request.scope["query_string"]),
             form=form,
         )
-        answer = await row.handler(asked)
+        answer = await row.handler(visit)
         if isinstance(answer, Redirect):
             return self._redirect(answer)
         if isinstance(answer, Picture):
             headers = {**HEADERS, "content-type": answer.media_type, "cache-control": "private, max-age=3600"}
             return Response(answer.content, 200, headers)
-        values = {**self._frame(session, row.path, request.scope["path"]), "page": asked, "view": answer.view}
-        values["notice"] = notices.notice_of(asked.query.get("notice"))
+        values = {**self._frame(session, row.path, request.scope["path"]), "page": visit, "view": answer.view}
+        values["notice"] = notices.notice_of(visit.query.get("notice"))
         return page_response(answer.template, answer.status, values)
 
-    async def _sent(self, request: Request, session: Session | None) -> Form:
+    async def _submitted_form(self, request: Request, session: Session | None) -> Form:
         """The form of a signed-in person, after the checks against cross-site requests."""
         request.state.session = session
         _same_site(request)
@@ -154,7 +154,7 @@ class Site:
         oidc = self._service.settings.auth.oidc
         return oidc.roles if oidc is not None and oidc.issuer == issuer else None
 
-    async def _door(self, request: Request) -> Response:
+    async def _sign_in_page(self, request: Request) -> Response:
         if request.method == "POST":
             _same_site(request)
             return await self._sign_in.sign_in(request, await read_form(request))
@@ -168,23 +168,23 @@ class Site:
     async def _leave(self, request: Request) -> Response:
         if request.method != "POST":
             raise PageError(405, "Signing out is a button.", allow="POST")
-        await self._sent(request, await self._session(request))
+        await self._submitted_form(request, await self._session(request))
         return await self._sign_in.sign_out(request)
 
     async def _to_provider(self, request: Request) -> Response:
-        _only_opened(request)
-        return await self._openid.leave(request)
+        _require_get(request)
+        return await self._openid.redirect_to_provider(request)
 
     async def _from_provider(self, request: Request) -> Response:
-        _only_opened(request)
-        return await self._openid.come_back(request)
+        _require_get(request)
+        return await self._openid.callback(request)
 
     async def _choose_project(self, request: Request) -> Response:
         """Redirect to the same page in another of the person's projects; an unknown project changes nothing."""
         if request.method != "POST":
             raise PageError(405, "Choosing a project is a button.", allow="POST")
         session = await self._session(request)
-        form = await self._sent(request, session)
+        form = await self._submitted_form(request, session)
         response = self._sign_in.go_on(form.get("next"))
         chosen = form.get("project")
         if session is not None and chosen in session.projects:
@@ -192,7 +192,7 @@ class Site:
             set_cookie(request, response, PROJECT, quote(chosen, safe=""), url=url)
         return response
 
-    async def _first(self, request: Request) -> Response:
+    async def _root(self, request: Request) -> Response:
         if not await self._signed_in(request):
             return self._redirect(Redirect(path="/sign-in", query={}))
         return self._redirect(Redirect(path="/incidents", query={}))
@@ -236,16 +236,16 @@ class Site:
 
     def _to_sign_in(self, request: Request) -> Response:
         """Redirect to the sign-in page, whether or not the requested page exists."""
-        return self._redirect(Redirect(path="/sign-in", query={"next": _asked(request.scope)}))
+        return self._redirect(Redirect(path="/sign-in", query={"next": _requested_url(request.scope)}))
 
     def _redirect(self, to: Redirect) -> Response:
         query = dict(to.query)
         if to.notice is not None:
-            query["notice"] = notices.given(to.notice, to.counts)
+            query["notice"] = notices.encode(to.notice, to.counts)
         location = address(base_path(self._service), to.path, query)
         return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
-    async def _nothing(self, request: Request) -> Response:
+    async def _not_found(self, request: Request) -> Response:
         """A 404 page, or a redirect to the path without its trailing slash."""
         path: str = request.scope["path"]
         if path.endswith("/") and request.method in {"GET", "HEAD"}:
@@ -263,7 +263,7 @@ class Site:
         headers = {"retry-after": "2"} if status == 503 else {}
         if isinstance(error, PageError) and error.allow is not None:
             headers["allow"] = error.allow
-        name, path = self._way_on(error, status, scope)
+        name, path = self._error_action(error, status, scope)
         values = {
             **self._frame(session, "", scope["path"]),
             "sentence": sentence,
@@ -272,7 +272,7 @@ class Site:
         }
         return page_response("error", status, values, headers)
 
-    def _way_on(self, error: NotifierError, status: int, scope: Scope) -> tuple[str, str]:
+    def _error_action(self, error: NotifierError, status: int, scope: Scope) -> tuple[str, str]:
         """The label and target of an error page's button: the page whose form was sent, or the list it belongs to."""
         path = scope["path"]
         if scope["method"] == "POST":
@@ -282,7 +282,7 @@ class Site:
             if page is not None:
                 return "Back to the page", quote(page)
         if status == 503:
-            return "Try again", _asked(scope)
+            return "Try again", _requested_url(scope)
         section = f"/{path.split('/')[1]}"
         name = dict(self._nav).get(section)
         if name is None or section == "/incidents":
@@ -309,13 +309,13 @@ class Site:
         }
 
 
-def _asked(scope: Scope) -> str:
+def _requested_url(scope: Scope) -> str:
     """The path and query of the request."""
     query = scope["query_string"].decode("ascii", "replace")
     return quote(scope["path"]) + (f"?{query}" if query else "")
 
 
-def _only_opened(request: Request) -> None:
+def _require_get(request: Request) -> None:
     if request.method != "GET":
         raise PageError(405, "This address is opened, and nothing is sent to it.", allow="GET")
 

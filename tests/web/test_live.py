@@ -13,7 +13,7 @@ import pytest
 
 from notifier.store import sessions
 from notifier.web.assets import HTMX, assets
-from notifier.web.live import OF_A_SESSION
+from notifier.web.live import MOST_PER_SESSION
 from tests.browser import Browser
 from tests.web.conftest import Pages
 
@@ -130,7 +130,7 @@ async def test_a_key_that_may_read_listens(shop: Pages) -> None:
 async def test_streams_of_a_session_are_limited_and_freed(shop: Pages) -> None:
     """Six; whoever leaves makes room at once."""
     browser = await shop.browser()
-    opened = [listening(shop, browser) for _ in range(OF_A_SESSION)]
+    opened = [listening(shop, browser) for _ in range(MOST_PER_SESSION)]
     for one in opened:
         assert (await one.__aenter__())[0].status == 200
     async with listening(shop, browser) as (listener, _):

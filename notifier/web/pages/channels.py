@@ -12,7 +12,7 @@ from notifier.oncall.deliveries import DeliveryView
 from notifier.oncall.errors import Unknown
 from notifier.oncall.findings import Finding
 from notifier.oncall.trail import acts_on
-from notifier.web import questions
+from notifier.web import parameters
 from notifier.web.views.channels import ChannelsView, channel_line, channel_page
 from notifier.web.visit import Redirect, Shown, Visit
 
@@ -47,7 +47,7 @@ async def _channel(request: Visit, checked: Sequence[Finding] = ()) -> Shown:
         now=request.now,
         sample=service.sample(name, request.project),
         tested=await _tested(request, name),
-        of=questions.count(request.query, "of"),
+        of=parameters.count(request.query, "of"),
         # Channels belong to the instance: only administrators see who tested them.
         entries=await acts_on(service.database, [name]) if request.may("admin") else (),
         checked=checked,

@@ -6,10 +6,10 @@ from notifier.domain.delivery import Outcome
 from notifier.oncall import dead_letters
 from notifier.oncall.dead_letters import DecisionResult, Selection
 from notifier.oncall.errors import Unreadable
-from notifier.web import questions
+from notifier.web import parameters
 from notifier.web.forms import Form
+from notifier.web.views.confirmation import ConfirmationView
 from notifier.web.views.dead_letters import DecidedView, dead_letters_view, decided_view
-from notifier.web.views.sure import SureView
 from notifier.web.visit import Redirect, Shown, Visit, address
 from notifier.wording.text import counted, plain
 
@@ -32,7 +32,7 @@ async def _list(request: Visit, chosen: Selection, *, refusal: str | None = None
         channel=chosen.channel,
         outcome=chosen.outcome,
         task=chosen.task,
-        page_request=questions.page_of(request.query),
+        page_request=parameters.page_of(request.query),
     )
     counts = await dead_letters.count(database, project=request.project)
     view = dead_letters_view(listing, counts, now=request.now, query=_query(chosen), refusal=refusal)
@@ -48,7 +48,7 @@ async def redeliver_dead_letters(request: Visit) -> Shown | Redirect:
     if chosen.by_id and not chosen.ids:
         return await _list(request, shown, refusal=_NONE_CHOSEN)
     if not request.form.get("sure") and len(chosen.ids) != 1:
-        return await _ask(request, chosen, shown, "redeliver", "Send {} again?", "Yes, send again")
+        return await _confirmation(request, chosen, shown, "redeliver", "Send {} again?", "Yes, send again")
     service = request.service
     decided = await dead_letters.redeliver(service.database, service.rules, request.actor(), chosen)
     return _decided(decided, shown, "redelivered", "sent again")
@@ -60,18 +60,18 @@ async def discard_dead_letters(request: Visit) -> Shown | Redirect:
     if chosen.by_id and not chosen.ids:
         return await _list(request, shown, refusal=_NONE_CHOSEN)
     if not request.form.get("sure"):
-        return await _ask(request, chosen, shown, "discard", "Discard {} for good?", "Yes, discard")
+        return await _confirmation(request, chosen, shown, "discard", "Discard {} for good?", "Yes, discard")
     decided = await dead_letters.discard(request.service.database, request.actor(), chosen)
     return _decided(decided, shown, "discarded", "discarded")
 
 
 def _chosen(form: Form) -> Selection:
-    task = questions.named(form, "task")
-    channel, outcome = questions.named(form, "channel"), questions.choice(form, "outcome", Outcome)
+    task = parameters.named(form, "task")
+    channel, outcome = parameters.named(form, "channel"), parameters.choice(form, "outcome", Outcome)
     if task is not None and (channel or outcome):
         raise Unreadable("task", "a task has no channel: choose one of the two")
     return Selection(
-        ids=questions.names(form, "id", CHOSEN_AT_MOST), channel=channel, outcome=outcome, task=task
+        ids=parameters.names(form, "id", CHOSEN_AT_MOST), channel=channel, outcome=outcome, task=task
     )
 
 
@@ -84,38 +84,38 @@ def _query(chosen: Selection) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-async def _ask(
+async def _confirmation(
     request: Visit, chosen: Selection, shown: Selection, act: str, question: str, button: str
 ) -> Shown:
-    heap = _query(chosen)
+    group = _query(chosen)
     sentences: tuple[str, ...] = ()
     if chosen.by_id:
         what = counted(len(chosen.ids), "dead letter")
     else:
         count, whole = await _count(request, chosen)
         what = counted(count, "dead letter") if whole else f"at least {counted(count, 'dead letter')}"
-        of = ", ".join(f"{name} {plain(value)}" for name, value in heap.items())
+        of = ", ".join(f"{name} {plain(value)}" for name, value in group.items())
         sentences = (f"Those of {of}, as they are when the button is pressed.",)
-    view = SureView(
+    view = ConfirmationView(
         question=question.format(what),
         sentences=sentences,
         action=address("", f"{PATH}/{act}", _query(shown)),
-        fields=(*(("id", id_) for id_ in chosen.ids if chosen.by_id), *heap.items()),
+        fields=(*(("id", id_) for id_ in chosen.ids if chosen.by_id), *group.items()),
         button=button,
         back=address("", PATH, _query(shown)),
     )
-    return Shown(template="sure", view=view)
+    return Shown(template="confirmation", view=view)
 
 
 async def _count(request: Visit, chosen: Selection) -> tuple[int, bool]:
     counts = await dead_letters.count(request.service.database, project=request.project)
     if chosen.task is not None:
-        return sum(heap.count for heap in counts.runs if heap.task == chosen.task), counts.whole
+        return sum(group.count for group in counts.runs if group.task == chosen.task), counts.whole
     return (
         sum(
-            heap.count
-            for heap in counts.deliveries
-            if chosen.channel in {None, heap.channel} and chosen.outcome in {None, heap.outcome}
+            group.count
+            for group in counts.deliveries
+            if chosen.channel in {None, group.channel} and chosen.outcome in {None, group.outcome}
         ),
         counts.whole,
     )

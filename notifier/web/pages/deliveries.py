@@ -5,21 +5,21 @@ from __future__ import annotations
 from notifier.domain.delivery import DeliveryState
 from notifier.oncall import deliveries
 from notifier.oncall.trail import acts_on
-from notifier.web import questions
+from notifier.web import parameters
 from notifier.web.views.deliveries import deliveries_view, delivery_page
 from notifier.web.visit import Redirect, Shown, Visit
 
 
 async def list_deliveries(request: Visit) -> Shown:
     """The deliveries of the project, newest first, filtered by state and channel."""
-    state = questions.choice(request.query, "state", DeliveryState)
-    channel = questions.named(request.query, "channel")
+    state = parameters.choice(request.query, "state", DeliveryState)
+    channel = parameters.named(request.query, "channel")
     listing = await deliveries.find(
         request.service.database,
         project=request.project,
         state=state,
         channel=channel,
-        page_request=questions.page_of(request.query),
+        page_request=parameters.page_of(request.query),
     )
     view = deliveries_view(
         listing,

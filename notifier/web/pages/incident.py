@@ -22,7 +22,7 @@ from notifier.web.errors import status_and_sentence
 from notifier.web.forms import Form
 from notifier.web.views.copy import copy_view
 from notifier.web.views.incident import IncidentView, incident_view
-from notifier.web.views.silence_here import matchers_of, silence_here_view
+from notifier.web.views.incident_silence import incident_silence_view, matchers_of
 from notifier.web.visit import Redirect, Shown, Visit
 from notifier.wording.times import clock
 
@@ -95,10 +95,10 @@ async def _silence_form(
         preview = await silences.preview(
             request.service.database, project=incident.project, matchers=matchers, url=None
         )
-    view = silence_here_view(
+    view = incident_silence_view(
         incident, matchers, preview, comment=request.form.get("comment"), problem=problem
     )
-    return Shown(template="silence_here", view=view, status=status if matchers else 422)
+    return Shown(template="incident_silence", view=view, status=status if matchers else 422)
 
 
 async def named_incident(request: Visit) -> Incident:

@@ -20,8 +20,8 @@ from notifier.web.pages.incident import (
     show_refusal,
     to_incident,
 )
-from notifier.web.views.lasting import until_of
-from notifier.web.views.sure import SureView
+from notifier.web.views.act_end import end_of
+from notifier.web.views.confirmation import ConfirmationView
 from notifier.web.visit import PageHandler, Redirect, Shown, Visit, address
 
 
@@ -36,7 +36,7 @@ async def _perform(name: str, request: Visit) -> Shown | Redirect:
     if name == "silence" and request.form.get("preview"):
         return await preview_silence(request, incident)
     if name == "resolve" and incident.state is not State.RESOLVED and not request.form.get("sure"):
-        return Shown(template="sure", view=_sure(incident))
+        return Shown(template="confirmation", view=_confirmation(incident))
     try:
         await _ACTS[name](request, incident)
     except (Refused, Unreadable) as error:
@@ -46,9 +46,9 @@ async def _perform(name: str, request: Visit) -> Shown | Redirect:
     return to_incident(incident, notice=name)
 
 
-def _sure(incident: Incident) -> SureView:
+def _confirmation(incident: Incident) -> ConfirmationView:
     back = to_incident(incident)
-    return SureView(
+    return ConfirmationView(
         question=f"Resolve incident {incident.number}?",
         sentences=(
             incident.title,
@@ -62,14 +62,14 @@ def _sure(incident: Incident) -> SureView:
 
 
 async def _acknowledge(request: Visit, incident: Incident, *, take_over: bool = False) -> None:
-    actor, until = request.actor(), until_of(request.form, request.now)
+    actor, until = request.actor(), end_of(request.form, request.now)
     await request.service.database.write(
         lambda tx: actions.acknowledge(tx, actor, incident.id, until=until, take_over=take_over)
     )
 
 
 async def _snooze(request: Visit, incident: Incident) -> None:
-    actor, until = request.actor(), until_of(request.form, request.now)
+    actor, until = request.actor(), end_of(request.form, request.now)
     if until is None:
         raise Unreadable("until", "say for how long")
     await request.service.database.write(lambda tx: actions.snooze(tx, actor, incident.id, until=until))
@@ -103,7 +103,7 @@ async def _note(request: Visit, incident: Incident) -> None:
 
 async def _silence(request: Visit, incident: Incident) -> None:
     """Silence incidents like this one, in its project."""
-    until = until_of(request.form, request.now)
+    until = end_of(request.form, request.now)
     if until is None:
         raise Unreadable("until", "say for how long")
     chosen = chosen_matchers(request.form)

@@ -13,10 +13,12 @@ from notifier.oncall.errors import Unreadable
 from notifier.oncall.inbox import inbox, inbox_by_service
 from notifier.oncall.incidents import Sort, StateFilter
 from notifier.oncall.paging import PageRequest as ListRequest
-from notifier.web import questions
+from notifier.web import parameters
 from notifier.web.errors import sentence_of
 from notifier.web.forms import Form
 from notifier.web.pages.silences import silence_chosen
+from notifier.web.views.act_end import end_of
+from notifier.web.views.confirmation import ConfirmationView
 from notifier.web.views.incidents import (
     MINE,
     IncidentsFilter,
@@ -24,17 +26,15 @@ from notifier.web.views.incidents import (
     incidents_view,
     unreadable_view,
 )
-from notifier.web.views.lasting import until_of
-from notifier.web.views.sure import SureView
 from notifier.web.visit import Redirect, Shown, Visit, address
 from notifier.wording.text import counted, plain
 
 SHOWN = 50
-LEAST = 10
+ACKNOWLEDGED_AT_LEAST = 10
 """The least number of acknowledged incidents listed below the last page of open ones."""
 APART_AT_MOST = 40
 SILENCED_AT_MOST = 100
-LOOKED_THROUGH = 200
+SEARCHED_AT_MOST = 200
 """The number of acknowledged incidents that are searched for the reader's own."""
 STATES = (*get_args(StateFilter), MINE)
 SORTS = get_args(Sort)
@@ -47,7 +47,7 @@ async def list_incidents(visit: Visit) -> Shown:
 
 async def _list(visit: Visit, filter_: IncidentsFilter, *, refusal: str | None = None) -> Shown:
     cursor = visit.query.get("cursor") or None
-    apart = tuple(questions.names(visit.query, "apart", APART_AT_MOST))
+    apart = tuple(parameters.names(visit.query, "apart", APART_AT_MOST))
     try:
         parts = await _parts(visit, filter_, cursor, apart)
     except Unreadable as error:
@@ -87,7 +87,7 @@ async def _parts(
             opened = await ask(state=State.OPEN)
             taken = None
             if opened.next_cursor is None:
-                room = ListRequest(limit=max(SHOWN - len(opened.items), LEAST))
+                room = ListRequest(limit=max(SHOWN - len(opened.items), ACKNOWLEDGED_AT_LEAST))
                 sort = cast("Sort", filter_.sort or "severity")
                 taken = await ask(state=State.ACKNOWLEDGED, sort=sort, page_request=room, apart=())
             shown = [IncidentsPart(heading="Open", state="", found=opened)]
@@ -113,7 +113,7 @@ async def _plain_part(
         state="acknowledged" if mine else cast("StateFilter", state),
         q=filter_.q,
         sort=None if cursor else cast("Sort", filter_.sort or "severity"),
-        page_request=ListRequest(limit=LOOKED_THROUGH if mine else SHOWN, cursor=cursor),
+        page_request=ListRequest(limit=SEARCHED_AT_MOST if mine else SHOWN, cursor=cursor),
         acknowledged_by=visit.actor().name if mine else None,
     )
     heading = "Acknowledged by you" if mine else state.capitalize()
@@ -136,7 +136,7 @@ async def _has_any(visit: Visit) -> bool:
 async def act_on_incidents(visit: Visit) -> Shown | Redirect:
     """Perform an act on the chosen incidents or on all matches; invalid input shows the list again."""
     filter_ = _filter(visit.form)
-    service = questions.named(visit.form, "every")
+    service = parameters.named(visit.form, "every")
     try:
         if service is not None:
             return await _acknowledge_all(visit, filter_, service)
@@ -162,7 +162,7 @@ async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
     state = State(filter_.state) if filter_.state in {"open", "acknowledged"} else None
     if name == "resolve" and not form.get("sure"):
         count = await bulk.count_found(database, actor, filter_.q, state=state) if everything else len(ids)
-        return Shown(template="sure", view=_sure(filter_, ids, count, everything=everything))
+        return Shown(template="confirmation", view=_confirmation(filter_, ids, count, everything=everything))
     if everything:
         outcome = await bulk.on_found(database, actor, act, filter_.q, state=state, most=bulk.MAX_CONFIRMED)
     else:
@@ -196,7 +196,7 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
     database, actor = visit.service.database, visit.actor()
     if not visit.form.get("sure"):
         count = await bulk.count_found(database, actor, meant.q, state=State.OPEN)
-        view = SureView(
+        view = ConfirmationView(
             question=f"Acknowledge all {counted(count, 'open incident')} of {plain(service, 60)}?",
             sentences=(
                 "Repeats and escalation of all of them stop, also of those that the list does not show.",
@@ -206,7 +206,7 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
             button="Yes, acknowledge all",
             back=address("", "/incidents", filter_.query),
         )
-        return Shown(template="sure", view=view)
+        return Shown(template="confirmation", view=view)
     outcome = await bulk.on_found(
         database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN, most=bulk.MAX_CONFIRMED
     )
@@ -231,17 +231,19 @@ def _act(name: str, form: Form, visit: Visit) -> Act:
     }
     if name in acts:
         return acts[name]()
-    until = until_of(form, visit.now)
+    until = end_of(form, visit.now)
     if name != "snooze" or until is None:
         raise Unreadable("act", "press one of the buttons that the page offers")
     return bulk.SnoozeAct(until=until)
 
 
-def _sure(filter_: IncidentsFilter, ids: tuple[str, ...], count: int, *, everything: bool) -> SureView:
+def _confirmation(
+    filter_: IncidentsFilter, ids: tuple[str, ...], count: int, *, everything: bool
+) -> ConfirmationView:
     found = f"They are all that the search finds: {plain(filter_.q, 300)}"
     chosen = (("all", "yes"),) if everything else tuple(("ids", id_) for id_ in ids)
     told = "Whoever was told of them hears that they are over. What comes back is told anew."
-    return SureView(
+    return ConfirmationView(
         question=f"Resolve {counted(count, 'incident')}?",
         sentences=(found, told) if everything else (told,),
         action="/incidents",

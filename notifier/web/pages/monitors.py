@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from notifier.oncall import monitors
-from notifier.web import questions
+from notifier.web import parameters
+from notifier.web.views.confirmation import ConfirmationView
 from notifier.web.views.monitors import monitors_view
-from notifier.web.views.sure import SureView
 from notifier.web.visit import Redirect, Shown, Visit, base_path
 from notifier.wording.text import plain
 
@@ -15,7 +15,7 @@ PATH = "/monitors"
 async def list_monitors(request: Visit) -> Shown:
     """The monitors of the project, those in trouble first."""
     service = request.service
-    asked = questions.page_of(request.query)
+    asked = parameters.page_of(request.query)
     found = await monitors.find(service.database, project=request.project, page_request=asked)
     view = monitors_view(
         found,
@@ -33,7 +33,7 @@ async def forget_monitor(request: Visit) -> Shown | Redirect:
     if request.form.get("sure"):
         await monitors.forget(request.service.database, name, environment, request.actor())
         return Redirect(path=PATH, query={}, notice="forget_monitor")
-    view = SureView(
+    view = ConfirmationView(
         question=f"Expect nothing of {plain(name, 100)} any more?",
         sentences=("Its incident stays. When the job checks in again, it is watched again.",),
         action=f"{PATH}/forget",
@@ -41,4 +41,4 @@ async def forget_monitor(request: Visit) -> Shown | Redirect:
         button="Yes, forget it",
         back=PATH,
     )
-    return Shown(template="sure", view=view)
+    return Shown(template="confirmation", view=view)

@@ -14,10 +14,11 @@ from notifier.oncall.errors import Unreadable
 from notifier.oncall.paging import Listing, PageRequest
 from notifier.oncall.silences import Draft, SilencePreview, SilenceStatus
 from notifier.oncall.trail import acts_on
-from notifier.web import questions
+from notifier.web import parameters
 from notifier.web.errors import sentence_of
 from notifier.web.forms import Form
-from notifier.web.views.silence_here import matchers_of_several
+from notifier.web.views.audit_trail import ActLine, trail
+from notifier.web.views.incident_silence import matchers_of_several
 from notifier.web.views.silences import (
     SilenceFields,
     SilenceFormView,
@@ -27,7 +28,6 @@ from notifier.web.views.silences import (
     silence_line,
     silences_view,
 )
-from notifier.web.views.trail import ActLine, trail
 from notifier.web.visit import Redirect, Shown, Visit
 
 NOW_AT_MOST = 100
@@ -38,12 +38,12 @@ _CLEARED: tuple[Literal["ends_at", "recur"], ...] = ("ends_at", "recur")
 
 async def list_silences(request: Visit) -> Shown:
     """The active and pending silences, or the expired ones, newest first."""
-    state = questions.one_of(request.query, "state", {"active", "pending", "expired", "now"}, "now")
+    state = parameters.one_of(request.query, "state", {"active", "pending", "expired", "now"}, "now")
     database, project, first = request.service.database, request.project, PageRequest(limit=NOW_AT_MOST)
     active = pending = expired = _NONE
     if state == "expired":
         expired = await silences.find(
-            database, project=project, state="expired", page_request=questions.page_of(request.query)
+            database, project=project, state="expired", page_request=parameters.page_of(request.query)
         )
     else:
         active = await silences.find(database, project=project, state="active", page_request=first)
@@ -54,7 +54,7 @@ async def list_silences(request: Visit) -> Shown:
 
 async def new_silence(request: Visit) -> Shown:
     """The form for a new silence, filled from the address or from another silence."""
-    like = questions.named(request.query, "like")
+    like = parameters.named(request.query, "like")
     if like is None:
         fields = _fields(request.query)
         if not request.query.get("length"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from notifier.domain.errors import ConfigError
 from notifier.oncall import hold
 from notifier.oncall.trail import CONFIGURATION, HOLD, acts_on
+from notifier.web.views.confirmation import ConfirmationView
 from notifier.web.views.status import status_view
-from notifier.web.views.sure import SureView
 from notifier.web.visit import Redirect, Shown, Visit
 from notifier.wording.text import counted
 
@@ -45,7 +45,7 @@ async def release_hold(request: Visit) -> Shown | Redirect:
     if not request.form.get("sure"):
         state = await hold.show(service.database, service.rules)
         waiting = sum(each.count for each in state.waiting)
-        view = SureView(
+        view = ConfirmationView(
             question=f"Let {counted(waiting, 'delivery') if waiting == 1 else f'{waiting:,} deliveries'} go?",
             sentences=("They go out as if they had been decided about now, and cannot be called back.",),
             action="/status/release",
@@ -53,6 +53,6 @@ async def release_hold(request: Visit) -> Shown | Redirect:
             button="Yes, release",
             back="/status",
         )
-        return Shown(template="sure", view=view)
+        return Shown(template="confirmation", view=view)
     released = await hold.release(service.database, service.rules, request.actor())
     return Redirect(path="/status", query={}, notice="release", counts=(released.released,))

@@ -6,7 +6,7 @@ from notifier.domain.task_run import RunState
 from notifier.oncall import task_runs, tasks
 from notifier.oncall.errors import Unknown
 from notifier.oncall.trail import acts_on
-from notifier.web import questions
+from notifier.web import parameters
 from notifier.web.views.runs import TasksView, run_page, runs_view, task_line
 from notifier.web.visit import Redirect, Shown, Visit
 
@@ -16,7 +16,7 @@ ERRORS_SHOWN = 20
 
 async def list_tasks(request: Visit) -> Shown:
     """The tasks that ran in a span of time, busiest first."""
-    since = questions.one_of(request.query, "since", tasks.SPANS, SINCE)
+    since = parameters.one_of(request.query, "since", tasks.SPANS, SINCE)
     summaries = await tasks.read(request.service.database, project=request.project, since=since)
     view = TasksView(
         now=request.now, since=since, spans=tuple(tasks.SPANS), tasks=tuple(map(task_line, summaries))
@@ -26,18 +26,18 @@ async def list_tasks(request: Visit) -> Shown:
 
 async def list_runs(request: Visit) -> Shown:
     """The runs of one task, newest first, with its figures."""
-    task = questions.named(request.query, "task")
+    task = parameters.named(request.query, "task")
     if task is None:
         raise Unknown("task")
-    since = questions.one_of(request.query, "since", tasks.SPANS, SINCE)
-    state = questions.choice(request.query, "state", RunState)
+    since = parameters.one_of(request.query, "since", tasks.SPANS, SINCE)
+    state = parameters.choice(request.query, "state", RunState)
     database, project = request.service.database, request.project
     summaries = await tasks.read(database, project=project, since=since, task=task)
     figures = [task_line(each, errors=ERRORS_SHOWN) for each in summaries]
     listing = await task_runs.find(
         database,
         task_runs.RunSearch(project=project, task=task, state=state),
-        questions.page_of(request.query),
+        parameters.page_of(request.query),
     )
     view = runs_view(
         listing,
@@ -54,7 +54,7 @@ async def show_run(request: Visit) -> Shown:
     """One run. Its id is chosen by the sender and may contain any text, so it is in the query."""
     run = await task_runs.get(
         request.service.database,
-        questions.named(request.query, "id") or "",
+        parameters.named(request.query, "id") or "",
         project_scope=request.project_scope,
     )
     entries = await acts_on(request.service.database, [run.id], project=run.project)
@@ -64,6 +64,6 @@ async def show_run(request: Visit) -> Shown:
 async def replay_run(request: Visit) -> Redirect:
     """Run a failed or lost run again, and redirect to the new run."""
     run = await task_runs.replay(
-        request.service.database, questions.named(request.form, "id") or "", request.actor()
+        request.service.database, parameters.named(request.form, "id") or "", request.actor()
     )
     return Redirect(path="/tasks/run", query={"id": run.id}, notice="replay")

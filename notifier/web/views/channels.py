@@ -11,8 +11,8 @@ from notifier.domain.time import Instant
 from notifier.oncall.channels import ChannelFacts, ChannelHealth, TargetHealth
 from notifier.oncall.deliveries import DeliveryView
 from notifier.oncall.findings import Finding
+from notifier.web.views.audit_trail import ActLine, trail
 from notifier.web.views.deliveries import DeliveryLine, delivery_line
-from notifier.web.views.trail import ActLine, trail
 from notifier.wording.outcomes import OUTCOMES
 from notifier.wording.receivers import WEBHOOK_RECEIVER
 from notifier.wording.text import number, plain
@@ -25,7 +25,7 @@ class TargetLine:
 
     address: str
     state: str
-    standing: str
+    status_text: str
     until: Instant | None
     last_ok_at: Instant | None
     last_error: str
@@ -114,7 +114,7 @@ def _target(target: TargetHealth) -> TargetLine:
     return TargetLine(
         address=plain(row.address),
         state="failing" if target.state == "ok" and failing else target.state,
-        standing=_standing(target, failing=failing),
+        status_text=_status_text(target, failing=failing),
         until=target.cool_until,
         last_ok_at=row.last_ok_at,
         last_error=_in_words(row.last_error or ""),
@@ -135,7 +135,7 @@ def _in_words(error: str) -> str:
     return plain(detail, 500) if colon else happened
 
 
-def _standing(target: TargetHealth, *, failing: bool) -> str:
+def _status_text(target: TargetHealth, *, failing: bool) -> str:
     row = target.row
     match target.state:
         case "disabled":

@@ -20,7 +20,7 @@ from notifier.web.views.runs import run_line
 from notifier.wording.outcomes import OUTCOMES
 from notifier.wording.text import counted, plain
 
-HEAPS_AT_MOST = 50
+GROUPS_AT_MOST = 50
 """The most groups shown, largest first; an application may have any number of task names."""
 
 
@@ -39,7 +39,7 @@ class DeadLetterLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heap:
+class DeadLetterGroup:
     """Dead letters with the same reason. `query` lists them, and selects them in an act."""
 
     name: str
@@ -53,13 +53,13 @@ class Heap:
 class DeadLettersView:
     """A page of dead letters.
 
-    `heap` is the selected group; `whole` is false if the counts or the list are truncated.
+    `group` is the selected group; `whole` is false if the counts or the list are truncated.
     """
 
     now: Instant
     lines: tuple[DeadLetterLine, ...]
-    heaps: tuple[Heap, ...]
-    heap: Heap | None
+    groups: tuple[DeadLetterGroup, ...]
+    group: DeadLetterGroup | None
     whole: bool
     query: dict[str, str]
     next_cursor: str | None
@@ -85,16 +85,16 @@ def dead_letters_view(
     refusal: str | None = None,
 ) -> DeadLettersView:
     """The page; `query` is the filter, `refusal` the reason why an act was refused."""
-    heaps = (
-        *(_heap_of_deliveries(heap, query) for heap in counts.deliveries),
-        *(_heap_of_runs(heap, query) for heap in counts.runs),
+    groups = (
+        *(_group_of_deliveries(group, query) for group in counts.deliveries),
+        *(_group_of_runs(group, query) for group in counts.runs),
     )
     return DeadLettersView(
         now=now,
         lines=tuple(map(_line, listing.items)),
-        heaps=heaps[:HEAPS_AT_MOST],
-        heap=next((heap for heap in heaps if heap.chosen), None),
-        whole=counts.whole and len(heaps) <= HEAPS_AT_MOST,
+        groups=groups[:GROUPS_AT_MOST],
+        group=next((group for group in groups if group.chosen), None),
+        whole=counts.whole and len(groups) <= GROUPS_AT_MOST,
         query=query,
         next_cursor=listing.next_cursor,
         refusal=refusal,
@@ -138,25 +138,25 @@ def _line(letter: DeadLetter) -> DeadLetterLine:
     )
 
 
-def _heap_of_deliveries(heap: DeadDeliveries, query: dict[str, str]) -> Heap:
-    own = {"channel": heap.channel}
-    if heap.outcome is not None:
-        own["outcome"] = heap.outcome.value
-    return Heap(
-        name=heap.channel,
-        why=_why(heap.outcome),
-        count=heap.count,
+def _group_of_deliveries(group: DeadDeliveries, query: dict[str, str]) -> DeadLetterGroup:
+    own = {"channel": group.channel}
+    if group.outcome is not None:
+        own["outcome"] = group.outcome.value
+    return DeadLetterGroup(
+        name=group.channel,
+        why=_why(group.outcome),
+        count=group.count,
         query=own,
         chosen=query == own,
     )
 
 
-def _heap_of_runs(heap: DeadRuns, query: dict[str, str]) -> Heap:
-    own = {"task": heap.task}
-    return Heap(
-        name=plain(heap.task) or "(no name)",
+def _group_of_runs(group: DeadRuns, query: dict[str, str]) -> DeadLetterGroup:
+    own = {"task": group.task}
+    return DeadLetterGroup(
+        name=plain(group.task) or "(no name)",
         why="runs failed or were lost",
-        count=heap.count,
+        count=group.count,
         query=own,
         chosen=query == own,
     )

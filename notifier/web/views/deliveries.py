@@ -11,7 +11,7 @@ from notifier.domain.message import Message
 from notifier.domain.time import Duration, Instant
 from notifier.oncall.deliveries import DeliveryAttempt, DeliveryDetail, DeliveryView
 from notifier.oncall.paging import Listing
-from notifier.web.views.trail import ActLine, trail
+from notifier.web.views.audit_trail import ActLine, trail
 from notifier.wording import lines, render
 from notifier.wording.outcomes import OUTCOMES, STATES
 from notifier.wording.text import TITLE, plain
@@ -77,7 +77,7 @@ class DeliveryPage:
     now: Instant
     delivery: DeliveryView
     line: DeliveryLine
-    standing: str
+    status_text: str
     then: str | None
     attempts: tuple[AttemptLine, ...]
     incidents: tuple[ToldIncident, ...]
@@ -134,7 +134,7 @@ def delivery_page(
         now=now,
         delivery=delivery,
         line=delivery_line(delivery),
-        standing=STATES[delivery.state],
+        status_text=STATES[delivery.state],
         then=None if over or delivery.outcome is None else OUTCOMES[delivery.outcome].then,
         attempts=tuple(map(_attempt, detail.attempts)),
         incidents=tuple(_told(detail.message)),

@@ -55,8 +55,9 @@ class NotificationLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPageView:
-    """A group in a storm: `summary` are sentences, `causes` are ordered by count, `open` counts unacknowledged
-    incidents.
+    """A group in a storm.
+
+    `summary` are sentences, `causes` are ordered by count, `open` counts unacknowledged incidents.
     """
 
     id: str

@@ -17,8 +17,8 @@ from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import Duration, Instant
 from notifier.ingest.grouping import Grouping
 from notifier.oncall.incident_details import EarlierIncident, IncidentDetails
+from notifier.web.views.act_end import CHOICES
 from notifier.web.views.charts import BarChart, bar_chart
-from notifier.web.views.lasting import CHOICES
 from notifier.wording.delivery_sentences import delivery_result
 from notifier.wording.grouping import GroupingSentences, grouping_sentences
 from notifier.wording.links import PageLink, page_links

@@ -12,15 +12,15 @@ from notifier.domain.time import Duration, Instant
 from notifier.domain.value import replace
 from notifier.oncall.inbox import BUCKET, Crowd, Inbox, InboxItem, RouteHold
 from notifier.oncall.search import read, with_matcher
+from notifier.web.views.act_end import CHOICES
 from notifier.web.views.charts import BarChart, bar_chart
-from notifier.web.views.lasting import CHOICES
 from notifier.wording.explanations import HOLDS, silenced
 from notifier.wording.reasons import service_of
 from notifier.wording.text import TITLE, counted, number, plain
 from notifier.wording.times import clock
 
 # Rows show the owner and the snooze separately, and a member that waits for its next event is not held.
-_UNSAID = {HeldBy.WAITING, HeldBy.ACKNOWLEDGED, HeldBy.SNOOZED, HeldBy.RATE_LIMITED, HeldBy.DUPLICATE}
+_NOT_SHOWN = {HeldBy.WAITING, HeldBy.ACKNOWLEDGED, HeldBy.SNOOZED, HeldBy.RATE_LIMITED, HeldBy.DUPLICATE}
 
 
 MINE = "mine"
@@ -135,7 +135,7 @@ class IncidentSection:
 class IncidentsView:
     """A page of the list, and its filter.
 
-    `fresh` counts the incidents that arrived after the reader opened the page, when `seen` was the newest; the list
+    `new_count` counts the incidents that arrived after the reader opened the page, when `seen` was the newest; the list
     shows them when the reader asks. `title` starts with the number of open ones. `quick` are one-click filters.
     `is_empty` is true if nothing matches, `is_new_project` if the project never had an incident. `problem` is why a
     search cannot be parsed, `refusal` why an act was refused.
@@ -146,7 +146,7 @@ class IncidentsView:
     apart: tuple[str, ...]
     filter: IncidentsFilter
     seen: int
-    fresh: int
+    new_count: int
     title: str
     open_count: int
     quick: tuple[FilterLink, ...] = ()
@@ -186,7 +186,7 @@ def incidents_view(
         apart=apart,
         filter=filter_,
         seen=known,
-        fresh=sum(_fresh(found, known) for found in listed),
+        new_count=sum(_new_count(found, known) for found in listed),
         title=f"({opened}{'+' if at_least else ''}) Incidents" if opened else "Incidents",
         open_count=opened,
         quick=tuple(_quick(filter_)),
@@ -204,7 +204,7 @@ def unreadable_view(filter_: IncidentsFilter, problem: str) -> IncidentsView:
         apart=(),
         filter=filter_,
         seen=0,
-        fresh=0,
+        new_count=0,
         title="Incidents",
         open_count=0,
         problem=problem,
@@ -224,7 +224,7 @@ def _of(found: Inbox, crowd: Crowd) -> Sequence[InboxItem]:
     return [item for item in found.items if item.incident.service == crowd.service]
 
 
-def _fresh(found: Inbox, known: int) -> int:
+def _new_count(found: Inbox, known: int) -> int:
     """The number of incidents newer than `known`; a crowd counts as a whole if all its listed incidents are newer."""
     came = sum(1 for item in found.items if item.incident.number > known)
     whole = (
@@ -346,4 +346,4 @@ def _hold(hold: RouteHold, now: Instant) -> str | None:
         case HeldBy.INHIBITED:
             return f"inhibited by incident {hold.inhibitor}" if hold.inhibitor else "inhibited"
         case _:
-            return None if hold.held_by in _UNSAID else HOLDS[hold.held_by]
+            return None if hold.held_by in _NOT_SHOWN else HOLDS[hold.held_by]

@@ -32,10 +32,10 @@ class MonitorLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorsView:
-    """The monitors, those in trouble first. `unheard` are configured monitors that have not checked in yet."""
+    """The monitors, those in trouble first. `never_checked_in` are configured monitors that have not checked in yet."""
 
     lines: tuple[MonitorLine, ...]
-    unheard: tuple[str, ...]
+    never_checked_in: tuple[str, ...]
     url: str
     now: Instant
     cursor: str | None
@@ -48,10 +48,10 @@ def monitors_view(
     """A page of the list; configured monitors without a check-in are shown only if the list fits one page."""
     lines = map(_line, sorted(found.items, key=lambda each: (each.incident_id is None, each.name)))
     whole = cursor is None and found.next_cursor is None
-    heard = {each.name for each in found.items}
+    checked_in = {each.name for each in found.items}
     return MonitorsView(
         lines=tuple(lines),
-        unheard=tuple(plain(name) for name in sorted(set(declared) - heard)) if whole else (),
+        never_checked_in=tuple(plain(name) for name in sorted(set(declared) - checked_in)) if whole else (),
         url=url,
         now=now,
         cursor=cursor,

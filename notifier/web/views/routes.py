@@ -19,7 +19,7 @@ from notifier.wording.times import duration
 class RouteLine:
     """A route.
 
-    `depth` is 0 at the root, `facts` describe its timing, `way` marks the routes that the labels matched.
+    `depth` is 0 at the root, `facts` describe its timing, `on_path` marks the routes that the labels matched.
     """
 
     depth: int
@@ -28,12 +28,12 @@ class RouteLine:
     channels: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     continues: bool
-    way: bool
-    tells: bool
+    on_path: bool
+    notifies: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouteTrial:
+class RouteTestResult:
     """The result of a test: the targets, and a line for each matching route with when it notifies."""
 
     sentence: str
@@ -50,7 +50,7 @@ class RoutesView:
     now: Instant
     routes: tuple[RouteLine, ...]
     asked: str
-    answer: RouteTrial | None
+    answer: RouteTestResult | None
     error: str | None
 
 
@@ -64,18 +64,18 @@ def routes_view(
     held_by: Sequence[SilenceStatus],
     error: str | None,
 ) -> RoutesView:
-    way = {route.key for _, route in preview.way} if preview is not None else set()
-    tells = {matched.route.key for matched in preview.routes} if preview is not None else set()
+    on_path = {route.key for _, route in preview.way} if preview is not None else set()
+    notifies = {matched.route.key for matched in preview.routes} if preview is not None else set()
     return RoutesView(
         now=now,
-        routes=tuple(_lines(tree, 0, way, tells)),
+        routes=tuple(_lines(tree, 0, on_path, notifies)),
         asked=asked,
         answer=None if preview is None else _answer(preview, label_warnings, held_by),
         error=error,
     )
 
 
-def _lines(route: Route, depth: int, way: set[str], tells: set[str]) -> Iterator[RouteLine]:
+def _lines(route: Route, depth: int, on_path: set[str], notifies: set[str]) -> Iterator[RouteLine]:
     yield RouteLine(
         depth=depth,
         matchers=", ".join(map(str, route.match)) or "everything",
@@ -83,11 +83,11 @@ def _lines(route: Route, depth: int, way: set[str], tells: set[str]) -> Iterator
         channels=route.channels,
         facts=tuple(_facts(route)),
         continues=route.continue_,
-        way=route.key in way,
-        tells=route.key in tells,
+        on_path=route.key in on_path,
+        notifies=route.key in notifies,
     )
     for child in route.routes:
-        yield from _lines(child, depth + 1, way, tells)
+        yield from _lines(child, depth + 1, on_path, notifies)
 
 
 def _facts(route: Route) -> Iterator[tuple[str, str]]:
@@ -117,14 +117,14 @@ def _facts(route: Route) -> Iterator[tuple[str, str]]:
 
 def _answer(
     preview: RoutePreview, label_warnings: Sequence[LabelWarning], held_by: Sequence[SilenceStatus]
-) -> RouteTrial:
-    return RouteTrial(
+) -> RouteTestResult:
+    return RouteTestResult(
         sentence=f"Told: {in_words(preview)}.",
         labels=tuple((plain(name), plain(value)) for name, value in preview.labels.items()),
         routes_that_tell=tuple(
             (
                 matched.route.name,
-                tuple(_telling(matched.route, matched.group, muted=matched.mute is not None)),
+                tuple(_timing(matched.route, matched.group, muted=matched.mute is not None)),
             )
             for matched in preview.routes
         ),
@@ -133,7 +133,7 @@ def _answer(
     )
 
 
-def _telling(route: Route, group: Mapping[str, str], *, muted: bool) -> Iterator[str]:
+def _timing(route: Route, group: Mapping[str, str], *, muted: bool) -> Iterator[str]:
     """When and how a route notifies."""
     shared = ", ".join(f"{plain(name)}={plain(value)}" for name, value in group.items())
     yield (

@@ -12,7 +12,7 @@ from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import Instant
 from notifier.oncall.paging import Listing
 from notifier.oncall.tasks import TaskSummary
-from notifier.web.views.trail import ActLine, trail
+from notifier.web.views.audit_trail import ActLine, trail
 from notifier.wording.text import TITLE, multiline, plain
 
 JSON_CHARS = 20_000

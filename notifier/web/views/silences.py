@@ -13,7 +13,7 @@ from notifier.domain.time import HOUR, Instant, rfc3339
 from notifier.domain.value import replace
 from notifier.oncall.paging import Listing
 from notifier.oncall.silences import PREVIEW_PERIOD, SilencePreview, SilenceStatus, SilenceWindow
-from notifier.web.views.trail import ActLine
+from notifier.web.views.audit_trail import ActLine
 from notifier.wording.credentials import credential
 from notifier.wording.text import TITLE, counted, number, plain
 

@@ -11,7 +11,7 @@ from notifier.domain.time import Instant, words
 from notifier.oncall.hold import HoldState
 from notifier.oncall.status import BackupState, BooksCheck, Difference, Equation, ReplicaBeat, equations
 from notifier.runtime.status import CLOCK_ADVICE, LoopStatus, ServiceStatus
-from notifier.web.views.trail import ActLine, trail
+from notifier.web.views.audit_trail import ActLine, trail
 from notifier.wording.text import counted, number
 
 _SENTENCES = {

@@ -8,7 +8,7 @@ from notifier.policy.bucket import TokenBucket
 _ADDRESSES_AT_MOST = 10_000
 
 
-class TryLimit:
+class AttemptLimit:
     """A token bucket for each address."""
 
     def __init__(self, bucket: TokenBucket) -> None:

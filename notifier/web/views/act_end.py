@@ -19,7 +19,7 @@ CHOICES: Mapping[str, tuple[str, Duration]] = {
 }
 
 
-def until_of(form: Form, now: Instant) -> Instant | None:
+def end_of(form: Form, now: Instant) -> Instant | None:
     """The end that a form specifies: a time in UTC, or a duration from now; None if it specifies none.
 
     `Unreadable` is raised for anything else.

@@ -10,7 +10,7 @@ from notifier.domain.incident import Incident
 from notifier.domain.matcher import Matcher
 from notifier.domain.time import HOUR, Duration
 from notifier.oncall.silences import PREVIEW_PERIOD, SilencePreview
-from notifier.web.views.lasting import CHOICES
+from notifier.web.views.act_end import CHOICES
 from notifier.web.views.silences import doubts_of
 from notifier.wording.text import TITLE, counted, number, plain
 
@@ -29,7 +29,7 @@ class LabelChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetIncident:
+class MatchedIncident:
     """An incident that the silence would match."""
 
     id: str
@@ -39,7 +39,7 @@ class MetIncident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SilenceHereView:
+class IncidentSilenceView:
     """The form and its preview: `sentences` say what the matchers match, `warnings` what is suspicious about them."""
 
     incident: Incident
@@ -47,7 +47,7 @@ class SilenceHereView:
     choices: tuple[LabelChoice, ...]
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
-    others: tuple[MetIncident, ...]
+    others: tuple[MatchedIncident, ...]
     comment: str
     problem: str | None
     choices_of_length: Mapping[str, tuple[str, Duration]]
@@ -84,17 +84,17 @@ def _matcher(name: str, value: str) -> str:
     return str(Matcher(name=name, op="=", value=value))
 
 
-def silence_here_view(
+def incident_silence_view(
     incident: Incident,
     matchers: Sequence[str],
     preview: SilencePreview | None,
     *,
     comment: str = "",
     problem: str | None = None,
-) -> SilenceHereView:
+) -> IncidentSilenceView:
     """The view with the chosen matchers; `preview` is None if none is chosen."""
     others = tuple(
-        MetIncident(
+        MatchedIncident(
             id=met.id,
             number=met.number,
             title=plain(met.title, TITLE) or "(no title)",
@@ -103,7 +103,7 @@ def silence_here_view(
         for met in (() if preview is None else preview.met.incidents)
         if met.id != incident.id
     )
-    return SilenceHereView(
+    return IncidentSilenceView(
         incident=incident,
         title=plain(incident.title, TITLE) or "(no title)",
         choices=tuple(

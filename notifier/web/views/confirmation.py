@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SureView:
+class ConfirmationView:
     """A question. Its `button` sends `fields` to `action`; `back` is the way out."""
 
     question: str

@@ -98,7 +98,7 @@ class IncidentsFilter:
 
     @property
     def all_of(self) -> str | None:
-        """What a bulk act on all matches would act on, in words; None if only chosen incidents can be acted on."""
+        """A phrase for all matches, which a bulk act acts on; None if only chosen incidents can be acted on."""
         return _ALL.get(self.state) if self.q else None
 
     def of_service(self, service: str) -> IncidentsFilter:

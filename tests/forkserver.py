@@ -39,7 +39,7 @@ from notifier.testing import WebhookReceiver
 from tests.sockets import free_port
 
 ROOT = Path(__file__).parents[1]
-LOOK_EVERY_S = 0.01
+ADOPTION_INTERVAL_S = 0.01
 READY_WITHIN_S = 60.0
 
 
@@ -63,7 +63,7 @@ class Forked:
         while (code := self.poll()) is None:
             if deadline is not None and time.monotonic() > deadline:
                 raise subprocess.TimeoutExpired("notifier", timeout or 0)
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(ADOPTION_INTERVAL_S)
         return code
 
     def send_signal(self, number: int) -> None:
@@ -131,7 +131,7 @@ class _Server:
                 ours.close()
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(LOOK_EVERY_S)
+                time.sleep(ADOPTION_INTERVAL_S)
             else:
                 return ours
 
@@ -260,7 +260,7 @@ def _use(url: str, out: Path, receiver: WebhookReceiver) -> None:
             while not ready and time.monotonic() < until:
                 with contextlib.suppress(httpx.TransportError):
                     ready = client.get("/readyz").status_code == 200
-                time.sleep(LOOK_EVERY_S)
+                time.sleep(ADOPTION_INTERVAL_S)
             secret = re.search(r"^ntf_\w+$", out.read_text(), re.MULTILINE)
             assert secret is not None
             client.headers["authorization"] = f"Bearer {secret[0]}"

@@ -80,14 +80,14 @@ class _Listening:
             # Without a reason the worker lost its broker, and returns the tasks that it had started.
             error = getattr(reason, "exc", None) or reason or Retry("cancelled by Celery")
             error = _original(error, getattr(reason, "__context__", None))
-            self._ending(sender, request.id, request).retrying(error)
+            self._current_attempt(sender, request.id, request).retrying(error)
 
     def failed(self, sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
         """Also runs in the worker's main process, which alone sees that a child was killed or timed out."""
         if self._tracks(sender) and not self._is_reported_timeout(task_id, exception):
             expected = bool(sender.throws) and isinstance(exception, sender.throws)
             error = _original(exception, sys.exception())
-            self._ending(sender, task_id, sender.request).failed(error, expected=expected)
+            self._current_attempt(sender, task_id, sender.request).failed(error, expected=expected)
 
     def over(self, task_id: str, state: str | None, retval: Any, **_: Any) -> None:
         """Runs last, and covers states that have no other signal."""
@@ -108,7 +108,7 @@ class _Listening:
     def revoked(self, sender: Any, request: Any, **_: Any) -> None:
         """Revoked or expired before it started, or terminated."""
         if self._tracks(sender):
-            self._ending(sender, request.id, request).lost("cancelled")
+            self._current_attempt(sender, request.id, request).lost("cancelled")
 
     def unknown(self, sender: Any, name: str, **given: Any) -> None:
         """A task that is not registered in this worker, which discards it."""
@@ -135,7 +135,7 @@ class _Listening:
         last, self._timed_out = self._timed_out, (task_id, time.monotonic())
         return last is not None and last[0] == task_id and self._timed_out[1] - last[1] < SAME_TIMEOUT_S
 
-    def _ending(self, task: Any, id_: str, request: Any) -> Tracked:
+    def _current_attempt(self, task: Any, id_: str, request: Any) -> Tracked:
         """The attempt that ends. This process may not have seen its start."""
         tracked = self._running.pop(id_, None)
         return tracked or self._attempt(task, id_, request, request.args or (), request.kwargs or {})

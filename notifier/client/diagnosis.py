@@ -105,10 +105,12 @@ class Diagnosed(Protocol):
 def of(notifier: Diagnosed, *, test: bool, timeout: float) -> Diagnosis:
     """Asks the service, sends a test report if `test` is set, and returns the diagnosis. Blocks."""
     transport = notifier.reporting.transport
-    service, why = _asked(transport, timeout)
+    service, why = _ask_service(transport, timeout)
     before, folder = notifier.counts(), getattr(transport, "folder", None)
     others = () if folder is None else _others(notifier, folder)
-    fate, event_id, reason = _tested(notifier, before, service, timeout) if test else ("not sent", None, None)
+    fate, event_id, reason = (
+        _send_test(notifier, before, service, timeout) if test else ("not sent", None, None)
+    )
     diagnosis = Diagnosis(
         settings=tuple(_settings(notifier)),
         destination=_destination(notifier),
@@ -140,7 +142,7 @@ def _others(notifier: Diagnosed, folder: Path) -> tuple[Process, ...]:
     return tuple(process for process in processes(folder) if process.name != own)
 
 
-def _asked(transport: object, timeout: float) -> tuple[Service, str]:
+def _ask_service(transport: object, timeout: float) -> tuple[Service, str]:
     inquire = getattr(transport, "inquire", None)
     if inquire is None:
         return "not asked", ""
@@ -151,7 +153,7 @@ def _asked(transport: object, timeout: float) -> tuple[Service, str]:
     return service, "" if service == "answers" else answer.why
 
 
-def _tested(
+def _send_test(
     notifier: Diagnosed, before: Counts, service: Service, timeout: float
 ) -> tuple[Fate, str | None, str | None]:
     """Sends a test report the usual way, and returns its result."""
@@ -282,7 +284,7 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
     watched = ", ".join(diagnosis.watched)
     yield f"It watches {watched or 'nothing by itself: see instrument(app) and logging_handler()'}."
     counts = diagnosis.counts
-    yield f"This process {_became(counts)}"
+    yield f"This process {_counts_sentence(counts)}"
     yield from _dropped(counts)
     for process in diagnosis.others:
         yield of_process(process)
@@ -298,10 +300,10 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
 
 def of_process(process: Process) -> str:
     state = "which lives," if process.alive else "which has ended,"
-    return f"Process {process.name}, {state} {_became(process.counts)}"
+    return f"Process {process.name}, {state} {_counts_sentence(process.counts)}"
 
 
-def _became(counts: Counts) -> str:
+def _counts_sentence(counts: Counts) -> str:
     dropped = sum(counts.dropped.values())
     return f"captured {counts.captured}: {counts.sent} sent, {counts.spooled} waiting, {dropped} dropped."
 

@@ -58,7 +58,7 @@ class Tracking(Middleware):
             self._running.pop(message.message_id).completed(result)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        self._ending(broker, message).lost("cancelled")
+        self._current_attempt(broker, message).lost("cancelled")
 
     def after_ack(self, broker: Broker, message: MessageProxy) -> None:
         """The message is retried, or finished if nothing retries it."""
@@ -66,7 +66,7 @@ class Tracking(Middleware):
         sent_on = message.message_id in self._sent_on
         self._sent_on.discard(message.message_id)
         if error is not None:
-            tracked = self._ending(broker, message)
+            tracked = self._current_attempt(broker, message)
             if sent_on:
                 tracked.retrying(error)
             else:
@@ -79,9 +79,9 @@ class Tracking(Middleware):
             error = ActorNotFound(message.actor_name)  # type: ignore[no-untyped-call]
         if error is not None:
             expected = message.options.get("throws") or _option(broker, message, "throws", ())
-            self._ending(broker, message).failed(error, expected=isinstance(error, expected))
+            self._current_attempt(broker, message).failed(error, expected=isinstance(error, expected))
 
-    def _ending(self, broker: Broker, message: MessageProxy) -> Tracked:
+    def _current_attempt(self, broker: Broker, message: MessageProxy) -> Tracked:
         return self._running.pop(message.message_id, None) or self._track(broker, message)
 
     def _track(self, broker: Broker, message: AnyMessage) -> Tracked:

@@ -45,17 +45,17 @@ class TaskRunner:
         """
         tracker = self._tracker
         key = kwargs.pop("key", None) if "key" in kwargs and not definition.has_key(function) else None
-        called, all_args, all_kwargs = definition.peeled(function, args, kwargs)
+        called, all_args, all_kwargs = definition.unwrapped_call(function, args, kwargs)
         task = definition.of(called)
-        surrounded = task is not None and not definition.is_itself(called, task)
+        surrounded = task is not None and not definition.is_task_call(called, task)
         if task is not None:
             args, kwargs = all_args, all_kwargs
         else:
             task = definition.describe(function)
         run = task.new_run(args, kwargs, key)
-        standing = None if run.key is None else tracker.runs.standing(task.name, run.key)
-        if standing is not None:
-            return standing
+        find_by_key = None if run.key is None else tracker.runs.find_by_key(task.name, run.key)
+        if find_by_key is not None:
+            return find_by_key
         run.url = status_path(self._request, run.id)
         tracker.register(run)
         self._request.scope.setdefault(RUNS, []).append(run)
@@ -81,7 +81,7 @@ def _surrounded(tracker: RunTracker, function: Callable[..., Any], steps: Execut
             except Exception as error:
                 if steps.run.waits:
                     steps.begin()
-                    steps.ended_badly(error, final=True)
+                    steps.fail(error, final=True)
                 raise
         if steps.run.waits:
             steps.begin()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 from notifier.client import options
 from notifier.client.capture import context, finish, frames, hooks, logs
 from notifier.client.capture.events import ReportDetails
-from notifier.client.capture.middleware import App, Middleware, surround
+from notifier.client.capture.middleware import App, Middleware, wrap_application
 from notifier.client.capture.reporting import Reporting
 from notifier.client.options import BeforeSend, Ignored
 from notifier.client.tasks import definition
@@ -98,7 +98,7 @@ class Notifier:
             )
         if getattr(app, "middleware_stack", None) is not None:
             raise RuntimeError("instrument(app) comes before the application starts")
-        surround(app, self, isolate=self._isolate)
+        wrap_application(app, self, isolate=self._isolate)
         return app
 
     def asgi(self, app: App) -> Middleware:
@@ -294,7 +294,7 @@ class Notifier:
 
     def _declared(self, function: Callable[..., Any], given: dict[str, Any]) -> Callable[..., Any]:
         task = definition.describe(function, **given)
-        self.replays.offer(task)
+        self.replays.register(task)
         return self.tracker.decorated(function, task)
 
 

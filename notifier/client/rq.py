@@ -60,16 +60,16 @@ class Tracking(BaseWorker):
             _remember(job, {FAILURES: 0, ROUND: job.meta.get(ROUND, 0) + 1})
         super().handle_job_success(job, queue, started_job_registry)
         # The returned object: `return_value()` would query Redis.
-        self._ending(job).completed(getattr(job, "_result", None))
+        self._current_attempt(job).completed(getattr(job, "_result", None))
 
     def handle_job_retry(self, job: Job, queue: Queue, retry: Retry, *more: Any, **named: Any) -> None:
         super().handle_job_retry(job, queue, retry, *more, **named)
         if job.get_status(refresh=False) == JobStatus.FAILED:
-            self._ending(job).failed(
+            self._current_attempt(job).failed(
                 RetryReturned(f"it has been retried {retry.max} times, and asked for more")
             )
         else:
-            self._ending(job).retrying(RetryReturned("it asked to be retried"))
+            self._current_attempt(job).retrying(RetryReturned("it asked to be retried"))
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         self._failed(job, exc_info[1])
@@ -84,17 +84,17 @@ class Tracking(BaseWorker):
     def handle_job_failure(self, job: Job, queue: Queue, *more: Any, **named: Any) -> None:
         super().handle_job_failure(job, queue, *more, **named)
         if job.get_status(refresh=False) == JobStatus.STOPPED:
-            self._ending(job).lost("cancelled")
+            self._current_attempt(job).lost("cancelled")
 
     def _failed(self, job: Job, error: BaseException) -> None:
-        tracked = self._ending(job)
+        tracked = self._current_attempt(job)
         _remember(job, {FAILURES: job.meta.get(FAILURES, 0) + 1})
         if job.should_retry:
             tracked.retrying(error)
         else:
             tracked.failed(error)
 
-    def _ending(self, job: Job) -> Tracked:
+    def _current_attempt(self, job: Job) -> Tracked:
         """The attempt that ends. A killed work horse had begun it."""
         tracked, self._tracked = self._tracked, None
         return tracked or self._attempt(job)

@@ -17,7 +17,7 @@ from typing import Final
 
 from notifier.client.transport import Counts, Document, Dropped, Source
 
-KEPT: Final = 10_000
+MAX_KEPT: Final = 10_000
 Reports = list[Document]
 
 _listening: list[Reports] = []
@@ -27,7 +27,7 @@ class MemoryTransport:
     """Keeps what would have been sent: `events`, and in `runs` the latest change of each run by id. Sends nothing."""
 
     def __init__(self) -> None:
-        self.events: deque[Document] = deque(maxlen=KEPT)
+        self.events: deque[Document] = deque(maxlen=MAX_KEPT)
         self.runs: dict[str, Document] = {}
         self.dropped: dict[str, int] = {}
         self._captured = 0

@@ -26,7 +26,7 @@ from tests.sockets import free_port
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_S = 60.0
 STOPS_WITHIN_S = 40.0
-LOOK_EVERY_S = 0.005
+ADOPTION_INTERVAL_S = 0.005
 
 NOTIFIER = "notifier"
 BARE = "bare ASGI"
@@ -286,7 +286,7 @@ async def until_ready(
             status = 0
         if status == 200 or (any_status and status):
             return time.perf_counter() - started
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(ADOPTION_INTERVAL_S)
 
 
 async def _printed_port(process: subprocess.Popen[bytes], folder: Path, started: float) -> int:
@@ -295,7 +295,7 @@ async def _printed_port(process: subprocess.Popen[bytes], folder: Path, started:
         if line.endswith("\n"):
             return int(line)
         _still_there(process, folder, started)
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(ADOPTION_INTERVAL_S)
 
 
 def _still_there(process: subprocess.Popen[bytes], folder: Path, started: float) -> None:

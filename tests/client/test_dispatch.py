@@ -14,7 +14,7 @@ import pytest
 
 from notifier.client import Notifier
 from notifier.client.dispatch import HttpTransport
-from notifier.client.dispatch.http_exchange import read, wait
+from notifier.client.dispatch.http_exchange import read, retry_after_seconds
 from tests.client.receiver import OK, Receiver, Reply
 
 KEY = "ntf_" + "0" * 40
@@ -163,10 +163,10 @@ def test_retry_after_is_honoured(receiver: Receiver, tmp_path: Path) -> None:
     notifier.message("x")
     receiver.wait(lambda: receiver.events)
     assert times[1] - times[0] >= 1.0
-    assert [wait(header, now=1_445_412_470.0) for header in ("2", "x", None, "-1", "9999", "nan")] == [
+    assert [retry_after_seconds(header, now=1_445_412_470.0) for header in ("2", "x", None, "-1", "9999", "nan")] == [
         2.0, None, None, 0.0, 300.0, None,
     ]  # fmt: skip
-    assert wait("Wed, 21 Oct 2015 07:28:00 GMT", now=1_445_412_470.0) == 10.0
+    assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT", now=1_445_412_470.0) == 10.0
 
 
 def test_a_wrong_key_is_one_warning(

@@ -40,7 +40,7 @@ def test_what_a_parent_had_adopted_does_not_stay_locked_in_its_child(
     """The parent is killed; its child lives on, and keeps nobody from the files that the parent had."""
     folder = tmp_path / "billing"
     folder.mkdir(mode=0o700)
-    counters = Counters.begin(folder / "dead.tally")
+    counters = Counters.create(folder / "dead.tally")
     journal = FileJournal(folder, "dead", counters, most_bytes=1 << 20)
     journal.append("events", [json.dumps({"id": "1", "message": "of the dead"}).encode()], 1)
     counters.close()

@@ -111,7 +111,7 @@ def caught(call: Any) -> TracebackType | None:
 
 def files(call: Any, **options: Any) -> list[tuple[str, bool]]:
     """The last frames' names, and whether they are the application's."""
-    found = frames.described(frames.places(caught(call)), **options)
+    found = frames.frame_documents(frames.captured_frames(caught(call)), **options)
     return [(frame["file"], frame["in_app"]) for frame in found[1:]]
 
 
@@ -160,10 +160,10 @@ INSTALLED = (
 @pytest.mark.parametrize("file", INSTALLED)
 def test_an_installed_application_s_frames_are_its_own_where_it_says_so(file: str) -> None:
     """Whole packages, and nothing that only begins alike."""
-    places = [(file, "charge", 1, "shop.billing.tasks")]
+    captured_frames = [(file, "charge", 1, "shop.billing.tasks")]
 
     def own(*in_app: str) -> bool:
-        (frame,) = frames.described(places, in_app)
+        (frame,) = frames.frame_documents(captured_frames, in_app)
         assert frame["file"] == "shop/billing/tasks.py"
         return bool(frame["in_app"])
 

@@ -58,11 +58,11 @@ class Dead:
     def __init__(self, spool: Path, *, now: Callable[[], float] = time.time) -> None:
         folder = spool / "billing"
         folder.mkdir(mode=0o700, parents=True)
-        self.counters = Counters.begin(folder / "dead.tally")
+        self.counters = Counters.create(folder / "dead.tally")
         self.journal = FileJournal(folder, "dead", self.counters, most_bytes=1 << 20, now=now)
 
     def report(self, n: int, message: str) -> None:
-        self.counters.reach("seen", n)
+        self.counters.advance("seen", n)
         record = json.dumps({"id": str(n), "service": "billing", "message": message}).encode()
         assert self.journal.append("events", [record], n)
 
@@ -168,10 +168,10 @@ def test_of_reports_at_once_none_hides_another() -> None:
     """The thread that was given the lower number may be the later one to write it down."""
     counters = Counters()
     for number in (1, 2, 4, 3):
-        counters.reach("seen", number)
+        counters.advance("seen", number)
     assert counters.seen == 4
     for number in range(5, 1_000):
-        counters.reach("seen", number)
+        counters.advance("seen", number)
     assert counters.seen == 999
 
 

@@ -13,13 +13,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 GONE: Final = "notifier.gone"
-_SAY_SO: Final = frozenset({
+_DISCONNECTS: Final = frozenset({
     "starlette.websockets:WebSocketDisconnect", "starlette.requests:ClientDisconnect",
     "uvicorn.protocols.utils:ClientDisconnected",
 })  # fmt: skip
 # These are failures unless the client has gone: the application may have closed the socket, or opened it.
-_SAY_SO_ONCE_GONE: Final = frozenset({"websockets.exceptions:ConnectionClosed"})
-_WORDS_ONCE_GONE: Final = (
+_DISCONNECTS_ONCE_GONE: Final = frozenset({"websockets.exceptions:ConnectionClosed"})
+_MESSAGES_ONCE_GONE: Final = (
     'Cannot call "',
     "Unexpected ASGI message 'websocket.",
     "WebSocket is not connected",
@@ -29,33 +29,33 @@ _WORDS_ONCE_GONE: Final = (
 def watched(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
     """Wraps both functions, so that the scope records when the client closes its WebSocket."""
 
-    async def heard() -> Message:
+    async def watched_receive() -> Message:
         message = await receive()
         if message["type"] == "websocket.disconnect":
             scope[GONE] = True
         return message
 
-    async def said(message: Message) -> None:
+    async def watched_send(message: Message) -> None:
         try:
             await send(message)
         except OSError:
             scope[GONE] = True
             raise
 
-    return heard, said
+    return watched_receive, watched_send
 
 
-def is_departure(scope: Scope, error: BaseException) -> bool:
+def is_disconnect(scope: Scope, error: BaseException) -> bool:
     """Whether the exception only says that the client has gone. For a group, whether all its members do."""
     members = exception_parts.members(error)
     if members:
-        return all(is_departure(scope, inner) for inner in members)
+        return all(is_disconnect(scope, inner) for inner in members)
     names = {json_safe.full_name(kind) for kind in type.__getattribute__(type(error), "__mro__")}
-    if names & _SAY_SO:
+    if names & _DISCONNECTS:
         return True
     if GONE not in scope:
         return False
     told_to = issubclass(type(error), RuntimeError) and json_safe.message_of(error).startswith(
-        _WORDS_ONCE_GONE
+        _MESSAGES_ONCE_GONE
     )
-    return told_to or bool(names & _SAY_SO_ONCE_GONE)
+    return told_to or bool(names & _DISCONNECTS_ONCE_GONE)

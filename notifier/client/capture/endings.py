@@ -21,12 +21,12 @@ def is_failure(error: BaseException) -> bool:
         return True
     if issubclass(kind, BaseExceptionGroup):
         return all(map(is_failure, exception_parts.members(error)))
-    if issubclass(kind, KeyboardInterrupt | GeneratorExit) or not _loop_lives():
+    if issubclass(kind, KeyboardInterrupt | GeneratorExit) or not _has_running_loop():
         return False
-    return not (issubclass(kind, asyncio.CancelledError) and _being_cancelled())
+    return not (issubclass(kind, asyncio.CancelledError) and _is_being_cancelled())
 
 
-def _being_cancelled() -> bool:
+def _is_being_cancelled() -> bool:
     """Whether the current task is being cancelled. Awaiting another, cancelled task raises the same exception."""
     with contextlib.suppress(RuntimeError):
         task = asyncio.current_task()
@@ -34,7 +34,7 @@ def _being_cancelled() -> bool:
     return False
 
 
-def _loop_lives() -> bool:
+def _has_running_loop() -> bool:
     """Whether the event loop of this thread, or the one that waits for it, is running."""
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()

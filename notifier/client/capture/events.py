@@ -1,6 +1,6 @@
 """Events from exceptions and messages (RULES.md#the-event).
 
-`event` runs where the failure happens and only captures it; `finished` runs on the client's thread and does what
+`event` runs where the failure happens and only captures it; `completed_event` runs on the client's thread and does what
 takes time: source lines, formatted timestamps, scrubbing.
 """
 
@@ -63,7 +63,7 @@ class ReportDetails:
 
 
 def event(options: Options, details: ReportDetails, error: BaseException | None) -> CapturedEvent:
-    """Captures an event, which `finished` completes. Takes tens of microseconds, and calls no application code."""
+    """Captures an event for `completed_event`. Takes tens of microseconds, and calls no application code."""
     request, trace_id = context.of_request()
     # The failure's own fields first, because what exceeds the budget is cut.
     around = json_safe.plain(
@@ -100,24 +100,24 @@ def event(options: Options, details: ReportDetails, error: BaseException | None)
 def failure(
     error: BaseException, left: int = CAUSES, seen: frozenset[int] = frozenset()
 ) -> CapturedException:
-    """The captured exception. Its frames are completed by `finished`."""
+    """The captured exception. Its frames are completed by `completed_event`."""
     seen |= {id(error)}
     cause = _cause(error)
     # A cause that is a group is left out if this exception was taken from it and raised again.
-    if cause is not None and (left == 0 or exception_parts.holds(lambda inner: id(inner) in seen, cause)):
+    if cause is not None and (left == 0 or exception_parts.all_match(lambda inner: id(inner) in seen, cause)):
         cause = None
     kind, module = _type_and_module(error)
     return {
         "type": kind,
         "module": module,
         "message": json_safe.message_of(error),
-        "frames": frames.places(exception_parts.traceback(error)),
+        "frames": frames.captured_frames(exception_parts.traceback(error)),
         "cause": None if cause is None else failure(cause, left - 1, seen),
         "notes": list(_notes(error)),
     }
 
 
-def structured(error: BaseException) -> ErrorDocument:
+def error_document(error: BaseException) -> ErrorDocument:
     """The error of a task run."""
     kind, module = _type_and_module(error)
     return {"type": kind, "module": module, "message": json_safe.message_of(error)}
@@ -128,57 +128,57 @@ def _type_and_module(error: BaseException) -> tuple[str, str]:
     return name[:NAME], module[:NAME]
 
 
-def finished(captured: CapturedEvent, in_app: tuple[str, ...] = ()) -> EventDocument:
+def completed_event(captured: CapturedEvent, in_app: tuple[str, ...] = ()) -> EventDocument:
     """The event as it is sent: frames with source lines, timestamps as text, secrets scrubbed."""
-    document: dict[str, Any] = {**captured, "timestamp": moment(captured["timestamp"])}
+    document: dict[str, Any] = {**captured, "timestamp": as_rfc3339(captured["timestamp"])}
     if "exception" in captured:
-        document["exception"] = _described(captured["exception"], in_app)
+        document["exception"] = _exception_document(captured["exception"], in_app)
     # Ids and names are never secrets, even if they look like it, and the service identifies the event by them.
     identity = {name: value for name, value in document.items() if name in _KEPT}
     content = {name: value for name, value in document.items() if name not in _KEPT}
-    return cast("EventDocument", {**identity, **_fitting(scrub(content))})
+    return cast("EventDocument", {**identity, **_within_limits(scrub(content))})
 
 
-def _described(exception: CapturedException, in_app: tuple[str, ...]) -> ExceptionDocument:
+def _exception_document(exception: CapturedException, in_app: tuple[str, ...]) -> ExceptionDocument:
     cause = exception["cause"]
     return {
         "type": exception["type"],
         "module": exception["module"],
         "message": exception["message"],
-        "frames": frames.described(exception["frames"], in_app),
-        "cause": None if cause is None else _described(cause, in_app),
+        "frames": frames.frame_documents(exception["frames"], in_app),
+        "cause": None if cause is None else _exception_document(cause, in_app),
         "notes": exception["notes"],
     }
 
 
-def _fitting(document: dict[str, Any]) -> dict[str, Any]:
+def _within_limits(document: dict[str, Any]) -> dict[str, Any]:
     """The document within the service's limits. A placeholder may be longer than the secret it replaces."""
     for name, value in document.items():
         if isinstance(value, str):
-            document[name] = _shorter(value, MESSAGE if name == "message" else NAME)
+            document[name] = _shortened(value, MESSAGE if name == "message" else NAME)
     for name, most in (("labels", NAME), ("fingerprint", NOTE), ("links", NAME)):
         if name in document:
-            document[name] = _shorter(document[name], most)
+            document[name] = _shortened(document[name], most)
     inner = document.get("exception")
     while inner is not None:
-        inner["message"] = _shorter(inner["message"], MESSAGE) or None
-        inner["notes"] = _shorter(inner["notes"], NOTE)
-        inner["frames"] = _shorter(inner["frames"], CODE)
+        inner["message"] = _shortened(inner["message"], MESSAGE) or None
+        inner["notes"] = _shortened(inner["notes"], NOTE)
+        inner["frames"] = _shortened(inner["frames"], CODE)
         inner = inner["cause"]
     return document
 
 
-def _shorter(value: Any, most: int) -> Any:
+def _shortened(value: Any, most: int) -> Any:
     """The value with its strings cut to `most` characters. Links may be longer."""
     if isinstance(value, str):
         # A cut may go through `[scrubbed]`, which the service completes.
         return value if len(value) <= most else value[: most - MARGIN]
     if isinstance(value, dict):
-        return {name: _shorter(inner, URL if name == "url" else most) for name, inner in value.items()}
-    return [_shorter(inner, most) for inner in value] if isinstance(value, list) else value
+        return {name: _shortened(inner, URL if name == "url" else most) for name, inner in value.items()}
+    return [_shortened(inner, most) for inner in value] if isinstance(value, list) else value
 
 
-def moment(at: float | None) -> str | None:
+def as_rfc3339(at: float | None) -> str | None:
     """The time as RFC 3339 in UTC, with milliseconds."""
     if at is None:
         return None
@@ -198,7 +198,7 @@ def _members(error: BaseException) -> list[BaseException]:
 
 
 def _cancelled(error: BaseException) -> bool:
-    return exception_parts.holds(lambda inner: issubclass(type(inner), CancelledError), error)
+    return exception_parts.all_match(lambda inner: issubclass(type(inner), CancelledError), error)
 
 
 def _notes(error: BaseException) -> Iterator[str]:

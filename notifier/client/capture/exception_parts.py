@@ -18,15 +18,15 @@ _traceback = _OF_ANY["__traceback__"].__get__
 _members = vars(BaseExceptionGroup)["exceptions"].__get__
 
 
-def is_one(value: object) -> TypeGuard[BaseException]:
+def is_exception(value: object) -> TypeGuard[BaseException]:
     """Whether the value is an exception, even if it overrides `__class__`."""
     return issubclass(type(value), BaseException)
 
 
-def holds(judge: Callable[[BaseException], bool], error: BaseException) -> bool:
+def all_match(predicate: Callable[[BaseException], bool], error: BaseException) -> bool:
     """Whether the predicate is true of an exception, or of all members of a group."""
     inner = members(error)
-    return judge(error) or (bool(inner) and all(holds(judge, member) for member in inner))
+    return predicate(error) or (bool(inner) and all(all_match(predicate, member) for member in inner))
 
 
 def attributes(error: BaseException) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def raised_from(error: BaseException) -> BaseException | None:
     return cast("BaseException | None", _cause(error))
 
 
-def behind(error: BaseException) -> BaseException | None:
+def cause_or_context(error: BaseException) -> BaseException | None:
     """The explicit cause, else the context, even if it is suppressed."""
     raised_from = _cause(error)
     return cast("BaseException | None", _context(error) if raised_from is None else raised_from)

@@ -18,11 +18,13 @@ NAMES: Final = ("id", "timestamp", "service", "task")
 
 def event(document: Document, options: Options) -> Document:
     """The event as it is sent. Raises `Dropped` if `before_send` discards it or fails, as it may hide data."""
-    finished = cast("Document", events.finished(cast("CapturedEvent", document), options.in_app))
+    completed_event = cast(
+        "Document", events.completed_event(cast("CapturedEvent", document), options.in_app)
+    )
     if options.before_send is None:
-        return finished
+        return completed_event
     try:
-        changed = options.before_send(finished)
+        changed = options.before_send(completed_event)
     except Exception as error:
         log.warning("before_send failed, so that what it was given is not sent", exc_info=True)
         raise Dropped("before_send_failed") from error
@@ -39,7 +41,7 @@ def rough(document: Document) -> Document:
 def run(change: Document) -> Document:
     """A task run's change as it is sent. Arguments that lost a secret cannot be replayed."""
     cleaned = change | {
-        name: events.moment(change[name]) for name in ("queued_at", "started_at", "finished_at")
+        name: events.as_rfc3339(change[name]) for name in ("queued_at", "started_at", "finished_at")
     }
     for name in ("result", "error", "arguments"):
         if change[name] is not None:

@@ -25,7 +25,7 @@ _STANDARD: Final = str(PurePath(linecache.__file__).parent).replace("\\", "/")
 _MAIN: Final = frozenset({"__main__", "__mp_main__"})
 
 
-def places(trace: TracebackType | None) -> list[FramePlace]:
+def captured_frames(trace: TracebackType | None) -> list[FramePlace]:
     """The frames, outermost first. Of a deep recursion the first ten and the last forty."""
     frames: list[FramePlace] = []
     while trace is not None:
@@ -65,7 +65,7 @@ def packages_of_caller() -> list[str]:
     return [package_of(module)] if module else []
 
 
-def described(frames: Sequence[FramePlace], in_app: tuple[str, ...] = ()) -> list[FrameDocument]:
+def frame_documents(frames: Sequence[FramePlace], in_app: tuple[str, ...] = ()) -> list[FrameDocument]:
     """The frames in the API's form, without the client's own. Reads source files.
 
     `in_app` are packages that are the application's own even if they are installed as libraries.

@@ -34,9 +34,9 @@ def checked(error: object, details: ReportDetails) -> tuple[BaseException | None
 
 def _failure(error: Any, message: object) -> tuple[BaseException | None, object]:
     """The exception and the message. `error` may also be the result of `sys.exc_info()`, a class, or a string."""
-    if error is None or exception_parts.is_one(error):
+    if error is None or exception_parts.is_exception(error):
         return error, message
-    if isinstance(error, tuple) and len(error) == 3 and exception_parts.is_one(error[1]):
+    if isinstance(error, tuple) and len(error) == 3 and exception_parts.is_exception(error[1]):
         return error[1], message
     if message is None and error is not True:
         message = json_safe.name_of(error) if isinstance(error, type) else error
@@ -48,7 +48,7 @@ def text(value: object) -> str:
     kind = type(value)
     if kind is str:
         return value  # type: ignore[return-value]
-    if exception_parts.is_one(value):
+    if exception_parts.is_exception(value):
         return f"{json_safe.name_of(kind)}: {json_safe.message_of(value)}"
     try:
         return str.__str__(value if issubclass(kind, str) else str(value))

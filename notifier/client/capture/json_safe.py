@@ -67,23 +67,23 @@ def message_of(error: BaseException) -> str:
     """
     kind = type(error)
     try:
-        return _cut(_said(error, kind), MESSAGE_CHARS)
+        return _cut(_message(error, kind), MESSAGE_CHARS)
     except BaseException as failure:  # noqa: BLE001 - SystemExit comes out of a `__str__`, too
         return f"<its message could not be read: {name_of(type(failure))}>"
 
 
-def _said(error: BaseException, kind: type) -> str:
+def _message(error: BaseException, kind: type) -> str:
     """The message by the class's `__str__`. The interpreter's own is only called if it runs no other code."""
-    owner, method = _wrote_str(kind)
+    owner, method = _str_owner(kind)
     if isinstance(method, FunctionType):
-        return _timed(error, kind)
-    if owner not in _SHOW_WHAT_THEY_HOLD or all(_harmless(value, DEPTH) for value in _held(error)):
+        return _timed_message(error, kind)
+    if owner not in _SHOW_WHAT_THEY_HOLD or all(_is_safe(value, DEPTH) for value in _shown_values(error)):
         return str.__str__(str(error))
     values = [plain(value) for value in error.args[:WIDTH]]
     return str(values[0] if len(values) == 1 else tuple(values))
 
 
-def _wrote_str(kind: type) -> tuple[type, object]:
+def _str_owner(kind: type) -> tuple[type, object]:
     for base in type.__getattribute__(kind, "__mro__"):
         method = type.__getattribute__(base, "__dict__").get("__str__")
         if method is not None:
@@ -91,7 +91,7 @@ def _wrote_str(kind: type) -> tuple[type, object]:
     return object, object.__str__
 
 
-def _timed(error: BaseException, kind: type) -> str:
+def _timed_message(error: BaseException, kind: type) -> str:
     """The message by a `__str__` written in Python. CPU time is measured, so a busy machine disables no class."""
     now = time.monotonic()
     strikes = tuple(at for at in _slow.get(kind, ()) if now - at < STRIKES_WITHIN_S)
@@ -105,7 +105,7 @@ def _timed(error: BaseException, kind: type) -> str:
             _slow[kind] = (*strikes, now)
 
 
-def _held(error: BaseException) -> list[object]:
+def _shown_values(error: BaseException) -> list[object]:
     """The values that the interpreter's `__str__` would show."""
     held: list[object] = [*error.args]
     if issubclass(type(error), OSError):
@@ -113,14 +113,14 @@ def _held(error: BaseException) -> list[object]:
     return held
 
 
-def _harmless(value: object, depth: int) -> bool:
+def _is_safe(value: object, depth: int) -> bool:
     """Whether converting the value to a string runs no application code, and is fast."""
     kind = type(value)
     if kind in _SIMPLE or kind is bytes or kind is type:
         return True
     if kind in _CONTAINERS:
         inner: Any = [*value, *value.values()] if isinstance(value, dict) else value
-        return depth > 0 and len(inner) <= 2 * WIDTH and all(_harmless(item, depth - 1) for item in inner)
+        return depth > 0 and len(inner) <= 2 * WIDTH and all(_is_safe(item, depth - 1) for item in inner)
     return issubclass(kind, _OF_THE_LIBRARY) and kind.__module__.partition(".")[0] in _STANDARD
 
 
@@ -248,13 +248,13 @@ def _float(number: float) -> float | str:
     return plain_number if math.isfinite(plain_number) else str(plain_number)
 
 
-def _own_text(value: object) -> str:
+def _library_text(value: object) -> str:
     """`str()` of an instance of a standard library class. For subclasses, the type's name."""
     kind = type(value)
     return str(value) if kind.__module__.partition(".")[0] in _STANDARD else f"<{name_of(kind)}>"
 
 
-def _octets(value: bytes | bytearray) -> str:
+def _bytes_text(value: bytes | bytearray) -> str:
     size = bytes.__len__(value) if isinstance(value, bytes) else bytearray.__len__(value)
     return f"<{type_name(value)} of {size}>"
 
@@ -283,7 +283,7 @@ _SCALARS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (str, str.__str__),
     (int, _integer),
     (float, _float),
-    ((bytes, bytearray), _octets),
-    (_OF_THE_LIBRARY, _own_text),
+    ((bytes, bytearray), _bytes_text),
+    (_OF_THE_LIBRARY, _library_text),
     (BaseException, _error),
 )

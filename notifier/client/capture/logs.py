@@ -48,13 +48,13 @@ class Handler(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         try:
             details = _details(record, error, self._reporting.options.service)
-            told_of = _told_of(record, details.message or "") if error is None else None
+            told_of = _mentioned_exception(record, details.message or "") if error is None else None
         except RecursionError:
             return  # the cause is raised too, and reported with more detail
         if error is not None:
             self._reporting.logged(error, details)
         elif told_of is not None:
-            self._reporting.worded(told_of, details)
+            self._reporting.mentioned(told_of, details)
         else:
             self._reporting.capture(None, details)
 
@@ -81,7 +81,7 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
     return extra
 
 
-def _told_of(record: logging.LogRecord, message: str) -> BaseException | None:
+def _mentioned_exception(record: logging.LogRecord, message: str) -> BaseException | None:
     """The exception that a record without one refers to: an argument, or the handled one if its text is quoted."""
     arguments = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
     for value in (record.msg, *arguments, *_extra(record).values()):

@@ -71,14 +71,14 @@ class Middleware:
             await self._lifespan(scope, receive, send)
             return
         scope[KEY] = self._notifier
-        route_template.entered(scope, self._app)
+        route_template.record_entry(scope, self._app)
         context.request.set(scope)
         if scope["type"] == "websocket":
             receive, send = disconnects.watched(scope, receive, send)
         try:
             await self._app(scope, receive, send)
         except BaseException as error:
-            if disconnects.is_departure(scope, error):
+            if disconnects.is_disconnect(scope, error):
                 self._reporting.mark(error, None)
             elif endings.is_failure(error):
                 await self._ended(scope, error)
@@ -95,32 +95,32 @@ class Middleware:
             return
         # Another middleware further in has run the siblings. It may belong to a notifier that sends nothing.
         for failure in seen.failures:
-            self._tell(failure)
+            self._report_failure(failure)
 
     async def _failed(self, error: BaseException, failures: list[BaseException]) -> None:
         """Reports the error, and runs the background tasks that it prevented."""
         failures.append(error)
-        failed = self._tell(error)
+        failed = self._report_failure(error)
         await settling.wait_async(self._reporting.transport)
         if failed is not None and self._isolate:
             for sibling in failed.skipped:
                 await self._run(sibling, failures)
-            self._remember(error)
+            self._mark(error)
 
-    def _tell(self, error: BaseException) -> starlette_traceback.FailedBackgroundTask | None:
+    def _report_failure(self, error: BaseException) -> starlette_traceback.FailedBackgroundTask | None:
         """Reports the error. Returns the background task that raised it, None if it was raised elsewhere."""
-        original = reported.unwrapped(error)
+        original = reported.unwrap(error)
         try:
             failed = starlette_traceback.find(original)
             self._report(original, failed, ran=self._isolate)
         except Exception:  # noqa: BLE001 - the edge between the client and the application
             failed = None
-        self._remember(error)
+        self._mark(error)
         return failed
 
-    def _remember(self, error: BaseException) -> None:
+    def _mark(self, error: BaseException) -> None:
         """Marks the error and what wraps it: the server logs the wrapper, possibly much later."""
-        original = reported.unwrapped(error)
+        original = reported.unwrap(error)
         event_id = self._reporting.marked(original)[1]
         for seen in (error, original):
             self._reporting.mark(seen, event_id)
@@ -181,19 +181,19 @@ class ErrorResponseMiddleware:
     async def __call__(self, scope: context.Scope, receive: Receive, send: Send) -> None:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] in SERVER_ERRORS:
-                self._answered(sys.exception())
+                self._report_cause(sys.exception())
             await send(message)
 
         await self._app(scope, receive, watched if scope["type"] == "http" else send)
 
-    def _answered(self, error: BaseException | None) -> None:
+    def _report_cause(self, error: BaseException | None) -> None:
         """Reports the cause of an `HTTPException`. Without a cause it is an intended response."""
         kind = sys.modules["starlette.exceptions"].HTTPException
         if error is not None and issubclass(type(error), kind) and exception_parts.cause(error) is not None:
             self._reporting.capture(error, ReportDetails())
 
 
-def surround(app: Any, notifier: Reporter, *, isolate: bool) -> None:
+def wrap_application(app: Any, notifier: Reporter, *, isolate: bool) -> None:
     """Wraps the whole application when it starts, and its innermost part, within all other middleware.
 
     Between 0.31.1 and 0.45.3, Starlette's `BaseHTTPMiddleware` swallows failures of background tasks below it.

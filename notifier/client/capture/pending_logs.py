@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from notifier.client.documents import CapturedEvent
 
 HOLD_S: Final = 1.0
-PENDING_AT_MOST: Final = 1_000
-CHAIN: Final = 8
+MAX_PENDING: Final = 1_000
+MAX_CAUSES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class PendingLog:
     """A logged failure, and the event that is sent unless another report claims it.
 
-    `words` is true if the record only mentioned the exception in its text, so that the event is a message.
+    `text_only` is true if the record only mentioned the exception in its text, so that the event is a message.
     """
 
     error: BaseException
     event: CapturedEvent
     until: float
-    words: bool = False
+    text_only: bool = False
 
 
 class PendingLogs:
@@ -44,15 +44,15 @@ class PendingLogs:
         self._logged: dict[tuple[int, int], PendingLog] = {}
         self._timer: threading.Timer | None = None
 
-    def add(self, error: BaseException, event: CapturedEvent, *, words: bool = False) -> None:
-        """Holds an event for a second. A repeat of the same exception is ignored unless `words` is set."""
-        log = PendingLog(error, event, time.monotonic() + HOLD_S, words)
-        if len(self._logged) >= PENDING_AT_MOST:
+    def add(self, error: BaseException, event: CapturedEvent, *, text_only: bool = False) -> None:
+        """Holds an event for a second. A repeat of the same exception is ignored unless `text_only` is set."""
+        log = PendingLog(error, event, time.monotonic() + HOLD_S, text_only)
+        if len(self._logged) >= MAX_PENDING:
             self._release(log)
             return
-        place = 1 if words else 0
-        while self._logged.setdefault((id(error), place), log) is not log and words:
-            place += 1
+        index = 1 if text_only else 0
+        while self._logged.setdefault((id(error), index), log) is not log and text_only:
+            index += 1
         if self._timer is None:
             self._wait()
 
@@ -60,12 +60,12 @@ class PendingLogs:
         """Removes the events logged for this failure or its causes. Returns one of them, None if there is none."""
         claimed: list[PendingLog] = []
         inner: BaseException | None = failure
-        for _ in range(CHAIN if self._logged else 0):
+        for _ in range(MAX_CAUSES if self._logged else 0):
             if inner is None:
                 break
             claimed += self._claimed(inner)
-            inner = exception_parts.behind(inner)
-        return min(claimed, key=lambda log: log.words).event if claimed else None
+            inner = exception_parts.cause_or_context(inner)
+        return min(claimed, key=lambda log: log.text_only).event if claimed else None
 
     def _claimed(self, error: BaseException) -> list[PendingLog]:
         """The logged events of an exception: at index 0 with its traceback, further ones mention it in text."""

@@ -9,10 +9,10 @@ from typing import Final
 from notifier.client.capture import context, exception_parts
 
 _NAME = "__notifier__"
-REMEMBERED_S = 60.0
+MARK_TTL_S = 60.0
 """After this time the same exception object, such as a module's constant, counts as a new failure."""
 
-UNITS: Final = 64
+MAX_UNITS: Final = 64
 
 ANY_OWNER: Final = object()
 """The owner of marks that hold for all notifiers: the exception is not to be reported."""
@@ -23,7 +23,7 @@ def mark(error: BaseException, event_id: str | None, owner: object = ANY_OWNER) 
     seen = (event_id, time.monotonic())
     try:
         owners = _owners(error)
-        units = dict(list(owners.get(owner, {}).items())[1 - UNITS :]) | {context.unit(): seen}
+        units = dict(list(owners.get(owner, {}).items())[1 - MAX_UNITS :]) | {context.unit(): seen}
         exception_parts.attributes(error)[_NAME] = (*seen, {**owners, owner: units})
     except Exception:  # noqa: BLE001 - a class without a dictionary is reported twice rather than never
         return
@@ -41,7 +41,7 @@ def marked(error: BaseException, owner: object) -> tuple[bool, str | None]:
         event_id, at = list(units.values())[-1] if here is None else units.get(here) or units[None]
     except Exception:  # noqa: BLE001 - not marked, or a hostile `__dict__`
         return False, None
-    return time.monotonic() - at < REMEMBERED_S, event_id
+    return time.monotonic() - at < MARK_TTL_S, event_id
 
 
 def _owners(error: BaseException) -> Mapping[object, Mapping[object, tuple[str | None, float]]]:
@@ -49,7 +49,7 @@ def _owners(error: BaseException) -> Mapping[object, Mapping[object, tuple[str |
     return marks[2] if len(marks) == 3 else {}
 
 
-def unwrapped(error: BaseException) -> BaseException:
+def unwrap(error: BaseException) -> BaseException:
     """The original of an exception that Starlette wrapped because a response had already started."""
     while (
         type(error) is RuntimeError

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from notifier.client.documents import CapturedEvent
     from notifier.client.transport import Document
 
-ELSEWHERE_S: Final = 1.0
+THREAD_TIMEOUT_S: Final = 1.0
 
 
 class Reporting:
@@ -51,37 +51,37 @@ class Reporting:
 
         If the stack is exhausted the report is made in another thread.
         """
-        told: list[str | None] = []
+        result: list[str | None] = []
         if here.depth:
             return None
         try:
-            self._report(error, details, told)
+            self._report(error, details, result)
         except RecursionError:
             # From here on no Python function is called, because the stack has no room for its frame.
             try:
                 done = allocate_lock()
                 done.acquire()
-                start_new_thread(copy_context().run, (self._report_elsewhere, error, details, told, done))
-                done.acquire(timeout=ELSEWHERE_S)
+                start_new_thread(copy_context().run, (self._report_in_thread, error, details, result, done))
+                done.acquire(timeout=THREAD_TIMEOUT_S)
             except RuntimeError:
                 return None
-        return told[0] if told else None
+        return result[0] if result else None
 
-    def _report(self, error: BaseException | None, details: ReportDetails, told: list[str | None]) -> None:
+    def _report(self, error: BaseException | None, details: ReportDetails, result: list[str | None]) -> None:
         try:
             with guarded():
-                told.append(self._captured(error, details))
+                result.append(self._captured(error, details))
         except RecursionError:
             raise
         except Exception:  # noqa: BLE001 - the edge between the client and what it watches
             self.transport.drop("unreadable")
-            _admit()
+            _log_error()
 
-    def _report_elsewhere(
-        self, error: BaseException | None, details: ReportDetails, told: list[str | None], done: LockType
+    def _report_in_thread(
+        self, error: BaseException | None, details: ReportDetails, result: list[str | None], done: LockType
     ) -> None:
         try:
-            _quietly(lambda: self._report(error, details, told))
+            _logging_errors(lambda: self._report(error, details, result))
         finally:
             done.release()
 
@@ -91,14 +91,14 @@ class Reporting:
         if not within:
             self.capture(error, details)
         elif not inside():
-            _quietly(lambda: self._hold(error, details))
+            _logging_errors(lambda: self._hold(error, details))
 
-    def worded(self, error: BaseException, details: ReportDetails) -> None:
+    def mentioned(self, error: BaseException, details: ReportDetails) -> None:
         """Handles a record that mentions an exception in its text. If that is raised too, both are one failure."""
         if not inside() and not self.marked(error)[0] and not isinstance(self.transport, NullTransport):
-            _quietly(lambda: self._pending.add(error, self._event(details, None), words=True))
+            _logging_errors(lambda: self._pending.add(error, self._event(details, None), text_only=True))
 
-    def forget(self, error: BaseException) -> None:
+    def suppress(self, error: BaseException) -> None:
         """Prevents a report of this failure, however often it was logged."""
         self._pending.claim(error)
 
@@ -115,7 +115,7 @@ class Reporting:
             error, details = given.checked(error, details)
         if error is None:
             return self._send(None, details)
-        error = reported.unwrapped(error)
+        error = reported.unwrap(error)
         reported_before, event_id = self.marked(error)
         if reported_before:
             return event_id
@@ -130,7 +130,7 @@ class Reporting:
         """Sends an event and returns its id. None if the options exclude it."""
         if isinstance(self.transport, NullTransport):
             return None
-        reason = self._unwanted(error)
+        reason = self._drop_reason(error)
         if reason is not None:
             self.transport.drop(reason)
             return None
@@ -149,12 +149,12 @@ class Reporting:
         """Sends a logged failure that no other report claimed."""
         if self.marked(logged.error)[0]:
             return
-        reason = self._unwanted(None if logged.words else logged.error)
+        reason = self._drop_reason(None if logged.text_only else logged.error)
         if reason is None:
             self.transport.event(cast("Document", logged.event))
         else:
             self.transport.drop(reason)
-        if not logged.words:
+        if not logged.text_only:
             self.mark(logged.error, None if reason else logged.event["id"])
 
     def _within(self, details: ReportDetails) -> ReportDetails:
@@ -173,7 +173,7 @@ class Reporting:
             context={"task_run": task["id"], **details.context},
         )
 
-    def _unwanted(self, error: BaseException | None) -> str | None:
+    def _drop_reason(self, error: BaseException | None) -> str | None:
         if error is not None and any(_matches(error, ignored) for ignored in self.options.ignore):
             return "ignored"
         rate = self.options.sample_rate
@@ -182,11 +182,11 @@ class Reporting:
 
 def _with_words(details: ReportDetails, logged: CapturedEvent) -> ReportDetails:
     """The details extended by what was logged with the failure. Request and run are those of the report."""
-    words = {name: value for name, value in logged["context"].items() if name not in {"request", "task_run"}}
+    values = {name: value for name, value in logged["context"].items() if name not in {"request", "task_run"}}
     return replace(
         details,
         message=details.message or logged.get("message"),
-        context={**words, **details.context},
+        context={**values, **details.context},
         # `logger.exception` sets the level by habit; only `critical` is a deliberate choice.
         severity="critical" if logged["severity"] == "critical" else details.severity,
     )
@@ -194,7 +194,7 @@ def _with_words(details: ReportDetails, logged: CapturedEvent) -> ReportDetails:
 
 def _matches(error: BaseException, ignored: Ignored) -> bool:
     """Whether the error is of an ignored class, or a group of only such errors."""
-    return exception_parts.holds(lambda inner: _is_one(type(inner), ignored), error)
+    return exception_parts.all_match(lambda inner: _is_one(type(inner), ignored), error)
 
 
 def _is_one(kind: type[BaseException], ignored: Ignored) -> bool:
@@ -204,15 +204,15 @@ def _is_one(kind: type[BaseException], ignored: Ignored) -> bool:
     return any(ignored in {name, name.rpartition(".")[2]} for name in names)
 
 
-def _quietly(call: Callable[[], None]) -> None:
+def _logging_errors(call: Callable[[], None]) -> None:
     """Runs `call`. An error of the client is logged and not raised."""
     try:
         with guarded():
             call()
     except Exception:  # noqa: BLE001 - the edge between the client and what it watches
-        _admit()
+        _log_error()
 
 
-def _admit() -> None:
+def _log_error() -> None:
     with suppress(Exception):  # the failure's text may raise too
         log.exception("a failure could not be reported")

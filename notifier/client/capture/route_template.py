@@ -22,7 +22,7 @@ class RequestEntry:
         self.root_path = scope.get("root_path", "")
 
 
-def entered(scope: Scope, app: object) -> None:
+def record_entry(scope: Scope, app: object) -> None:
     """Records how a request came in, because mounts change the scope."""
     if ENTERED not in scope:
         scope[ENTERED] = RequestEntry(scope, app)
@@ -53,7 +53,7 @@ def _chosen(scope: Scope) -> str | None:
 def _walked(routes: Any, scope: Scope) -> str | None:
     """The first matching route, searched from the outermost application inwards."""
     other_method = None
-    for route in _flat(routes):
+    for route in _flattened(routes):
         match, child = route.matches(scope)
         if match.name == "NONE":
             continue
@@ -66,7 +66,7 @@ def _walked(routes: Any, scope: Scope) -> str | None:
     return other_method
 
 
-def _flat(routes: Any) -> Iterator[Any]:
+def _flattened(routes: Any) -> Iterator[Any]:
     """The routes, including those of FastAPI's included routers, which it resolves lazily."""
     for route in routes:
         including = getattr(route, "effective_route_contexts", None)

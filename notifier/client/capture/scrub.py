@@ -32,7 +32,8 @@ def scrub(value: Any) -> Any:
     if kind is dict:
         hidden = secret_fields(value)
         return {
-            _scrub_key(key): SCRUBBED if key in hidden else _under(key, inner) for key, inner in value.items()
+            _scrub_key(key): SCRUBBED if key in hidden else _scrub_field(key, inner)
+            for key, inner in value.items()
         }
     if kind is list:
         return _items(value)
@@ -58,7 +59,7 @@ def _scrub_key(key: str) -> str:
     return key if clean == key else clean[:KEY_CHARS]
 
 
-def _under(key: str, value: Any) -> Any:
+def _scrub_field(key: str, value: Any) -> Any:
     """The scrubbed value of a key. Booleans and null are kept even if the key names a secret."""
     if value is not None and not isinstance(value, bool) and names_secret(key):
         return SCRUBBED

@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
     from notifier.client.transport import Transport
 
-AT_MOST_S: Final = 0.25
-LOOK_S: Final = 0.001
+TIMEOUT_S: Final = 0.25
+POLL_S: Final = 0.001
 
 
 def wait(transport: Transport) -> None:
     """Waits in the task's thread. Returns at once on an event loop's own thread."""
     pending = _pending(transport)
     if pending is not None and not _on_a_loop():
-        pending.wait(AT_MOST_S)
+        pending.wait(TIMEOUT_S)
 
 
 async def wait_async(transport: Transport) -> None:
     """Waits without blocking the event loop. Returns at once on loops other than asyncio's."""
     pending = _pending(transport)
-    until = time.monotonic() + (AT_MOST_S if _on_a_loop() else 0.0)
+    until = time.monotonic() + (TIMEOUT_S if _on_a_loop() else 0.0)
     while pending is not None and not pending.is_set() and time.monotonic() < until:  # noqa: ASYNC110 - a thread sets it
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(POLL_S)
 
 
 def _pending(transport: Transport) -> threading.Event | None:

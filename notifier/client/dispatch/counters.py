@@ -20,7 +20,7 @@ _NAMES: Final = (
 _AT: Final = {name: 8 * (index + 1) for index, name in enumerate(_NAMES)}
 _MAGIC: Final = b"NTFTLY1\0"
 SIZE: Final = 4_096
-ROOM: Final = 256 * 1_024
+BUFFER_BYTES: Final = 256 * 1_024
 """The bytes after the counters, for events that are not in the journal yet."""
 _SLOTS: Final = 64
 # Counters that several threads write, and the offsets of their slots.
@@ -38,7 +38,7 @@ class Counters:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Opens an existing file; `begin` makes one."""
+        """Opens an existing file; `create` makes one."""
         self.path = path
         self._descriptor: int | None = None
         self._map: mmap.mmap | bytearray = bytearray(SIZE)
@@ -47,7 +47,7 @@ class Counters:
             self._map = self._mapped(self._descriptor)
 
     @classmethod
-    def begin(cls, path: Path) -> Counters:
+    def create(cls, path: Path) -> Counters:
         """Makes a new file. It is locked by this process before it gets its name."""
         unseen = path.with_suffix(".new")
         os.close(os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -82,52 +82,54 @@ class Counters:
         name = name if name in _AT else "other"
         self.set(name, self.get(name) + n)
 
-    def reach(self, name: str, number: int) -> None:
+    def advance(self, name: str, number: int) -> None:
         """Advances a shared counter to `number`. Threads write to different slots, so none hides another's value."""
         _number.pack_into(self._map, SHARED[name] + 8 * (number % _SLOTS), number)
 
-    def reached(self, name: str) -> int:
+    def value_of(self, name: str) -> int:
         return int(max(_slots.unpack_from(self._map, SHARED[name])))
 
     @property
     def seen(self) -> int:
-        return self.reached("seen")
+        return self.value_of("seen")
 
     @property
     def unwritten(self) -> int:
         """The number of captured reports that are neither in the journal nor counted as dropped yet."""
-        runs = self.reached("seen_runs") - self.get("taken_runs")
+        runs = self.value_of("seen_runs") - self.get("taken_runs")
         return max(0, self.seen - self.get("taken")) + max(0, runs)
 
-    def books(self) -> tuple[int, Mapping[str, int]]:
+    def totals(self) -> tuple[int, Mapping[str, int]]:
         """The number of captured reports, and the dropped ones by reason, without zeros.
 
         Shared counters are read once, so that both figures agree.
         """
-        shared = {reason: self.reached(reason) for reason in REASONS if reason in SHARED}
+        shared = {reason: self.value_of(reason) for reason in REASONS if reason in SHARED}
         dropped = {reason: self.get(reason) + shared.get(reason, 0) for reason in REASONS}
         return self.get("captured") + sum(shared.values()), {why: n for why, n in dropped.items() if n}
 
-    def tell(self, dropped: Mapping[str, int]) -> None:
+    def mark_reported(self, dropped: Mapping[str, int]) -> None:
         """Records drops as reported, so that a process that adopts the file does not report them again."""
         for reason, n in dropped.items():
             self.set(f"told_{reason}", n)
 
-    def settle(self) -> None:
+    def mark_all_done(self) -> None:
         """Counts all reports as written, and all drops as reported."""
         self.set("taken", self.seen)
-        self.set("taken_runs", self.reached("seen_runs"))
-        self.tell(self.books()[1])
+        self.set("taken_runs", self.value_of("seen_runs"))
+        self.mark_reported(self.totals()[1])
 
-    def untold(self) -> Mapping[str, int]:
+    def unreported(self) -> Mapping[str, int]:
         """Drops that have not been reported to the service, by reason."""
-        left = {reason: n - self.get(f"told_{reason}") for reason, n in self.books()[1].items()}
+        left = {reason: n - self.get(f"told_{reason}") for reason, n in self.totals()[1].items()}
         return {reason: n for reason, n in left.items() if n > 0}
 
     @property
-    def room(self) -> mmap.mmap | None:
+    def buffer(self) -> mmap.mmap | None:
         """The mapped file. None if there is none, or if it holds only the counters."""
-        return self._map if isinstance(self._map, mmap.mmap) and len(self._map) == SIZE + ROOM else None
+        return (
+            self._map if isinstance(self._map, mmap.mmap) and len(self._map) == SIZE + BUFFER_BYTES else None
+        )
 
     def lock(self) -> None:
         """Locks the file for this process. Raises `OSError` if another process holds the lock."""
@@ -165,5 +167,5 @@ class Counters:
 
 
 def _fill(descriptor: int) -> None:
-    if os.pwrite(descriptor, _MAGIC + bytes(SIZE + ROOM - len(_MAGIC)), 0) < SIZE + ROOM:
+    if os.pwrite(descriptor, _MAGIC + bytes(SIZE + BUFFER_BYTES - len(_MAGIC)), 0) < SIZE + BUFFER_BYTES:
         raise OSError("the disk is full")

@@ -13,12 +13,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from notifier.client.dispatch.counters import ROOM, SIZE, Counters
+from notifier.client.dispatch.counters import BUFFER_BYTES, SIZE, Counters
 from notifier.client.dispatch.encode import record
 from notifier.client.transport import Document
 
-PLACES: Final = 16
-_EACH: Final = ROOM // PLACES
+SLOTS: Final = 16
+_SLOT_BYTES: Final = BUFFER_BYTES // SLOTS
 # The event's number (0 if there is none), and the length and checksum of the data.
 _header = struct.Struct("<qII")
 
@@ -31,37 +31,37 @@ class CrashBuffer:
 
     def keep(self, number: int, event: Document) -> bool:
         """Stores the `number`-th event. Returns whether it is safe now. Callable from any thread."""
-        room, at = self._counters.room, _place(number)
-        if room is None or self._rough is None or _number(room, at) > self._counters.get("taken"):
+        buffer, at = self._counters.buffer, _slot(number)
+        if buffer is None or self._rough is None or _number(buffer, at) > self._counters.get("taken"):
             return False
         data = record(self._rough(event))
-        if len(data) > _EACH - _header.size:
+        if len(data) > _SLOT_BYTES - _header.size:
             return False
         start = at + _header.size
-        room[start : start + len(data)] = data
-        _header.pack_into(room, at, number, len(data), zlib.crc32(data))
+        buffer[start : start + len(data)] = data
+        _header.pack_into(buffer, at, number, len(data), zlib.crc32(data))
         return True
 
 
 def recovered(counters: Counters, taken: int) -> list[Document]:
     """The events that a dead process captured after the first `taken`, in order, as far as they are stored."""
-    room = counters.room
-    events = [] if room is None else sorted(_read(room), key=lambda numbered: numbered[0])
+    buffer = counters.buffer
+    events = [] if buffer is None else sorted(_read(buffer), key=lambda numbered: numbered[0])
     return [event for number, event in events if number > taken]
 
 
-def _read(room: mmap.mmap) -> Iterator[tuple[int, Document]]:
-    for at in map(_place, range(PLACES)):
-        number, length, checksum = _header.unpack_from(room, at)
+def _read(buffer: mmap.mmap) -> Iterator[tuple[int, Document]]:
+    for at in map(_slot, range(SLOTS)):
+        number, length, checksum = _header.unpack_from(buffer, at)
         start = at + _header.size
-        data = bytes(room[start : start + min(length, _EACH - _header.size)])
+        data = bytes(buffer[start : start + min(length, _SLOT_BYTES - _header.size)])
         if number and zlib.crc32(data) == checksum:
             yield number, json.loads(data)
 
 
-def _place(number: int) -> int:
-    return SIZE + _EACH * (number % PLACES)
+def _slot(number: int) -> int:
+    return SIZE + _SLOT_BYTES * (number % SLOTS)
 
 
-def _number(room: mmap.mmap, at: int) -> int:
-    return int(_header.unpack_from(room, at)[0])
+def _number(buffer: mmap.mmap, at: int) -> int:
+    return int(_header.unpack_from(buffer, at)[0])

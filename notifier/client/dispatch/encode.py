@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from notifier.client.capture import json_safe
 
-LEAST_BYTES: Final = 16_384
+MIN_BYTES: Final = 16_384
 _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
@@ -20,12 +20,12 @@ def record(document: dict[str, Any]) -> bytes:
     return text.encode("ascii", "backslashreplace")
 
 
-def shrunk(line: bytes) -> bytes | None:
+def shrink(line: bytes) -> bytes | None:
     """The event without its large parts: source lines, context, long texts. None if it is small or no event.
 
     `before_send` may have changed it in any way.
     """
-    if len(line) <= LEAST_BYTES:
+    if len(line) <= MIN_BYTES:
         return None
     try:
         return record(_cut(json.loads(line)))

@@ -24,7 +24,7 @@ from notifier.client.capture.reentrancy import inside
 Meaning = Literal["taken", "retry", "too_large", "invalid", "refused", "unexpected_server"]
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 GZIP_FROM: Final = 1_024
-AFTER_AT_MOST_S: Final = 300.0
+MAX_RETRY_AFTER_S: Final = 300.0
 CONNECT_S: Final = 3.0
 TOTAL_S: Final = 10.0
 ANSWER_BYTES: Final = 4 << 20
@@ -59,31 +59,31 @@ class Exchange:
         self._now = now
         self._http: httpx.Client | None = None
 
-    def warm(self) -> None:
+    def prepare(self) -> None:
         """Creates the HTTP client early, because that imports modules. A wrong URL is only reported when it is used."""
         with contextlib.suppress(Exception):
             self._client()
 
     def post(self, path: str, records: Sequence[bytes]) -> ServiceAnswer:
         """Posts records as a JSON array."""
-        return self._asked("POST", path, b"[" + b",".join(records) + b"]", expects="results")
+        return self._exchange("POST", path, b"[" + b",".join(records) + b"]", expects="results")
 
     def post_one(self, path: str, document: Any, *, seconds: float = TOTAL_S) -> ServiceAnswer:
-        return self._asked("POST", path, json.dumps(document).encode(), seconds, expects="interval")
+        return self._exchange("POST", path, json.dumps(document).encode(), seconds, expects="interval")
 
     def probe(self, *, seconds: float) -> ServiceAnswer:
         """Posts a request without events. A service that accepts the key responds with `invalid`."""
-        return self._asked("POST", "/v1/events", b"[]", seconds, expects="results")
+        return self._exchange("POST", "/v1/events", b"[]", seconds, expects="results")
 
     def get(self, path: str, *, seconds: float) -> ServiceAnswer:
-        return self._asked("GET", path, b"", seconds, expects="id")
+        return self._exchange("GET", path, b"", seconds, expects="id")
 
     def close(self) -> None:
         http, self._http = self._http, None
         if http is not None:
             http.close()
 
-    def _asked(
+    def _exchange(
         self, method: str, path: str, body: bytes, seconds: float = TOTAL_S, *, expects: str
     ) -> ServiceAnswer:
         if not (self._key.isascii() and self._key.isprintable() and self._key):
@@ -157,7 +157,7 @@ def read(
     `expects` names a field that every 2xx response of a notifier has. Without it the server is another one.
     """
     document = _json(body)
-    words = _words(document, status)
+    words = _explanation(document, status)
     expected = expects is None or (isinstance(document, dict) and expects in document)
     if (200 <= status < 300 and expected) or (
         status == 422 and isinstance(document, dict) and "results" in document
@@ -175,11 +175,11 @@ def read(
     if status in {400, 422} and isinstance(document, dict) and "detail" in document:
         return ServiceAnswer(meaning="invalid", why=words)
     if status in {408, 425, 429} or status >= 500:
-        return ServiceAnswer(meaning="retry", after=wait(retry_after, now=now), why=words)
+        return ServiceAnswer(meaning="retry", after=retry_after_seconds(retry_after, now=now), why=words)
     return ServiceAnswer(meaning="unexpected_server", why=words)
 
 
-def wait(header: str | None, *, now: float) -> float | None:
+def retry_after_seconds(header: str | None, *, now: float) -> float | None:
     """The seconds in `Retry-After` (RFC 9110, 10.2.3), a number or an HTTP date, at most five minutes."""
     if not header:
         return None
@@ -191,7 +191,7 @@ def wait(header: str | None, *, now: float) -> float | None:
         except (ValueError, TypeError):
             return None
         seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now
-    return min(max(0.0, seconds), AFTER_AT_MOST_S) if seconds == seconds else None  # noqa: PLR0124 - NaN
+    return min(max(0.0, seconds), MAX_RETRY_AFTER_S) if seconds == seconds else None  # noqa: PLR0124 - NaN
 
 
 def _json(body: bytes) -> Any:
@@ -201,6 +201,6 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _words(document: Any, status: int) -> str:
+def _explanation(document: Any, status: int) -> str:
     detail = document.get("detail") if isinstance(document, dict) else None
     return f"{status}: {str(detail)[:300]}" if detail else f"it answered {status}"

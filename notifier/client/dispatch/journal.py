@@ -26,7 +26,7 @@ RecordKind = Literal["events", "runs"]
 KINDS: Final[tuple[RecordKind, ...]] = ("events", "runs")
 SEGMENT_BYTES: Final = 1 << 20
 MEMORY_BYTES: Final = 16 << 20
-LOOK_AGAIN_S: Final = 1.0
+USAGE_CHECK_S: Final = 1.0
 
 _MAGIC: Final = b"NTFJ"
 _header = struct.Struct("<4sBIIIdq")
@@ -72,7 +72,7 @@ class Journal(Protocol):
         """Removes the records of a batch."""
         ...
 
-    def lost(self) -> int:
+    def discard_unreadable(self) -> int:
         """Discards the records that can no longer be read, and returns their number."""
         ...
 
@@ -133,7 +133,7 @@ class MemoryJournal:
                 self._bytes -= len(frame.body)
                 self._waiting -= frame.count
 
-    def lost(self) -> int:
+    def discard_unreadable(self) -> int:
         """Always 0: records in memory can be read."""
         return 0
 
@@ -211,7 +211,7 @@ class FileJournal:
 
     def peek(self, most: int, most_bytes: int) -> RecordBatch | None:
         with self._lock:
-            while sum(frame.count for frame in self._ahead) < most and self._read_on():
+            while sum(frame.count for frame in self._ahead) < most and self._load_next():
                 pass
             return batch_of(list(self._ahead), most, most_bytes)
 
@@ -222,29 +222,29 @@ class FileJournal:
             self._waiting -= count
             self._at = frames[-1].end
             self.counters.add("passed", count)
-            self._remember()
-            self._tidy()
+            self._save_position()
+            self._delete_sent()
 
-    def lost(self) -> int:
+    def discard_unreadable(self) -> int:
         with self._lock:
-            if not self._waiting or self._ahead or self._read_on():
+            if not self._waiting or self._ahead or self._load_next():
                 return 0
-            lost, self._waiting = self._waiting, 0
-            self.counters.add("passed", lost)
-            return lost
+            discard_unreadable, self._waiting = self._waiting, 0
+            self.counters.add("passed", discard_unreadable)
+            return discard_unreadable
 
     def leftovers(self) -> Leftovers:
         """The leftovers of the previous owner, after the journal has been adopted."""
         # The journal may be one write ahead of the counters.
         self.counters.set("taken", max(self.counters.get("taken"), self.mark))
         events = recovered(self.counters, self.counters.get("taken"))
-        dropped = Counter(self.counters.untold())
+        dropped = Counter(self.counters.unreported())
         dropped.update(killed=max(0, self.counters.unwritten - len(events)), corrupt=self.damaged)
         return Leftovers(events=events, dropped=+dropped)
 
     def settle(self) -> None:
         """Marks the leftovers as adopted, so that they are not counted again."""
-        self.counters.settle()
+        self.counters.mark_all_done()
         self.counters.add("passed", self.damaged)
 
     def close(self) -> None:
@@ -257,7 +257,7 @@ class FileJournal:
             if not self._waiting:
                 for number in list(self._sizes):
                     self._delete(number)
-        self.counters.close(remove=not self._waiting and not self.counters.untold())
+        self.counters.close(remove=not self._waiting and not self.counters.unreported())
 
     def abandon(self) -> None:
         """Closes a parent's files in a forked child, which would otherwise keep their lock."""
@@ -297,7 +297,7 @@ class FileJournal:
 
     def _fits(self, more: int) -> bool:
         """Whether there is room. The size of other processes' files is looked up once a second."""
-        if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
+        if time.monotonic() - self._looked_at >= USAGE_CHECK_S:
             self._looked_at = time.monotonic()
             self._others = self._used_by_others()
         return sum(self._sizes.values()) + self._others + more <= self._most
@@ -310,7 +310,7 @@ class FileJournal:
                     used += path.stat().st_size
         return used
 
-    def _read_on(self) -> bool:
+    def _load_next(self) -> bool:
         """Loads the next frames into memory. Returns False if there are none."""
         number, offset = self._read_to
         while True:
@@ -352,18 +352,18 @@ class FileJournal:
     def _count(self) -> int:
         """The number of intact records when the journal is opened."""
         records = 0
-        while self._read_on():
+        while self._load_next():
             records += sum(frame.count for frame in self._ahead)
             self.mark = max(self.mark, *(frame.mark for frame in self._ahead))
             self._ahead.clear()
         self._read_to = self._at
         return records
 
-    def _remember(self) -> None:
+    def _save_position(self) -> None:
         self.counters.set("segment", self._at[0])
         self.counters.set("offset", self._at[1])
 
-    def _tidy(self) -> None:
+    def _delete_sent(self) -> None:
         """Deletes sent files, including the current one if it is large and nothing waits in it."""
         for number in [sent for sent in self._sizes if sent < self._at[0]]:
             self._delete(number)
@@ -376,7 +376,7 @@ class FileJournal:
             self._writing = None
             self._delete(self._last)
             self._at = self._read_to = (self._last + 1, 0)
-            self._remember()
+            self._save_position()
 
     def _delete(self, number: int) -> None:
         self._path(number).unlink(missing_ok=True)

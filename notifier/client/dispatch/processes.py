@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notifier.client.dispatch.counters import SIZE, Counters
-from notifier.client.dispatch.spool import usual_folder
+from notifier.client.dispatch.spool import default_folder
 from notifier.client.transport import Counts
 
 
@@ -29,7 +29,7 @@ def processes(folder: Path) -> list[Process]:
 
 def all_processes() -> list[Process]:
     """The processes of all services with a spool in the default place."""
-    root = usual_folder("_").parent
+    root = default_folder("_").parent
     return [process for folder in sorted(root.glob("*")) for process in processes(folder)]
 
 
@@ -41,7 +41,7 @@ def _found(folder: Path) -> Iterator[Process]:
         except OSError:
             continue
         if counters is not None:
-            captured, dropped = counters.books()
+            captured, dropped = counters.totals()
             captured, sent = captured + counters.unwritten, counters.get("sent")
             waiting = captured - sent - sum(dropped.values())
             counters.close()

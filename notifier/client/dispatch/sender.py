@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from notifier.client.capture.reentrancy import guarded
-from notifier.client.dispatch.encode import shrunk
+from notifier.client.dispatch.encode import shrink
 from notifier.client.dispatch.http_exchange import HEARTBEAT, Exchange, ServiceAnswer
 from notifier.client.dispatch.journal import Journal, RecordBatch
 from notifier.client.options import log
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 LINGER_S: Final = 0.5
 PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 UNEXPECTED_SERVER_S: Final = 60.0
-BEAT_S: Final = 10.0
+HEARTBEAT_INTERVAL_S: Final = 10.0
 SHUTDOWN_S: Final = 1.0
-RECORDS: Final = 100
-BYTES: Final = 512 * 1024
+MAX_RECORDS: Final = 100
+MAX_BYTES: Final = 512 * 1024
 MAX_AGE_S: Final = 24 * 3600.0
 PATHS: Final = {"events": "/v1/events", "runs": "/v1/task-runs"}
 
@@ -39,11 +39,11 @@ class Sender:
         self._exchange, self._own = exchange, own
         self._source, self._process, self._counts = source, process, counts
         self._pauses, self._max_age = pauses, max_age
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
         self._failures = 0
         self._not_before = 0.0
         self._asked_to_wait_until = 0.0
-        self._beat_at = float("inf")
+        self._heartbeat_at = float("inf")
         self._flush_until = 0.0
         self.adopted: list[Journal] = []
         self.adopt: Callable[[], None] = lambda: None
@@ -58,19 +58,19 @@ class Sender:
         with guarded():
             while not self.stopped:
                 try:
-                    self.wake.wait(self._rest())
+                    self.wake.wait(self._seconds_until_due())
                     self.wake.clear()
                     self.adopt()
-                    self._work()
+                    self._send_due()
                 except Exception as error:  # noqa: BLE001 - a defect must not end what reports defects
-                    self._say("defect", f"reports could not be sent ({type(error).__name__}: {error})")
+                    self._log_once("defect", f"reports could not be sent ({type(error).__name__}: {error})")
                     time.sleep(1)
             self._exchange.close()
 
     def beat(self) -> None:
         """Starts sending heartbeats."""
-        if self._beat_at == float("inf"):
-            self._beat_at = 0.0
+        if self._heartbeat_at == float("inf"):
+            self._heartbeat_at = 0.0
             self.wake.set()
 
     def flush(self, until: float) -> None:
@@ -91,67 +91,67 @@ class Sender:
     def waiting(self) -> int:
         return self._own.waiting + sum(journal.waiting for journal in self.adopted)
 
-    def _rest(self) -> float:
+    def _seconds_until_due(self) -> float:
         """Seconds until something may be due."""
         if self.refused:
             return UNEXPECTED_SERVER_S
         now = time.monotonic()
-        due = [self._beat_at]
+        due = [self._heartbeat_at]
         if self.waiting:
             due.append(max(self._not_before, now if self._flushing(now) else now + LINGER_S / 4))
-        return min(BEAT_S, max(0.0, min(due) - now))
+        return min(HEARTBEAT_INTERVAL_S, max(0.0, min(due) - now))
 
     def _flushing(self, now: float) -> bool:
         return now < self._flush_until
 
-    def _work(self) -> None:
+    def _send_due(self) -> None:
         while not (self.refused or self.stopped):
             now = time.monotonic()
-            if now >= self._beat_at:
-                self._say_alive()
+            if now >= self._heartbeat_at:
+                self._send_heartbeat()
             if now < self._not_before:
                 return
             following = self._next()
             if following is None:
                 return
             journal, batch = following
-            self._deal(journal, batch)
+            self._process_batch(journal, batch)
 
     def _next(self) -> tuple[Journal, RecordBatch] | None:
         """The next batch to send: dead processes' first, then this process's if it has lingered or is full."""
         for journal in list(self.adopted):
-            batch = journal.peek(RECORDS, BYTES)
+            batch = journal.peek(MAX_RECORDS, MAX_BYTES)
             if batch is not None:
                 return journal, batch
-            self._forget_unreadable(journal)
+            self._drop_unreadable(journal)
             with self.lock:
                 self.adopted.remove(journal)
             journal.close()
-        batch = self._own.peek(RECORDS, BYTES)
+        batch = self._own.peek(MAX_RECORDS, MAX_BYTES)
         if batch is None:
-            self._forget_unreadable(self._own)
+            self._drop_unreadable(self._own)
             return None
-        old = time.time() - batch.at >= LINGER_S or len(batch.records) >= RECORDS
+        old = time.time() - batch.at >= LINGER_S or len(batch.records) >= MAX_RECORDS
         return (self._own, batch) if old or self._flushing(time.monotonic()) else None
 
-    def _forget_unreadable(self, journal: Journal) -> None:
+    def _drop_unreadable(self, journal: Journal) -> None:
         """Counts records that cannot be read as corrupt: the journal's files were removed or damaged."""
         if journal.waiting:
             with self.lock:
-                self._own.counters.add("corrupt", journal.lost())
+                self._own.counters.add("corrupt", journal.discard_unreadable())
 
-    def _deal(self, journal: Journal, batch: RecordBatch) -> None:
+    def _process_batch(self, journal: Journal, batch: RecordBatch) -> None:
         if time.time() - batch.at > self._max_age:
             # The batch may hold newer records than its oldest.
             oldest = journal.peek(1, 0) or batch
-            self._done(journal, oldest, {"expired": len(oldest.records)})
+            self._finish(journal, oldest, {"expired": len(oldest.records)})
             return
         dropped = self._post(batch.kind, batch.records)
         if dropped is not None:
             self._failures, self._not_before = 0, 0.0
-            self._done(journal, batch, dropped)
+            self._finish(journal, batch, dropped)
 
-    def _done(self, journal: Journal, batch: RecordBatch, dropped: dict[str, int]) -> None:
+    def _finish(self, journal: Journal, batch: RecordBatch, dropped: dict[str, int]) -> None:
         counters = self._own.counters
         with self.lock:
             for reason, n in dropped.items():
@@ -165,18 +165,20 @@ class Sender:
         match answer.meaning:
             case "taken":
                 if answer.rejected:
-                    self._say(
+                    self._log_once(
                         "rejected",
                         f"the service rejected a report ({answer.why}): it is dropped, and counted",
                     )
                 return {"rejected": answer.rejected} if answer.rejected else {}
             case "too_large" | "invalid":
-                return self._smaller(kind, records, answer)
+                return self._post_halves(kind, records, answer)
             case _:
                 self._wait(answer)
                 return None
 
-    def _smaller(self, kind: str, records: Sequence[bytes], answer: ServiceAnswer) -> dict[str, int] | None:
+    def _post_halves(
+        self, kind: str, records: Sequence[bytes], answer: ServiceAnswer
+    ) -> dict[str, int] | None:
         """Sends halves separately. A single record is shrunk once, and dropped if it is still too large."""
         if len(records) > 1:
             dropped: dict[str, int] = {}
@@ -187,10 +189,10 @@ class Sender:
                     return None
                 dropped = {name: dropped.get(name, 0) + lost.get(name, 0) for name in {*dropped, *lost}}
             return dropped
-        smaller = shrunk(records[0]) if answer.meaning == "too_large" else None
+        smaller = shrink(records[0]) if answer.meaning == "too_large" else None
         if smaller is not None:
             return self._post(kind, [smaller])
-        self._say(
+        self._log_once(
             answer.meaning, f"the service will not take a report ({answer.why}): it is dropped, and counted"
         )
         return {"too_large" if answer.meaning == "too_large" else "rejected": 1}
@@ -199,13 +201,15 @@ class Sender:
         now = time.monotonic()
         if answer.meaning == "refused":
             self.refused = True
-            self._say("refused", f"the service refuses NOTIFIER_KEY ({answer.why}): nothing is sent any more")
+            self._log_once(
+                "refused", f"the service refuses NOTIFIER_KEY ({answer.why}): nothing is sent any more"
+            )
             self.on_refused()
             return
         pause = self._pauses[min(self._failures, len(self._pauses) - 1)] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
         self._failures += 1
         if answer.meaning == "unexpected_server":
-            self._say(
+            self._log_once(
                 "unexpected_server",
                 f"what answers at NOTIFIER_URL is no notifier ({answer.why}): set its address",
             )
@@ -214,22 +218,24 @@ class Sender:
             pause = answer.after
             self._asked_to_wait_until = now + pause
         else:
-            self._say("away", f"the service does not take reports for now ({answer.why}): they wait")
+            self._log_once("away", f"the service does not take reports for now ({answer.why}): they wait")
         self._not_before = now + pause
 
-    def _say_alive(self) -> None:
+    def _send_heartbeat(self) -> None:
         counts = self._counts()
         answer = self._exchange.post_one(HEARTBEAT, self._heartbeat(counts))
-        interval = BEAT_S
+        interval = HEARTBEAT_INTERVAL_S
         if answer.meaning == "taken":
-            self._own.counters.tell(counts.dropped)
+            self._own.counters.mark_reported(counts.dropped)
         if answer.meaning == "taken" and isinstance(answer.body, dict):
             given = answer.body.get("interval")
-            interval = min(60.0, max(1.0, float(given))) if isinstance(given, int | float) else BEAT_S
+            interval = (
+                min(60.0, max(1.0, float(given))) if isinstance(given, int | float) else HEARTBEAT_INTERVAL_S
+            )
             for order in answer.body.get("replay") or ():
                 if isinstance(order, dict):
                     self._source.replay(order)
-        self._beat_at = time.monotonic() + interval
+        self._heartbeat_at = time.monotonic() + interval
 
     def send_shutdown(self, exchange: Exchange) -> None:
         """Sends the last heartbeat, if there was one before or there are drops to report.
@@ -237,10 +243,10 @@ class Sender:
         Uses its own connection, because the thread may be using the other.
         """
         counts = self._counts()
-        if (self._beat_at != float("inf") or self._own.counters.untold()) and not self.refused:
+        if (self._heartbeat_at != float("inf") or self._own.counters.unreported()) and not self.refused:
             last: HeartbeatDocument = {**self._heartbeat(counts), "ended": True}
             if exchange.post_one(HEARTBEAT, last, seconds=SHUTDOWN_S).meaning == "taken":
-                self._own.counters.tell(counts.dropped)
+                self._own.counters.mark_reported(counts.dropped)
             exchange.close()
 
     def _heartbeat(self, counts: Counts) -> HeartbeatDocument:
@@ -257,8 +263,8 @@ class Sender:
             },
         }
 
-    def _say(self, what: str, sentence: str) -> None:
+    def _log_once(self, what: str, sentence: str) -> None:
         """Logs each message once, so that a service that is down for a night gives one line."""
-        if what not in self._said:
-            self._said.add(what)
+        if what not in self._logged:
+            self._logged.add(what)
             log.warning("%s", sentence)

@@ -15,8 +15,8 @@ from notifier.client.dispatch.counters import Counters
 from notifier.client.dispatch.journal import FileJournal, Journal, MemoryJournal
 from notifier.client.options import log
 
-MOST_BYTES: Final = 256 << 20
-LOOK_EVERY_S: Final = 60.0
+MAX_SPOOL_BYTES: Final = 256 << 20
+ADOPTION_INTERVAL_S: Final = 60.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -24,13 +24,13 @@ class Spool:
     """`where` is a folder, None for one below the temporary directory, False for memory only."""
 
     def __init__(
-        self, where: str | Path | bool | None, service: str, *, most_bytes: int = MOST_BYTES,
+        self, where: str | Path | bool | None, service: str, *, most_bytes: int = MAX_SPOOL_BYTES,
         now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self._most, self._now = most_bytes, now
         self.folder = None if where is False else _folder(where, service)
         # In a shared directory a folder of that name may belong to another user.
-        self._among_others = where is None and not os.environ.get("NOTIFIER_SPOOL")
+        self._is_shared = where is None and not os.environ.get("NOTIFIER_SPOOL")
         self._look_at = 0.0
 
     def own(self, process: str) -> Journal:
@@ -38,8 +38,8 @@ class Spool:
         if self.folder is None:
             return MemoryJournal(Counters(), now=self._now)
         try:
-            _make(self.folder, among_others=self._among_others)
-            counters = Counters.begin(self.folder / f"{process}.tally")
+            _make(self.folder, is_shared=self._is_shared)
+            counters = Counters.create(self.folder / f"{process}.tally")
             return FileJournal(self.folder, process, counters, most_bytes=self._most, now=self._now)
         except (OSError, ImportError, ValueError) as error:
             log.warning("the spool cannot be used, so that reports wait in memory alone: %s", error)
@@ -50,7 +50,7 @@ class Spool:
         """The journals of dead processes, oldest first. Looked up once a minute."""
         if self.folder is None or time.monotonic() < self._look_at:
             return []
-        self._look_at = time.monotonic() + LOOK_EVERY_S
+        self._look_at = time.monotonic() + ADOPTION_INTERVAL_S
         paths = sorted(self.folder.glob("*.tally"), key=_age)
         adopted = (self._adopted(path) for path in paths if path.stem != own)
         return [journal for journal in adopted if journal is not None]
@@ -70,19 +70,19 @@ class Spool:
 def _folder(where: str | Path | bool | None, service: str) -> Path:
     if isinstance(where, str | Path):
         return Path(where) / (_UNSAFE.sub("_", service) or "_")
-    return usual_folder(service)
+    return default_folder(service)
 
 
-def usual_folder(service: str) -> Path:
+def default_folder(service: str) -> Path:
     """The default folder of a service's unsent reports."""
     base = os.environ.get("NOTIFIER_SPOOL")
     root = Path(base) if base else Path(tempfile.gettempdir()) / f"notifier-{_user()}"
     return root / (_UNSAFE.sub("_", service) or "_")
 
 
-def _make(folder: Path, *, among_others: bool) -> None:
+def _make(folder: Path, *, is_shared: bool) -> None:
     """Makes a folder for this user only, because its content is sent with this user's key."""
-    if among_others:
+    if is_shared:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check(folder.parent)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

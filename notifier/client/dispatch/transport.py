@@ -20,15 +20,15 @@ from notifier.client.dispatch.crash_buffer import CrashBuffer
 from notifier.client.dispatch.http_exchange import Exchange, ServiceAnswer
 from notifier.client.dispatch.journal import FileJournal, Journal
 from notifier.client.dispatch.sender import MAX_AGE_S, PAUSES_S, SHUTDOWN_S, Sender
-from notifier.client.dispatch.spool import MOST_BYTES, Spool
+from notifier.client.dispatch.spool import MAX_SPOOL_BYTES, Spool
 from notifier.client.dispatch.writer import CaptureQueue, Writer
 from notifier.client.transport import Counts, Document, Source
 
 EXIT_S: Final = 2.0
-LEAST_SHUTDOWN_S: Final = 0.25
+MIN_SHUTDOWN_S: Final = 0.25
 COUNT_S: Final = 2.0
 FETCH_S: Final = 2.0
-SETTLING_AT_MOST: Final = 1_000
+MAX_SETTLING: Final = 1_000
 
 _all: weakref.WeakSet[HttpTransport] = weakref.WeakSet()
 
@@ -43,7 +43,7 @@ class _ProcessPipeline:
         self.queue = CaptureQueue(self.journal.counters, CrashBuffer(self.journal.counters, source.rough))
         self.writer = Writer(self.queue, self.journal, source, self.process)
         exchange = Exchange(transport.url, transport.key)
-        exchange.warm()
+        exchange.prepare()
         self.sender = Sender(
             exchange,
             self.journal,
@@ -78,9 +78,9 @@ class _ProcessPipeline:
         self._starting.release()
 
     def _write(self) -> None:
-        self.writer.run(self._wrote)
+        self.writer.run(self._after_turn)
 
-    def _wrote(self) -> None:
+    def _after_turn(self) -> None:
         self.sender.wake.set()
         if self._leaving and not self._left.is_set():
             # In this thread, because it may hang, and `close` waits only for a limited time.
@@ -97,7 +97,7 @@ class _ProcessPipeline:
             return False
         return self.queue.ask().wait(max(0.0, until - time.monotonic()))
 
-    def sends(self, until: float) -> bool:
+    def can_send(self, until: float) -> bool:
         """Whether something may still be sent by then. At interpreter exit there may be no thread for it."""
         thread = self._threads.get("notifier-sender")
         return thread is not None and thread.is_alive() and not self.sender.idle(until)
@@ -105,7 +105,7 @@ class _ProcessPipeline:
     def balance(self) -> Counts:
         """The current counts, without reports in the queue."""
         with self.writer.lock, self.sender.lock:
-            captured, dropped = self.journal.counters.books()
+            captured, dropped = self.journal.counters.totals()
             sent, spooled = self.journal.counters.get("sent"), self.sender.waiting
             return Counts(captured=captured, sent=sent, spooled=spooled, dropped=dropped)
 
@@ -166,7 +166,7 @@ class HttpTransport:
         key: str,
         *,
         spool: str | Path | bool | None = None,
-        max_spool: int = MOST_BYTES,
+        max_spool: int = MAX_SPOOL_BYTES,
         max_age: float = MAX_AGE_S,
         pauses: Sequence[float] = PAUSES_S,
     ) -> None:
@@ -210,7 +210,11 @@ class HttpTransport:
         If many callers wait already because the disk hangs, further ones do not.
         """
         pipeline = self._pipeline
-        if pipeline is None or not pipeline.queue.exposed() or pipeline.queue.runs.qsize() > SETTLING_AT_MOST:
+        if (
+            pipeline is None
+            or not pipeline.queue.unsafe_events()
+            or pipeline.queue.runs.qsize() > MAX_SETTLING
+        ):
             return None
         return pipeline.queue.ask()
 
@@ -248,7 +252,7 @@ class HttpTransport:
         if not pipeline.written(until):
             return False
         pipeline.sender.wake.set()
-        while pipeline.sender.waiting and pipeline.sends(until) and time.monotonic() < until:
+        while pipeline.sender.waiting and pipeline.can_send(until) and time.monotonic() < until:
             time.sleep(0.005)
         return not pipeline.sender.waiting
 
@@ -265,7 +269,7 @@ class HttpTransport:
             self._closed = True
             until = time.monotonic() + timeout
             self._flush(pipeline, until)
-            pipeline.close(min(SHUTDOWN_S, max(LEAST_SHUTDOWN_S, until - time.monotonic())))
+            pipeline.close(min(SHUTDOWN_S, max(MIN_SHUTDOWN_S, until - time.monotonic())))
 
     @property
     def _running(self) -> _ProcessPipeline:

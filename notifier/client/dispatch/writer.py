@@ -25,10 +25,10 @@ from notifier.client.transport import Document, Dropped, Source
 T = TypeVar("T")
 
 REST_S: Final = 0.02
-QUEUED_AT_MOST: Final = 10_000
-RECORDS: Final = 100
-RECORDS_IN_A_STORM: Final = 1_000
-BYTES: Final = 256 * 1024
+MAX_QUEUED: Final = 10_000
+MAX_RECORDS: Final = 100
+MAX_RECORDS_IN_STORM: Final = 1_000
+MAX_BYTES: Final = 256 * 1024
 
 Run = Document | threading.Event
 """A run's change, or an event to set once everything before it is written."""
@@ -45,44 +45,44 @@ class CaptureQueue:
         self.runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self.wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.armed = self.hurried = False
-        self._exposed: set[int] = set()
+        self._unsafe: set[int] = set()
         self.wrote_at = float("-inf")
         self._counters, self._crash_buffer = counters, crash_buffer
         self._numbers = {name: itertools.count(1) for name in SHARED}
 
     def put(self, event: Document) -> None:
-        if self.events.qsize() >= QUEUED_AT_MOST:
+        if self.events.qsize() >= MAX_QUEUED:
             self.drop("queue_full")
             return
         number = self._count("seen")
-        rested = time.monotonic() - self.wrote_at > REST_S
+        idle = time.monotonic() - self.wrote_at > REST_S
         safe = False
         with contextlib.suppress(Exception):  # the writer handles invalid events
             safe = self._crash_buffer.keep(number, event)
         self.events.put(event)
         if not safe:  # marked last: a turn of the writer that misses the event must not count it as written
-            self._exposed.add(number)
-        if rested and not self.hurried:
-            self._hurry()
+            self._unsafe.add(number)
+        if idle and not self.hurried:
+            self._wake_now()
         else:
-            self._rouse()
+            self._wake_writer()
 
-    def exposed(self) -> list[int]:
+    def unsafe_events(self) -> list[int]:
         """The numbers of events that are in the queue, or being written, and would be lost in a crash."""
-        return list(self._exposed)
+        return list(self._unsafe)
 
     def written(self, numbers: Sequence[int]) -> None:
         """Marks these events as written or dropped."""
-        self._exposed.difference_update(numbers)
+        self._unsafe.difference_update(numbers)
 
     def put_run(self, change: Document) -> None:
         """Adds a run's change, which replaces earlier ones."""
-        if self.runs.qsize() >= 2 * QUEUED_AT_MOST:
+        if self.runs.qsize() >= 2 * MAX_QUEUED:
             self.drop("queue_full")
             return
         self._count("seen_runs")
         self.runs.put(change)
-        self._rouse()
+        self._wake_writer()
 
     def drop(self, reason: str) -> None:
         """Counts a report that is not sent: `ignored`, `sampled`, `queue_full`."""
@@ -92,21 +92,21 @@ class CaptureQueue:
         """An event that is set once everything before it is written. The writer does not pause before that."""
         asked = threading.Event()
         self.runs.put(asked)
-        self._hurry()
+        self._wake_now()
         return asked
 
     def _count(self, name: str) -> int:
         number = next(self._numbers[name])
-        self._counters.reach(name, number)
+        self._counters.advance(name, number)
         return number
 
-    def _hurry(self) -> None:
+    def _wake_now(self) -> None:
         """Has the queue written at once. The first item wakes the writer if it sleeps, the second if it pauses."""
         self.armed = self.hurried = True
         self.wake.put(None)
         self.wake.put(None)
 
-    def _rouse(self) -> None:
+    def _wake_writer(self) -> None:
         """Wakes the writer, at most once per turn. `armed` is reset before the queue is read, so none is missed."""
         if not self.armed:
             self.armed = True
@@ -122,14 +122,14 @@ class Writer:
     def __init__(self, captures: CaptureQueue, journal: Journal, source: Source, process: str) -> None:
         self._queue, self._journal, self._counters = captures, journal, journal.counters
         self._source, self._process = source, process
-        self._said: set[str] = set()
-        self._turn = threading.Lock()
+        self._logged: set[str] = set()
+        self._step_lock = threading.Lock()
         self.refused = False
         self.closed = False
         self.lock = threading.Lock()
 
-    def run(self, wrote: Callable[[], None]) -> None:
-        """Runs until the process ends. Calls `wrote` after each turn."""
+    def run(self, on_turn: Callable[[], None]) -> None:
+        """Runs until the process ends. Calls `on_turn` after each turn."""
         with guarded():
             while True:
                 self._queue.wake.get()
@@ -138,21 +138,21 @@ class Writer:
                 try:
                     self.step()
                 except Exception:  # noqa: BLE001 - a defect must not end what reports defects
-                    self._say("defect", "reports could not be written", exc_info=True)
-                wrote()
+                    self._log_once("defect", "reports could not be written", exc_info=True)
+                on_turn()
 
     def step(self) -> None:
         """Writes what is queued. Runs are read first and written last, so that a failure's event precedes its run."""
-        with self._turn, guarded():
+        with self._step_lock, guarded():
             self._queue.armed = self._queue.hurried = False
-            exposed = self._queue.exposed()
-            runs = list(_taken(self._queue.runs))
+            unsafe_events = self._queue.unsafe_events()
+            runs = list(_drained(self._queue.runs))
             waiters = [entry for entry in runs if isinstance(entry, threading.Event)]
             try:
-                self._write("events", list(_taken(self._queue.events)))
+                self._write("events", list(_drained(self._queue.events)))
                 self._write_runs([entry for entry in runs if not isinstance(entry, threading.Event)])
             finally:
-                self._queue.written(exposed)
+                self._queue.written(unsafe_events)
                 self._queue.wrote_at = time.monotonic()
                 for waiter in waiters:
                     waiter.set()
@@ -165,16 +165,16 @@ class Writer:
 
     def _write(self, kind: RecordKind, documents: Sequence[Document]) -> None:
         # Each frame releases the GIL twice, and a busy thread returns it only after milliseconds.
-        most = max(RECORDS, min(RECORDS_IN_A_STORM, len(documents) // 2))
+        most = max(MAX_RECORDS, min(MAX_RECORDS_IN_STORM, len(documents) // 2))
         part = _Part(most)
         for document in documents:
-            part.add(self._prepared(kind, document))
+            part.add(self._prepare(kind, document))
             if part.full:
-                self._keep(kind, part)
+                self._commit(kind, part)
                 part = _Part(most)
-        self._keep(kind, part)
+        self._commit(kind, part)
 
-    def _keep(self, kind: RecordKind, part: _Part) -> None:
+    def _commit(self, kind: RecordKind, part: _Part) -> None:
         """Writes a part to the journal and the counters, under the lock, so that readers see both or neither.
 
         The process may be killed at any step, so reports count as taken only after they are in the journal.
@@ -202,10 +202,12 @@ class Writer:
             return "closed"
         if self._journal.append(kind, lines, mark):
             return None
-        self._say("full", "the spool is full or cannot be written: further reports are dropped, and counted")
+        self._log_once(
+            "full", "the spool is full or cannot be written: further reports are dropped, and counted"
+        )
         return "spool_full"
 
-    def _prepared(self, kind: RecordKind, document: Document) -> bytes | str:
+    def _prepare(self, kind: RecordKind, document: Document) -> bytes | str:
         """The encoded record, or the reason why it is dropped."""
         try:
             if kind == "events":
@@ -216,22 +218,22 @@ class Writer:
         except KeyboardInterrupt:
             raise
         except BaseException:  # noqa: BLE001 - `before_send` may call `sys.exit`; one report must not cost the others
-            self._say(
+            self._log_once(
                 "unreadable", "a report could not be prepared: it is dropped, and counted", exc_info=True
             )
             return "unreadable"
 
-    def _say(self, what: str, sentence: str, *, exc_info: bool = False) -> None:
+    def _log_once(self, what: str, sentence: str, *, exc_info: bool = False) -> None:
         """Logs each message once."""
-        if what not in self._said:
-            self._said.add(what)
+        if what not in self._logged:
+            self._logged.add(what)
             log.warning("%s", sentence, exc_info=exc_info)
 
 
-def _taken(waiting: queue.SimpleQueue[T]) -> Iterator[T]:
+def _drained(waiting: queue.SimpleQueue[T]) -> Iterator[T]:
     """The queued entries, up to the limit of one turn."""
     with contextlib.suppress(queue.Empty):
-        for _ in range(2 * QUEUED_AT_MOST):
+        for _ in range(2 * MAX_QUEUED):
             yield waiting.get_nowait()
 
 
@@ -254,4 +256,4 @@ class _Part:
 
     @property
     def full(self) -> bool:
-        return len(self.lines) >= self._most or self._size >= BYTES
+        return len(self.lines) >= self._most or self._size >= MAX_BYTES

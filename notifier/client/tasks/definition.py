@@ -52,7 +52,7 @@ class TaskDefinition:
             key = self._key_of(args, kwargs)
         run = Run(self.name, self.retries + 1, key=key)
         if self.store_args:
-            self._keep(run, list(args), dict(kwargs))
+            self._store_arguments(run, list(args), dict(kwargs))
         return run
 
     def _key_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
@@ -63,7 +63,7 @@ class TaskDefinition:
             log.exception("the key of %s could not be made, so that this run has none", self.name)
             return None
 
-    def _keep(self, run: Run, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def _store_arguments(self, run: Run, args: list[Any], kwargs: dict[str, Any]) -> None:
         call = {"args": args, "kwargs": kwargs}
         whole = json_safe.is_json(call, budget=ARGUMENTS_BYTES)
         run.arguments = call if whole else {"args": json_safe.plain(args), "kwargs": json_safe.plain(kwargs)}
@@ -79,7 +79,7 @@ class TaskDefinition:
         kinds = self.retry_on
         if not isinstance(kinds, type | tuple):
             return kinds(error)
-        return exception_parts.holds(lambda inner: issubclass(type(inner), kinds), error)
+        return exception_parts.all_match(lambda inner: issubclass(type(inner), kinds), error)
 
 
 class Overrun(TimeoutError):
@@ -102,8 +102,8 @@ def describe(function: Callable[..., Any], **options: Any) -> TaskDefinition:
     if not isinstance(retries, int) or retries < 0:
         raise ValueError("retries is how many attempts follow the first: a whole number, 0 or more")
     options["timeout"] = _seconds(options.get("timeout"))
-    options["retry_on"] = _retried(options.get("retry_on", Exception))
-    options["backoff"] = _waits(options.get("backoff", BASE))
+    options["retry_on"] = _checked_retry_on(options.get("retry_on", Exception))
+    options["backoff"] = _checked_backoff(options.get("backoff", BASE))
     if options.get("replay") and not options.get("store_args"):
         raise ValueError("replay=True needs store_args=True: what is not kept cannot be run again")
     name = options.pop("name", None) or name_of(function)
@@ -120,7 +120,7 @@ def _seconds(timeout: object) -> float | None:
     return min(float(timeout), LONGEST_S)
 
 
-def _retried(kinds: Any) -> RetryOn:
+def _checked_retry_on(kinds: Any) -> RetryOn:
     """The exception classes to retry on, as a tuple if they come in another collection."""
     kinds = tuple(kinds) if isinstance(kinds, list | set | frozenset) else kinds
     classes = kinds if isinstance(kinds, tuple) else (kinds,) if isinstance(kinds, type) else ()
@@ -129,7 +129,7 @@ def _retried(kinds: Any) -> RetryOn:
     return cast("RetryOn", kinds)
 
 
-def _waits(backoff: Any) -> Backoff:
+def _checked_backoff(backoff: Any) -> Backoff:
     if isinstance(backoff, timedelta):
         return backoff.total_seconds()
     listed = [*backoff] if isinstance(backoff, Sequence) and not isinstance(backoff, str) else [backoff]
@@ -161,12 +161,12 @@ def of(function: object) -> TaskDefinition | None:
     return task if isinstance(task, TaskDefinition) else None
 
 
-def is_itself(function: object, task: TaskDefinition) -> bool:
+def is_task_call(function: object, task: TaskDefinition) -> bool:
     """Whether calling the function is the task's run, and not a wrapper that may or may not call it."""
     return getattr(function, "__wrapped__", None) is task.function
 
 
-def peeled(
+def unwrapped_call(
     function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     """The function inside partials and bound methods, with the arguments that those add."""
@@ -185,5 +185,5 @@ def attach(wrapper: Callable[..., Any], task: TaskDefinition) -> None:
     wrapper.__dict__[TASK] = task
 
 
-def nothing() -> None:
+def placeholder() -> None:
     """The function of a task that is executed elsewhere."""

@@ -64,7 +64,7 @@ class Execution:
         self.run.end("completed", result=result)
         self.listener.changed(self.run)
 
-    def answered(self, result: object) -> None:
+    def check_result(self, result: object) -> None:
         """Raises `TypeError` if the result is an unstarted coroutine or generator that nothing will run."""
         if self.discards and type(result) in _YIELDING:
             raise TypeError(
@@ -78,30 +78,30 @@ class Execution:
         except Exception:  # noqa: BLE001 - the application's own functions
             log.exception("retry_on or backoff of %s failed, so that it is not retried", self.task.name)
             wait = None
-        self.tell(error, final=wait is None)
+        self.report_failure(error, final=wait is None)
         return wait if wait is None or self.listener.waits_between_retries else 0.0
 
-    def tell(self, error: BaseException, *, final: bool) -> None:
+    def report_failure(self, error: BaseException, *, final: bool) -> None:
         """Reports a failure according to the task's options. `final` is false if the run is retried."""
         reported, event_id = self.reporting.marked(error)
         if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
             event_id = event_id if reported else self.reporting.capture(error, self._details())
         else:
-            self.reporting.forget(error)
+            self.reporting.suppress(error)
         if final:
             self.reporting.mark(error, event_id)
 
-    def over(self, error: BaseException, *, final: bool) -> None:
+    def end_attempt(self, error: BaseException, *, final: bool) -> None:
         """Records the end of an attempt, after its report is safe."""
-        self.run.end("failed" if final else "retrying", error=events.structured(error))
+        self.run.end("failed" if final else "retrying", error=events.error_document(error))
         self.listener.changed(self.run)
 
-    def ended_badly(self, error: BaseException, *, final: bool) -> None:
+    def fail(self, error: BaseException, *, final: bool) -> None:
         """Reports and records a failed attempt, blocking the attempt's thread."""
-        self.tell(error, final=final)
+        self.report_failure(error, final=final)
         if final:
             settling.wait(self.reporting.transport)
-        self.over(error, final=final)
+        self.end_attempt(error, final=final)
 
     def lost(self, why: BaseException | LostReason) -> None:
         if isinstance(why, BaseException):
@@ -110,12 +110,12 @@ class Execution:
             self.run.lose(why)
             self.listener.changed(self.run)
 
-    def broken_off(self, error: BaseException) -> None:
+    def interrupted(self, error: BaseException) -> None:
         """Handles an exception outside of `Exception`, which ends the run without a retry."""
         if self.run.done:
             return
         if endings.is_failure(error):
-            self.ended_badly(error, final=True)
+            self.fail(error, final=True)
         else:
             self.lost(error)
 
@@ -145,16 +145,16 @@ async def run_async(
             try:
                 result, begun = begun or task.function(*args, **kwargs), None
                 while True:
-                    result = await (result if task.timeout is None else _in_time(task.timeout, result))
+                    result = await (result if task.timeout is None else _with_timeout(task.timeout, result))
                     # A wrapper that only returned a coroutine has not run anything yet.
                     if type(result) is not CoroutineType:
                         break
-                execution.answered(result)
+                execution.check_result(result)
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
                     await settling.wait_async(execution.reporting.transport)
-                execution.over(error, final=wait is None)
+                execution.end_attempt(error, final=wait is None)
                 if wait is None:
                     raise
             else:
@@ -162,7 +162,7 @@ async def run_async(
                 return result
             await asyncio.sleep(wait)
     except BaseException as ended:
-        execution.broken_off(ended)
+        execution.interrupted(ended)
         raise
     finally:
         execution.attempt.leave(outer)
@@ -184,28 +184,28 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
                     result = task.function(*args, **kwargs)
                 else:
                     result = _in_thread(task.timeout, lambda: task.function(*args, **kwargs))
-                execution.answered(result)
+                execution.check_result(result)
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
                     settling.wait(execution.reporting.transport)
-                execution.over(error, final=wait is None)
+                execution.end_attempt(error, final=wait is None)
                 if wait is None:
                     raise
             else:
-                if _wants_to_be_awaited(type(result)):
-                    return _to_its_end(run_async(execution, args, kwargs, result))
+                if _is_awaitable(type(result)):
+                    return _run_coroutine(run_async(execution, args, kwargs, result))
                 execution.completed(result)
                 return result
             time.sleep(wait)
     except BaseException as ended:
-        execution.broken_off(ended)
+        execution.interrupted(ended)
         raise
     finally:
         execution.attempt.leave(outer)
 
 
-def _wants_to_be_awaited(kind: type) -> bool:
+def _is_awaitable(kind: type) -> bool:
     """Whether the type is awaitable. The object is not asked, because it may run code. Futures run by themselves."""
     if kind is CoroutineType or kind in _VALUES:
         return kind is CoroutineType
@@ -213,7 +213,7 @@ def _wants_to_be_awaited(kind: type) -> bool:
     return asyncio.Future not in mro and any("__await__" in type.__getattribute__(k, "__dict__") for k in mro)
 
 
-def _to_its_end(call: Coroutine[Any, Any, Any]) -> Any:
+def _run_coroutine(call: Coroutine[Any, Any, Any]) -> Any:
     """The coroutine's result if an event loop waits for this thread, else the coroutine for the caller to await."""
     workers = endings.worker_threads()
     if workers is None or not endings.in_worker_thread():
@@ -221,7 +221,7 @@ def _to_its_end(call: Coroutine[Any, Any, Any]) -> Any:
     return workers.run(lambda: call)
 
 
-async def _in_time(seconds: float, call: Awaitable[Any]) -> Any:
+async def _with_timeout(seconds: float, call: Awaitable[Any]) -> Any:
     try:
         async with asyncio.timeout(seconds) as limit:
             return await call

@@ -22,7 +22,7 @@ class Replays:
         self._tasks: dict[str, TaskDefinition] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    def offer(self, task: TaskDefinition) -> None:
+    def register(self, task: TaskDefinition) -> None:
         """Registers a task that was declared with `replay=True`."""
         if task.replay:
             self._tasks[task.name] = task
@@ -49,24 +49,24 @@ class Replays:
     ) -> None:
         call = self._tracker.started(task, run, args, kwargs)
         if task.is_async and self.loop is not None:
-            asyncio.run_coroutine_threadsafe(_to_its_end(call), self.loop)
+            asyncio.run_coroutine_threadsafe(_run_coroutine(call), self.loop)
         else:
             threading.Thread(
-                target=_quietly, args=(call, self.loop), name="notifier-replay", daemon=True
+                target=_logging_errors, args=(call, self.loop), name="notifier-replay", daemon=True
             ).start()
 
     def _running(self) -> bool:
         return self.loop is not None and self.loop.is_running()
 
 
-async def _to_its_end(call: Any) -> None:
+async def _run_coroutine(call: Any) -> None:
     try:
         await call()
     except Exception as error:  # noqa: BLE001 - it has been reported; nobody waits for it
         log.info("a run that was asked for again failed: %s", type(error).__name__)
 
 
-def _quietly(call: Any, loop: asyncio.AbstractEventLoop | None) -> None:
+def _logging_errors(call: Any, loop: asyncio.AbstractEventLoop | None) -> None:
     try:
         result = call()
         if type(result) is CoroutineType and loop is not None and loop.is_running():

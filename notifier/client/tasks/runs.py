@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Status = Literal["pending", "processing", "retrying", "completed", "failed", "lost"]
 LostReason = Literal["cancelled", "interrupted", "killed", "dropped"]
 FINAL: Final = frozenset({"completed", "failed", "lost"})
-KEPT: Final = 10_000
+MAX_FINISHED: Final = 10_000
 RESULT_BYTES: Final = 65_536
 PREVIEW_CHARS: Final = 1_000
 IN_QUEUE: Final = "queue"
@@ -79,9 +79,9 @@ class Run:
             "status": self.status,
             "attempt": self.attempt,
             "max_attempts": self.max_attempts,
-            "created_at": events.moment(self.created_at),
-            "started_at": events.moment(self.started_at),
-            "finished_at": events.moment(self.finished_at),
+            "created_at": events.as_rfc3339(self.created_at),
+            "started_at": events.as_rfc3339(self.started_at),
+            "finished_at": events.as_rfc3339(self.finished_at),
             "duration_ms": self.duration_ms,
             "result": self.result,
             "error": self.error,
@@ -107,7 +107,7 @@ class Run:
             self.duration_ms = round((now - self.started_at) * 1000, 3)
         self.error = error
         if result is not None:
-            self.result = kept(result)
+            self.result = stored_result(result)
 
     def lose(self, reason: LostReason) -> None:
         """Marks the run as lost: its result will never be known."""
@@ -139,7 +139,7 @@ class Run:
         return document
 
 
-def kept(result: Any) -> Any:
+def stored_result(result: Any) -> Any:
     """A result as it is stored: JSON unchanged, everything else and what is too large as a marked preview."""
     if json_safe.is_json(result, budget=RESULT_BYTES):
         return result
@@ -169,7 +169,7 @@ class RunRegistry:
         if self._unfinished.pop(run.id, None) is None:
             return
         self._finished.append(run)
-        if len(self._finished) > KEPT:
+        if len(self._finished) > MAX_FINISHED:
             self._forget(self._finished.popleft())
 
     def release(self, run: Run) -> None:
@@ -180,7 +180,7 @@ class RunRegistry:
     def get(self, id_: str) -> Run | None:
         return self._runs.get(id_)
 
-    def standing(self, task: str, key: str) -> Run | None:
+    def find_by_key(self, task: str, key: str) -> Run | None:
         """The unfinished or completed run with a key. None if there is none, or it failed or was lost."""
         run = self._keys.get((task, key))
         return None if run is None or run.status in {"failed", "lost"} else run

@@ -141,7 +141,9 @@ class RunTracker:
         **options: Unpack[TrackOptions],
     ) -> Tracked:
         """A run that a queue's worker executes; see `Notifier.track`."""
-        task = TaskDefinition(name=name[:NAME_CHARS], function=definition.nothing, is_async=False, **options)
+        task = TaskDefinition(
+            name=name[:NAME_CHARS], function=definition.placeholder, is_async=False, **options
+        )
         run = task.new_run(tuple(args), kwargs)
         run.id = id_ or run.id
         run.attempt, run.max_attempts = attempt, max_attempts
@@ -196,7 +198,7 @@ class Tracked:
     def retrying(self, error: BaseException) -> None:
         """Records a failed attempt that the queue will retry."""
         self.run.queued = True
-        self._execution.ended_badly(error, final=False)
+        self._execution.fail(error, final=False)
         self._tracker.release(self.run)
         self._leave()
 
@@ -208,7 +210,7 @@ class Tracked:
         """Records the final failure. An `expected` error, declared by its task, is not reported."""
         if expected:
             self._tracker.reporting.mark(error, None)
-        self._execution.ended_badly(error, final=True)
+        self._execution.fail(error, final=True)
         self._leave()
 
     def lost(self, reason: LostReason = "cancelled") -> None:

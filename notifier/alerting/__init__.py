@@ -1,4 +1,7 @@
-"""The steps of alerting: route incidents, decide for groups, resolve what is quiet. Each is one transaction."""
+"""Alerting: routes incidents, decides what to notify, resolves quiet incidents.
+
+One transaction for each step.
+"""
 
 from notifier.alerting.auto_resolve import auto_resolve
 from notifier.alerting.flush import flush

@@ -1,4 +1,4 @@
-"""Acknowledgements that end by themselves: their incidents count as open again, repeats and escalation go on."""
+"""Expiry of acknowledgements: the incident is open again, and repeats and escalation resume."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ ENDED_AT_ONCE = 500
 
 
 def end_acknowledgements(tx: Tx) -> Progress:
-    """End the acknowledgements whose time is over, at most `ENDED_AT_ONCE` in a transaction."""
+    """End up to `ENDED_AT_ONCE` acknowledgements whose time is over."""
     lapsed = incidents.lock_lapsed(tx, most=ENDED_AT_ONCE)
     ended = [number for number, state in lapsed.items() if state is State.ACKNOWLEDGED]
-    # An incident that was resolved meanwhile stays so; only its date goes.
+    # An incident that was resolved in the meantime stays resolved; only the end of its acknowledgement is
+    # cleared.
     resolved = [number for number, state in lapsed.items() if state is not State.ACKNOWLEDGED]
     if resolved:
         incidents.forget_end(tx, resolved)

@@ -1,4 +1,4 @@
-"""Auto-resolve: an incident that no event has reached for long enough is resolved."""
+"""Auto-resolve: resolves incidents that have received no event for `auto_resolve`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ QUIET_AT_ONCE = 500
 
 
 def auto_resolve(tx: Tx, after: Duration) -> Progress:
-    """Resolve incidents that no event has reached for `after`.
+    """Resolve incidents that have received no event for `after` milliseconds.
 
-    An incident that a replayed old event opened is as young as the arrival of that event, so that it is told before it
-    ends; one that a person reopened is as young as the reopening. Alerts that have an end of their own are left to it.
+    The age of an incident opened by an old, replayed event counts from the arrival of that event, so that the
+    incident is notified about before it is resolved. The age of an incident that a person reopened counts
+    from the reopening. Alerts that have an `endsAt` are left to `Expiry`.
     """
     before = tx.now - after
     rows = quiet_incidents(tx, before=before, most=QUIET_AT_ONCE, now=tx.now)

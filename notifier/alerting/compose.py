@@ -1,4 +1,4 @@
-"""A group's message: the incidents that it tells and why, the episode's summary, and the hold that is over."""
+"""The message of a notification: its incidents with reasons, the episode's summary, and what held them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SENTENCES_AT_MOST = 3
 
 
 class NotificationItem(Value, frozen=True, kw_only=True):
-    """A member that is told: its row, the reason, and how many events were not told one by one."""
+    """A member in a notification: its row, the reason, and the number of events not notified individually."""
 
     member: MemberRow
     reason: Reason
@@ -49,14 +49,14 @@ class NotificationItem(Value, frozen=True, kw_only=True):
 
 
 class Snapshot(Value, frozen=True, kw_only=True):
-    """An incident as a message shows it, with its newest event, and who resolved or reopened it."""
+    """An incident as a message shows it, with its latest event and who resolved or reopened it."""
 
     incident: Incident
     resolved_by: str | None
     reopened_by: str | None
 
     def actor(self, reason: Reason) -> str | None:
-        """The person behind a reason, where there is one."""
+        """The person behind `reason`, or None if no person caused it."""
         by = None
         if reason is Reason.ACKNOWLEDGED:
             by = self.incident.acknowledged_by
@@ -78,21 +78,21 @@ def compose(
     episode: Episode,
     note: str | None = None,
     shown: Mapping[int, Snapshot] | None = None,
-    counts_again: bool = True,
-    unheard: bool = False,
+    recount: bool = True,
+    unsent: bool = False,
 ) -> Message:
-    """The message of one notification, in the conversation of its episode or in one that the message opens.
+    """Compose the message of one notification and assign it to a conversation of its episode.
 
-    `shown` has the snapshots of the incidents that `shown_first` chooses, by number, where they have been read already.
-    `counts_again`: the summary of the episode is counted, which costs as much as the episode is long; else the summary
-    of the message before goes on. `unheard`: no message of the episode has left yet, and this one leaves with them.
+    `shown` maps the numbers of the shown incidents to snapshots, None to read them. `recount` computes the episode's
+    summary from all its members instead of extending that of the previous message. `unsent` says that no message of
+    the episode has been sent yet, so that this one may still choose the conversation's subject.
     """
     first = shown_first(items)
     shown = shown or read_shown(tx, rules, [item.member.number for item in first])
     told = [_told(item, shown[item.member.number]) for item in first]
     incidents = [one.incident for one in told]
-    last = None if counts_again else _last_summary(tx, group.id)
-    if episode.begins:
+    last = None if recount else _last_summary(tx, group.id)
+    if episode.is_new:
         summary = _first_summary(items, incidents)
     elif last is not None:
         summary = _with_items(last, items, incidents, episode.since)
@@ -116,23 +116,23 @@ def compose(
         thread_id="",
         standing=summary,
     )
-    return replace(message, conversation=_conversation(tx, message, group.id, episode, unheard=unheard))
+    return replace(message, conversation=_conversation(tx, message, group.id, episode, unsent=unsent))
 
 
 def shown_first(items: Sequence[NotificationItem]) -> list[NotificationItem]:
-    """The items that a message shows, in the order in which they are told."""
+    """The items that a message shows, most important first."""
     return sorted(items, key=_weight)[:SHOWN_AT_MOST]
 
 
 def _weight(item: NotificationItem) -> tuple[bool, int, int, bool, int]:
-    """The order in which incidents are told; of equal weight, the first that opened."""
+    """The sort key of an item; the incident that opened first wins a tie."""
     member, state = item.member, State(item.member.state)
     rank = Severity(member.severity).rank
     return (state is State.RESOLVED, -rank, -member.count, state is not State.OPEN, member.number)
 
 
 def read_shown(tx: Tx, rules: AlertingRules, numbers: Sequence[int]) -> Mapping[int, Snapshot]:
-    """Snapshots of these incidents, by number."""
+    """Snapshots of the given incidents, by number."""
     found = {
         row.number: Snapshot(
             incident=incident_of(row, rules.url), resolved_by=row.resolved_by, reopened_by=row.reopened_by
@@ -148,22 +148,20 @@ def _told(item: NotificationItem, snapshot: Snapshot) -> Told:
         incident=snapshot.incident,
         reason=item.reason,
         actor=snapshot.actor(item.reason),
-        flapping=flapping.named(item.member.returns, item.member.returning_since),
+        flapping=flapping.describe(item.member.returns, item.member.returning_since),
     )
 
 
-def _conversation(
-    tx: Tx, message: Message, group_id: str, episode: Episode, *, unheard: bool
-) -> Conversation:
-    """The conversation that the message belongs to, kept where it is new."""
-    whole, before = (_whole(message), None) if unheard else (message, episode.conversation)
+def _conversation(tx: Tx, message: Message, group_id: str, episode: Episode, *, unsent: bool) -> Conversation:
+    """The conversation that the message belongs to, stored if it is new."""
+    whole, before = (_whole(message), None) if unsent else (message, episode.conversation)
     conversation = wording.converse(whole, before)
     keep_conversation(tx, group_id, episode, conversation)
     return conversation
 
 
 def _whole(message: Message) -> Message:
-    """The message as one of all that its episode tells: the weightiest incident of that is the first."""
+    """The message as if it covered its whole episode, with the episode's most important incident first."""
     summary = message.standing
     if summary is None:
         return message
@@ -173,7 +171,7 @@ def _whole(message: Message) -> Message:
 
 
 def _first_summary(items: Sequence[NotificationItem], incidents: Sequence[Incident]) -> EpisodeSummary:
-    """The summary of an episode that begins with this message: of what the message tells, and of nothing else."""
+    """The summary of an episode that begins with this message, covering only the message's incidents."""
     states = Counter(State(item.member.state) for item in items)
     return EpisodeSummary(
         open=states[State.OPEN],
@@ -185,7 +183,7 @@ def _first_summary(items: Sequence[NotificationItem], incidents: Sequence[Incide
 
 
 def _last_summary(tx: Tx, group_id: str) -> EpisodeSummary | None:
-    """The summary in the last message of a group."""
+    """The summary in the last message of a group, or None if the group has sent none."""
     stored = execute(tx, last_message, {"group": group_id}).scalar()
     return None if stored is None else Message.from_json(json_value(stored)).standing
 
@@ -193,7 +191,7 @@ def _last_summary(tx: Tx, group_id: str) -> EpisodeSummary | None:
 def _with_items(
     before: EpisodeSummary, items: Sequence[NotificationItem], incidents: Sequence[Incident], since: Instant
 ) -> EpisodeSummary:
-    """A summary that goes on with what is told now; what was told in the episode before is in it as it stood."""
+    """`before` extended by `items`. Members already notified about in the episode keep their old counts."""
     added = _first_summary([item for item in items if (item.member.told_at or 0) < since], ())
     known = {incident.id: incident for incident in (*before.incidents, *incidents)}
     return EpisodeSummary(
@@ -206,7 +204,7 @@ def _with_items(
 
 
 def _episode_summary(tx: Tx, rules: AlertingRules, group_id: str, since: Instant) -> EpisodeSummary:
-    write_out(tx)  # what is told now is told in this episode
+    write_out(tx)  # The summary reads from the database that the current items belong to this episode.
     of_episode = {"group": group_id, "since": since}
     counts = {row.state: (int(row.n), int(row.events)) for row in execute(tx, episode_counts, of_episode)}
     rows = execute(tx, episode_incidents, {**of_episode, "most": SUMMARISED_AT_MOST})
@@ -221,7 +219,7 @@ def _episode_summary(tx: Tx, rules: AlertingRules, group_id: str, since: Instant
 
 
 def _released(tx: Tx, items: Sequence[NotificationItem]) -> str | None:
-    """The sentences that say what held the members that are told as `unmuted`; None: none is."""
+    """Sentences that say what held the items with the reason `unmuted`; None if there are no such items."""
     unmuted = [item.member for item in items if item.reason is Reason.UNMUTED]
     holds = dict.fromkeys((member.held_by, member.hold_ref, member.snoozed_by) for member in unmuted)
     said = dict.fromkeys(_released_from(tx, held_by, ref, by) for held_by, ref, by in holds)
@@ -233,6 +231,7 @@ def _released_from(tx: Tx, held_by: str | None, ref: str | None, snoozed_by: str
     if silence is None:
         author = snoozed_by if held_by == HeldBy.SNOOZED.value else None
         return sentences.released(str(held_by), author=author)
-    # Else its hours are over for now, or the silence or the incident's labels have changed.
+    # If the silence has not ended, it is outside its recurring window, or its matchers or the incident's
+    # labels changed.
     ended = silence.ends_at is not None and silence.ends_at <= tx.now
     return sentences.released(str(held_by), author=silence.author, comment=silence.comment, ended=ended)

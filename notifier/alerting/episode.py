@@ -1,4 +1,4 @@
-"""The episode of a group: from its first message until every incident that it tells of is resolved and stays so."""
+"""The episode of a group: from its first message until all its incidents are resolved and stay resolved."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from notifier.store.statements.groups import GroupRow, begin_episodes, keep_conv
 
 
 class Episode(Value, frozen=True, kw_only=True):
-    """An episode has a number, the moment of its first message, and a conversation in mail (None before it).
+    """An episode: its number, the time of its first message, and its mail conversation (None before the first message).
 
-    `begins`: nothing has been told of the episode yet.
+    `is_new` means that no message of the episode has been composed yet.
     """
 
     number: int
     since: Instant
     conversation: Conversation | None
-    begins: bool = False
+    is_new: bool = False
 
 
-def current_episode(tx: Tx, group: GroupRow, *, begins: bool, goes_on: bool) -> Episode:
-    """The episode that a flush tells of: the group's last, or a new one where that is over and does not go on."""
-    if group.active or not begins or (goes_on and group.episode):
+def current_episode(tx: Tx, group: GroupRow, *, notifies: bool, continues: bool) -> Episode:
+    """The current episode of a group. If that is over, `notifies` begins a new one unless it `continues`."""
+    if group.active or not notifies or (continues and group.episode):
         stored = group.conversation
         conversation = None if stored is None else Conversation.from_json(json_value(stored))
         return Episode(number=group.episode, since=group.episode_at or 0, conversation=conversation)
     number = group.episode + 1
     each(tx, begin_episodes, [(group.id, number, tx.now)])
-    return Episode(number=number, since=tx.now, conversation=None, begins=True)
+    return Episode(number=number, since=tx.now, conversation=None, is_new=True)
 
 
 def keep_conversation(tx: Tx, group: str, episode: Episode, conversation: Conversation) -> None:
-    """Keep the conversation that a message has opened."""
+    """Store the conversation if the message has opened a new one."""
     if conversation != episode.conversation:
         each(tx, keep_conversations, [(group, json_text(conversation.as_json()))])

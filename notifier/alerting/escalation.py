@@ -1,4 +1,4 @@
-"""Escalation: a message for each step that is due, about the members that it is due for."""
+"""Escalation: one message for each due step, about the members for which the step is due."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ from notifier.wording import sentences
 
 MEMBERS_AT_ONCE = 2_000
 GATHERED_FOR: Duration = 5 * SECOND
-"""What is told of a crowd within this time leaves as one message: of a thread, deliveries that wait go together."""
+"""Messages about a batch that takes several transactions are sent together at the end of each such
+interval."""
 
 
 def escalate(
     tx: Tx, rules: AlertingRules, group: GroupRow, route: Route, mutes: Mutes, *, episode: Episode
 ) -> tuple[bool, bool]:
-    """Fire every step that is due, once for each member: whether a step was told, and whether more is due now."""
+    """Send every due step, once for each member.
+
+    Returns whether any was sent, and whether more are due now.
+    """
     rows = escalating_members(tx, group=group.id, now=tx.now, most=MEMBERS_AT_ONCE)
     held = hold.REF if rows and hold.current(tx) is not None else None
     by_step: dict[int, list[MemberRow]] = {}
@@ -51,12 +55,12 @@ def escalate(
             written.append((group.id, row.number, row.escalated, row.first_told_at, until, ref))
     if written:
         execute(tx, write_escalated, {"rows": encode_rows(written)})
-    goes_on = len(rows) == MEMBERS_AT_ONCE
+    has_more = len(rows) == MEMBERS_AT_ONCE
     for step, members in sorted(by_step.items()):
-        conversation = _notify(tx, rules, group, route, step, members, episode=episode, goes_on=goes_on)
+        conversation = _notify(tx, rules, group, route, step, members, episode=episode, has_more=has_more)
         episode = replace(episode, conversation=conversation)
     late = any(next_at is not None and next_at <= tx.now for *_, next_at, _ in written)
-    return bool(by_step), late or goes_on
+    return bool(by_step), late or has_more
 
 
 def _notify(
@@ -68,9 +72,9 @@ def _notify(
     members: Sequence[MemberRow],
     *,
     episode: Episode,
-    goes_on: bool,
+    has_more: bool,
 ) -> Conversation | None:
-    """Tell the channels of a step; the message's conversation. `goes_on`: further members follow in the same one."""
+    """Notify the channels of a step. `has_more` means that the next transaction notifies further members."""
     step = route.escalate[number]
     message = compose(
         tx,
@@ -81,7 +85,7 @@ def _notify(
         origin=Origin(route=route.name, line=step.line or route.line),
         episode=episode,
         note=sentences.escalated(step.after),
-        counts_again=not goes_on,
+        recount=not has_more,
     )
     rank = max(told.incident.severity.rank for told in message.told)
     id_ = announce(
@@ -105,6 +109,6 @@ def _notify(
         episode=episode.number,
         chosen=[target for channel in step.channels for target in rules.targets[channel]],
         rank=rank,
-        due_at=tx.now + GATHERED_FOR if goes_on else tx.now,
+        due_at=tx.now + GATHERED_FOR if has_more else tx.now,
     )
     return message.conversation

@@ -1,9 +1,9 @@
-"""Expiry: an alert that its sender posts no more is resolved, unless it is we who could not hear it."""
+"""Expiry: resolves alerts that their sender no longer posts, unless this service could not receive them."""
 
 from __future__ import annotations
 
 from notifier.domain.time import Duration
-from notifier.policy.hearing import Hearing
+from notifier.policy.observation import ObservationPeriod
 from notifier.store import hold
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
@@ -16,17 +16,20 @@ EXPIRED_AT_ONCE = 500
 
 
 class Expiry:
-    """Knows since when alerts have been heard: since the start, the last standstill, and the end of a hold."""
+    """Resolves expired alerts, counting only time in which this process could have received them."""
 
     def __init__(self) -> None:
-        self._hearing = Hearing()
+        self._observed = ObservationPeriod()
 
     def expire(self, tx: Tx, timeout: Duration) -> Progress:
-        """Resolve alerts whose end lies `timeout` back, and so does the moment since when they could be heard."""
+        """Resolve alerts that ended more than `timeout` ago.
+
+        Returns early if none could be received for that long.
+        """
         now = tx.now
-        self._hearing = self._hearing.looked(now, held=hold.current(tx) is not None)
-        since = self._hearing.since
-        if self._hearing.held or since is None:
+        self._observed = self._observed.checked(now, held=hold.current(tx) is not None)
+        since = self._observed.since
+        if self._observed.held or since is None:
             return Progress(done=0, more=False)
         before = now - timeout
         if since > before:
@@ -36,7 +39,8 @@ class Expiry:
         free = {
             row.number for row in execute(tx, alerts.lock_open, {"incidents": encode_values(sorted(numbers))})
         }
-        # What somebody else holds is looked at again: it may be about to go on.
+        # An incident that another transaction has locked may be about to receive its alert again: it is left
+        # for the next run.
         over = [row for row in due if row.incident is None or row.incident in free]
         if over:
             identities = [(row.project, row.environment, row.fingerprint) for row in over]

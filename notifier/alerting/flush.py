@@ -1,4 +1,4 @@
-"""Flush: decide for groups that are due, and write notifications, deliveries and due times in one transaction."""
+"""Flush: decides for due groups, and writes notifications, deliveries and due times in one transaction."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ from notifier.store.statements.groups import (
     urgent_due_groups,
 )
 from notifier.store.statements.incidents import recent_counts
-from notifier.store.statements.members import MemberRow, changed_members, escalating_groups, pass_on_critical
+from notifier.store.statements.members import (
+    MemberRow,
+    changed_members,
+    escalating_groups,
+    propagate_critical,
+)
 from notifier.store.statements.threads import threads_of_episode
 from notifier.telemetry.loop import Progress
 
@@ -46,31 +51,32 @@ GROUPS_AT_ONCE = 50
 MEMBERS_AT_ONCE = 2_000
 
 
-class _Crowd(Value, frozen=True, kw_only=True):
-    """A crowd: members of a group that were due at `since`, and are decided for by one flush after the other.
+class _Batch(Value, frozen=True, kw_only=True):
+    """The state of a group with more changed members than one flush decides for, all of them due since `since`.
 
-    `begun`: a flush has told of the crowd before. `goes_on`: there is more than this flush decides for.
+    `begun` means that an earlier flush has already notified about some of the members; `has_more` means that
+    this flush leaves members for the next one.
     """
 
     since: Instant
     begun: bool
-    goes_on: bool
+    has_more: bool
 
-    def unheard(self, episode: Episode, now: Instant) -> bool:
-        """Whether the episode began with this crowd, and its first message still gathers what is told."""
+    def unsent(self, episode: Episode, now: Instant) -> bool:
+        """Whether the episode began with this batch and its first message is not sent yet."""
         return self.begun and episode.since >= self.since and now < self.since + GATHERED_FOR
 
 
 class _DueGroup(Value, frozen=True, kw_only=True):
-    """A group that is due, its route, the verdicts on its members, and the snapshots of incidents by number.
+    """A due group with its route, the verdicts on its members, and snapshots of incidents by number.
 
-    `told` are the members that are told now, `items` what the notification says of each. `crowd` is set where the
-    members are more than one flush decides for.
+    `told` holds the members with the verdict `Notify`, `items` what the notification says about each of them.
+    `batch` is None if one flush decides for all members.
     """
 
     row: GroupRow
     route: Route
-    crowd: _Crowd | None
+    batch: _Batch | None
     decided: Sequence[JudgedMember]
     shown: Mapping[int, Snapshot]
     told: Sequence[JudgedMember]
@@ -78,14 +84,14 @@ class _DueGroup(Value, frozen=True, kw_only=True):
 
 
 def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences, *, looks_ahead: bool = True) -> Progress:
-    """Decide for every group that is due: at most one notification each, and one for each step of escalation.
+    """Decide for every due group: at most one notification for each, and one for each due escalation step.
 
-    Who comes again anyhow need not look ahead to when the next group is due.
+    With `looks_ahead=False`, the time at which the next group is due is not read.
     """
     groups = most_urgent(tx, due_groups, urgent_due_groups, key="id", most=GROUPS_AT_ONCE)
     orphaned = [group for group in groups if not rules.has_route(group.route)]
     if orphaned:
-        # The groups that the members move to may be due as well, and are other rows afterwards.
+        # Rerouting may change which groups are due, so that they are read again.
         moved = 0
         for group in orphaned:
             if moved < rerouting.MEMBERS_AT_ONCE:
@@ -94,7 +100,8 @@ def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences, *, looks_ahead
     told, unfinished = _flush(tx, rules, groups, Mutes(tx, rules, silences)) if groups else ((), False)
     more = len(groups) == GROUPS_AT_ONCE
     next_at = None if more or not looks_ahead else execute(tx, next_group_due, {}).scalar()
-    # A step that these decisions make due comes right after them.
+    # An escalation step that has become due by these decisions is sent by the next flush, right after this
+    # one.
     more = more or (not unfinished and next_at is not None and next_at <= tx.now)
     return Progress(done=len(groups), more=more, next_at=next_at, told=told)
 
@@ -102,7 +109,10 @@ def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences, *, looks_ahead
 def _flush(
     tx: Tx, rules: AlertingRules, groups: Sequence[GroupRow], mutes: Mutes
 ) -> tuple[tuple[tuple[str, Reason], ...], bool]:
-    """The groups that were told, with the reason, and whether a group has more to be decided than was."""
+    """Flush the groups.
+
+    Returns (group, reason) of each notification, and whether a group is due again now.
+    """
     ids = encode_values(group.id for group in groups)
     escalating = set(execute(tx, escalating_groups, {"groups": ids, "now": tx.now}).scalars())
     changed = _changed(tx, groups)
@@ -121,7 +131,7 @@ def _flush(
             group = _DueGroup(
                 row=row,
                 route=rules.route(row.route),
-                crowd=_crowd(row, len(decided[row.id]), tx.now),
+                batch=_batch(row, len(decided[row.id]), tx.now),
                 decided=decided[row.id],
                 told=told_now,
                 items=_items(told_now),
@@ -136,7 +146,10 @@ def _flush(
 
 
 def _changed(tx: Tx, groups: Sequence[GroupRow]) -> Mapping[str, Sequence[MemberRow]]:
-    """The members that a verdict is due for, of as many of the groups as one transaction decides for."""
+    """The members that need a verdict, by group.
+
+    Groups that exceed the bound of a transaction are left out.
+    """
 
     def read(ids: Iterable[str]) -> list[MemberRow]:
         return changed_members(tx, groups=encode_values(ids), now=tx.now, most=MEMBERS_AT_ONCE)
@@ -144,8 +157,8 @@ def _changed(tx: Tx, groups: Sequence[GroupRow]) -> Mapping[str, Sequence[Member
     members = read(group.id for group in groups)
     if len(members) == MEMBERS_AT_ONCE and len(groups) > 1:
         few: dict[str, list[MemberRow]] = {}
-        # Whoever has only a few to tell does not wait for the end of another's crowd.
-        for group in sorted(groups, key=lambda group: _goes_on(group, tx.now)):
+        # Groups with few changes go first, before groups that continue a batch.
+        for group in sorted(groups, key=lambda group: _continues_batch(group, tx.now)):
             if sum(map(len, few.values())) < MEMBERS_AT_ONCE:
                 few[group.id] = read([group.id])
         return few
@@ -158,19 +171,21 @@ def _changed(tx: Tx, groups: Sequence[GroupRow]) -> Mapping[str, Sequence[Member
 def _flush_group(
     tx: Tx, rules: AlertingRules, mutes: Mutes, group: _DueGroup, *, escalates: bool
 ) -> tuple[list[Reason], Instant | None]:
-    """The reasons that the group was told for, and since when it is due again, where it is."""
-    row, route, told, crowd = group.row, group.route, group.told, group.crowd
+    """Flush one group. Returns the reasons of its notifications, and since when it is due again, or None."""
+    row, route, told, batch = group.row, group.route, group.told, group.batch
     reason = notifying.group_reason([item.reason for item in group.items])
-    goes_on = route.group_by == PER_INCIDENT and any(continues(decided.member, route) for decided in told)
-    episode = current_episode(tx, row, begins=reason is not None, goes_on=goes_on)
+    same_episode = route.group_by == PER_INCIDENT and any(
+        continues(decided.member, route) for decided in told
+    )
+    episode = current_episode(tx, row, notifies=reason is not None, continues=same_episode)
     id_ = None if reason is None else rules.new_id()
-    _pass_on(tx, row, told)
+    _propagate_critical(tx, row, told)
     verdicts = [(decided.member, decided.verdict) for decided in group.decided]
     missed = record(tx, rules, route, row.id, id_, verdicts)
     reasons = []
     if reason is not None and id_ is not None:
         conversation = _notify(tx, rules, group, reason, id_=id_, episode=episode)
-        episode = replace(episode, conversation=conversation, begins=False)
+        episode = replace(episode, conversation=conversation, is_new=False)
         reasons.append(reason)
     escalated = late = False
     if escalates:
@@ -178,22 +193,22 @@ def _flush_group(
         escalated, late = escalate(tx, rules, row, route, mutes, episode=episode)
     if escalated:
         reasons.append(Reason.ESCALATED)
-    if crowd is not None and crowd.goes_on:
-        return reasons, crowd.since
+    if batch is not None and batch.has_more:
+        return reasons, batch.since
     return reasons, tx.now if missed or late else None
 
 
-def _crowd(group: GroupRow, changed: int, now: Instant) -> _Crowd | None:
-    """The crowd that so many changed members are of; None: the group has no more than one flush decides for."""
-    begun = _goes_on(group, now)
-    goes_on = changed == MEMBERS_AT_ONCE
-    if not begun and not goes_on:
+def _batch(group: GroupRow, changed: int, now: Instant) -> _Batch | None:
+    """The batch that the changed members belong to, or None if this flush decides for all of them."""
+    begun = _continues_batch(group, now)
+    has_more = changed == MEMBERS_AT_ONCE
+    if not begun and not has_more:
         return None
-    return _Crowd(since=(group.due_at or now) if begun else now, begun=begun, goes_on=goes_on)
+    return _Batch(since=(group.due_at or now) if begun else now, begun=begun, has_more=has_more)
 
 
-def _goes_on(group: GroupRow, now: Instant) -> bool:
-    """Whether the group has been told since it was due: what is left of a crowd follows."""
+def _continues_batch(group: GroupRow, now: Instant) -> bool:
+    """Whether the group has notified since it became due, so that the remaining members continue a batch."""
     return (group.last_told_at or 0) >= (group.due_at or now)
 
 
@@ -210,19 +225,19 @@ def _decide(
             verdict = notifying.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
         decided.append(JudgedMember(member=member, row=row, verdict=verdict))
     decided = with_returned(decided, route, tx.now)
-    if not _goes_on(group, tx.now):
-        return _spaced(decided, route, tx.now, group.last_told_at)
-    # What is left of a crowd follows at once; what came after it waits, as after any message.
+    if not _continues_batch(group, tx.now):
+        return _apply_group_interval(decided, route, tx.now, group.last_told_at)
+    # Remaining members of a batch are notified about at once; later changes wait for `group_interval`.
     since = group.due_at or tx.now
     left = [member for member in decided if (member.row.changed_at or 0) <= since]
     later = [member for member in decided if (member.row.changed_at or 0) > since]
-    return left + _spaced(later, route, tx.now, group.last_told_at)
+    return left + _apply_group_interval(later, route, tx.now, group.last_told_at)
 
 
-def _spaced(
+def _apply_group_interval(
     decided: list[JudgedMember], route: Route, now: Instant, last_told_at: Instant | None
 ) -> list[JudgedMember]:
-    """Verdicts of a group that something woke before its time: what would be told waits until then."""
+    """The verdicts, with `Wait` for `Notify` if `group_interval` has not passed and nothing is urgent."""
     verdicts = [(member.member, member.verdict) for member in decided]
     until = notifying.keep_until(verdicts, route, now, last_told_at)
     if until is None:
@@ -234,7 +249,7 @@ def _spaced(
 
 
 def _recent(tx: Tx, route: Route, rows: Sequence[MemberRow]) -> dict[int, int]:
-    """How many events each untold member's incident had inside the window of the route's threshold."""
+    """Event counts in the route's `notify_after` window, by incident, for members not notified about yet."""
     threshold = route.notify_after
     untold = [row.number for row in rows if row.told_at is None]
     if threshold is None or not untold:
@@ -244,8 +259,8 @@ def _recent(tx: Tx, route: Route, rows: Sequence[MemberRow]) -> dict[int, int]:
     return {row.incident: row.n for row in counts}
 
 
-def _pass_on(tx: Tx, group: GroupRow, told: Sequence[JudgedMember]) -> None:
-    """An identity whose all-clear is told at critical was told at critical: members of later incidents must know."""
+def _propagate_critical(tx: Tx, group: GroupRow, told: Sequence[JudgedMember]) -> None:
+    """Note on members of later incidents of the same identity that it was resolved while critical."""
     rows = [
         (*decided.identity, decided.member.incident)
         for decided in told
@@ -253,11 +268,11 @@ def _pass_on(tx: Tx, group: GroupRow, told: Sequence[JudgedMember]) -> None:
     ]
     if rows:
         identities = {"group": group.id, "project": group.project, "rows": encode_rows(rows)}
-        execute(tx, pass_on_critical, {**identities, "now": tx.now})
+        execute(tx, propagate_critical, {**identities, "now": tx.now})
 
 
-def _concerns_all(decided: JudgedMember) -> bool:
-    """Whether everybody is told who was told of the episode, by an escalation too: of an acknowledgement and an end."""
+def _notifies_everyone(decided: JudgedMember) -> bool:
+    """Whether everyone notified in the episode must be notified: on a resolution or a new acknowledgement."""
     verdict = decided.verdict
     resolved = isinstance(verdict, Notify) and verdict.reason is Reason.RESOLVED
     return resolved or notifying.is_newly_acknowledged(decided.member)
@@ -276,8 +291,8 @@ def _items(decided: Sequence[JudgedMember]) -> list[NotificationItem]:
 def _notify(
     tx: Tx, rules: AlertingRules, group: _DueGroup, reason: Reason, *, id_: str, episode: Episode
 ) -> Conversation | None:
-    """Write the notification with this id and its deliveries; the conversation that its message is of."""
-    row, route, told, crowd = group.row, group.route, group.told, group.crowd
+    """Write the notification `id_` and its deliveries. Returns the conversation of its message."""
+    row, route, told, batch = group.row, group.route, group.told, group.batch
     rank = max(decided.member.severity.rank for decided in told)
     origin = Origin(route=route.name, line=route.line)
     message = compose(
@@ -289,8 +304,8 @@ def _notify(
         origin=origin,
         episode=episode,
         shown=group.shown,
-        counts_again=crowd is None or not (crowd.begun and crowd.goes_on),
-        unheard=crowd is not None and crowd.unheard(episode, tx.now),
+        recount=batch is None or not (batch.begun and batch.has_more),
+        unsent=batch is not None and batch.unsent(episode, tx.now),
     )
     announce(
         tx,
@@ -303,7 +318,7 @@ def _notify(
         rank=rank,
     )
     chosen = [target for channel in route.channels for target in rules.targets[channel]]
-    if any(map(_concerns_all, told)):
+    if any(map(_notifies_everyone, told)):
         of_episode = {"group": row.id, "episode": episode.number}
         told_before = execute(tx, threads_of_episode, of_episode).scalars()
         chosen += [target for target in told_before if target in rules.channel_of]
@@ -317,14 +332,14 @@ def _notify(
         episode=episode.number,
         chosen=chosen,
         rank=rank,
-        first=episode.begins and episode.number == 1,
-        due_at=_leaves_at(crowd, tx.now),
+        first=episode.is_new and episode.number == 1,
+        due_at=_send_at(batch, tx.now),
     )
     return message.conversation
 
 
-def _leaves_at(crowd: _Crowd | None, now: Instant) -> Instant:
-    """When a message leaves: at once, or while a crowd goes on, with what else is told of the crowd until then."""
-    if crowd is None or not crowd.goes_on:
+def _send_at(batch: _Batch | None, now: Instant) -> Instant:
+    """When the message is sent: now, or at the end of the current interval if the batch has more members."""
+    if batch is None or not batch.has_more:
         return now
-    return now + GATHERED_FOR - (now - crowd.since) % GATHERED_FOR
+    return now + GATHERED_FOR - (now - batch.since) % GATHERED_FOR

@@ -1,7 +1,8 @@
-"""Inhibition: incidents that are not resolved hold others of their project.
+"""Inhibition: unresolved incidents hold others of their project.
 
-The table `inhibitors` has a row for every rule whose `source` an incident meets, so that a flush finds a source by one
-lookup, whatever the number of open incidents. A row is a hint: the source is judged by its labels as they are.
+The table `inhibitors` has a row for each rule and each incident that matches the rule's `source`, so that a
+flush finds the sources of a member with one lookup. A row is a hint only: the current labels of the source
+decide.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from notifier.store.statements.inhibitors import (
 )
 
 CANDIDATES = 20
-"""How many sources of one rule and one set of equal labels are judged. Where none of so many meets the rule any longer,
-the member is told."""
+"""How many sources with equal labels are tried for one rule. If none of them matches any longer, the member
+is not inhibited."""
 INCIDENTS_AT_ONCE = 2_000
 
 
 def update_inhibitors(tx: Tx, rules: Sequence[Inhibition], incidents: Sequence[IncidentRow]) -> None:
-    """Keep `inhibitors` as these incidents are now. Members that a resolved source held are looked at again."""
+    """Update the rows of these incidents. Members that a resolved source held are decided again."""
     if not rules:
         return
     resolved = [incident for incident in incidents if incident.state == State.RESOLVED.value]
@@ -50,14 +51,20 @@ def update_inhibitors(tx: Tx, rules: Sequence[Inhibition], incidents: Sequence[I
 
 
 def backfill(tx: Tx, rules: Sequence[Inhibition], after: int) -> int | None:
-    """Apply new rules to the next unresolved incidents, with numbers over `after`; the last number, None at the end."""
+    """Add rows for the next unresolved incidents, numbered above `after`.
+
+    Returns the last number, None at the end.
+    """
     incidents = open_incidents(tx, after=after, most=INCIDENTS_AT_ONCE)
     _add(tx, rules, incidents)
     return incidents[-1].number if len(incidents) == INCIDENTS_AT_ONCE else None
 
 
 class Sources:
-    """Finds what inhibits a member: one lookup for all members that share a rule and its equal labels."""
+    """Finds the source that inhibits a member.
+
+    Members that share a rule and its equal labels share one lookup.
+    """
 
     def __init__(self, tx: Tx, rules: Sequence[Inhibition]) -> None:
         self._tx = tx
@@ -65,7 +72,7 @@ class Sources:
         self._found: dict[tuple[str, str, str], Sequence[LabelledIncident]] = {}
 
     def mute(self, project: str, number: int, labels: Mapping[str, str]) -> Mute | None:
-        """The mute of an incident that another inhibits, without an end, for none is known; None: nothing inhibits."""
+        """The mute by an inhibiting incident, without a known end; None if nothing inhibits."""
         for rule in self._rules:
             if not meet(rule.target, labels):
                 continue

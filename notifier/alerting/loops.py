@@ -1,4 +1,4 @@
-"""The two alerting loops: attention due (route, join) and groups due (decide, tell). And auto-resolve beside them."""
+"""The alerting loops: routing of incidents, flushing of groups, and resolution of quiet incidents."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ class ConfigForAlerting(Protocol):
 
 
 Claim = Callable[[Tx], None]
-"""Claims what is due in a transaction that somebody else runs."""
+"""Claims due deliveries within the caller's transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
-    """The steps. Each does what is due now, in transactions of bounded size, and says when to come again.
+    """The work of the alerting loops. Each method does all that is due now, in transactions of bounded size.
 
-    `claiming` is entered around a transaction: what that tells is claimed in it, unless delivery has its hands full
-    (None). What is claimed is sent once the transaction has committed.
+    Each method returns when to call it next, or None to wait for a signal. `claiming` is entered around each
+    transaction: it yields a function that claims the new deliveries in the same transaction, or None if
+    delivery is busy. Claimed deliveries are sent after the commit.
     """
 
     database: Database
@@ -51,15 +52,15 @@ class Alerting:
     expiry: Expiry = field(default_factory=Expiry)
 
     async def route_incidents(self) -> Instant | None:
-        """Route what needs attention, and decide for the groups that it made due."""
+        """Route incidents that need attention, and flush the groups that became due by that."""
         return await self._all(lambda tx, active: _route_and_flush(tx, active.rules, self.silences))
 
     async def flush(self) -> Instant | None:
-        """Decide for the groups that are due."""
+        """Flush the due groups."""
         return await self._all(lambda tx, active: alerting.flush(tx, active.rules, self.silences))
 
     async def auto_resolve(self) -> Instant | None:
-        """Resolve what has been quiet for `auto_resolve` and alerts that ended; end acknowledgements that are over."""
+        """Resolve quiet incidents and expired alerts, and end acknowledgements whose time is over."""
         moments = (
             await self._all(lambda tx, active: alerting.auto_resolve(tx, active.auto_resolve)),
             await self._all(lambda tx, active: self.expiry.expire(tx, active.resolve_timeout)),
@@ -82,14 +83,14 @@ class Alerting:
 
 
 def _then_claim(tx: Tx, progress: Progress, claim: Claim | None) -> Progress:
-    """One hop more in the transaction: what is told now leaves a commit sooner."""
+    """Claim the new deliveries in the same transaction, which saves a commit before they are sent."""
     if claim is not None and progress.told:
         claim(tx)
     return progress
 
 
 def _route_and_flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
-    """Both hops in one transaction, where there is no storm to route: what need not wait arrives a commit sooner."""
+    """Route and flush in one transaction, which saves a commit, unless routing needs more than one."""
     routed = alerting.route_incidents(tx, rules)
     if routed.more or not routed.done:
         return routed
@@ -97,6 +98,6 @@ def _route_and_flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> 
 
 
 async def step(database: Database, subscription: Subscription, work: Callable[[], object]) -> None:
-    """One turn of a loop: do what is due, then wait for a signal, the next due time, or the poll."""
+    """Run `work`, then wait for a signal, the time that `work` returned, or the poll interval."""
     next_at = await work()  # type: ignore[misc]
     await subscription.wait_until(next_at, now=database.now())

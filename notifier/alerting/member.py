@@ -1,4 +1,4 @@
-"""A member of a group as policy judges it, made from rows of the store."""
+"""Conversion of stored rows to the `Member` that policy decides about."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ UNTOLD = ToldMember(
     decided=None,
     decided_at=None,
 )
-"""What has been told of an incident that becomes a member now."""
+"""The membership of an incident that has just joined a group."""
 
 
 def member_of(incident: JudgedIncident, told: ToldMember | MemberRow = UNTOLD, *, recent: int = 0) -> Member:
-    """The member that an incident is, or becomes (`UNTOLD`) in a group; `recent` counts its events of late."""
+    """The member for an incident and its membership. `recent` counts events in the `notify_after` window."""
     return Member(
         incident=incident.number,
         state=State(incident.state),
@@ -60,7 +60,7 @@ def member_of(incident: JudgedIncident, told: ToldMember | MemberRow = UNTOLD, *
 
 
 class JudgedMember(Value, frozen=True, kw_only=True):
-    """A member, the row that it was read from, and the verdict on it."""
+    """A member, the row it was read from, and the verdict on it."""
 
     member: Member
     row: MemberRow

@@ -15,7 +15,10 @@ from notifier.store.statements.members import MemberRow
 
 
 class Mutes:
-    """The mutes of members: snoozes, silences, inhibitions and hours, read once in a transaction, when needed."""
+    """Finds what mutes a member: a snooze, a silence, an inhibition or a mute time.
+
+    Data is read when needed.
+    """
 
     def __init__(self, tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> None:
         self._tx = tx
@@ -26,7 +29,7 @@ class Mutes:
         self._times: dict[str, Mute | None] = {}
 
     def of(self, member: MemberRow, route: Route) -> Mute | None:
-        """The mute of a member: what a person has said before what the configuration says; None: nothing mutes."""
+        """The mute of a member, or None. Snoozes and silences take precedence over the configuration."""
         now = self._tx.now
         if member.snoozed_until is not None and member.snoozed_until > now:
             return Mute(held_by=HeldBy.SNOOZED, until=member.snoozed_until)

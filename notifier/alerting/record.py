@@ -1,4 +1,4 @@
-"""The record of a flush: what has been told of each member now, and why it was told or not."""
+"""The record of a flush: writes the verdict on each member, and the history of decisions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def record(
     notification: str | None,
     verdicts: Sequence[Judged],
 ) -> bool:
-    """Write every verdict; whether an event came after the members were read, so that the group is due again."""
+    """Write all verdicts. Returns whether the group is due again, because events arrived after the read."""
     told = [(member, verdict) for member, verdict in verdicts if isinstance(verdict, Notify)]
     held = [(member, verdict) for member, verdict in verdicts if isinstance(verdict, Hold)]
     _told(tx, rules, route, group_id, notification, told)
@@ -96,7 +96,7 @@ def record_told(
     notification: str | None,
     told: Sequence[tuple[Member, Reason, str | None]],
 ) -> None:
-    """Write the decision that each member is told by this notification, for its reason."""
+    """Write a decision for each member that the notification covers, with its reason."""
     rows = [
         (
             member.incident,
@@ -134,7 +134,7 @@ def _settled(tx: Tx, route: Route, group_id: str, verdicts: Sequence[Judged]) ->
 def _held(
     tx: Tx, rules: AlertingRules, route: Route, group_id: str, held: Sequence[tuple[Member, Hold]]
 ) -> None:
-    """Write the members that are held. Equal decisions that follow each other are one row with a count."""
+    """Write the held members. Consecutive equal decisions share one row, which counts them."""
     if not held:
         return
     rows, new, again = [], [], []
@@ -156,11 +156,11 @@ def _held(
 
 
 def _told_state(member: Member, verdict: Hold) -> State | None:
-    """The state that counts as told. A member that only waits for events counts as it is now."""
+    """The state to store as notified about. A member that waits for events stores its current state."""
     told = member.told_at is not None and verdict.held_by is HeldBy.WAITING
     return member.state if told else member.told_state
 
 
 def _decision(rules: AlertingRules, why: str, ref: str | None) -> str:
-    """The text that two equal decisions share: why, what holds the member, and the configuration's version."""
+    """The text by which consecutive decisions are compared: reason, reference and configuration version."""
     return f"{why} {ref or '-'} {rules.version}"

@@ -1,7 +1,7 @@
-"""After a reload: open incidents follow the hours, rules and routes of the new configuration.
+"""Replanning after a reload: open incidents follow the new mute times, inhibition rules and routes.
 
-A hold that the configuration set is looked at again, and a step of escalation that is due sooner is moved. Everything
-else, such as a later step or another timing, follows when the group is looked at next.
+Holds that the configuration caused are decided again, and escalation steps that are due earlier are moved.
+All other changes apply when a group is next flushed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ GROUPS_AT_ONCE = 2_000
 
 
 def replan_after_reload(tx: Tx, routes: Sequence[Route], after: str = "") -> str | None:
-    """Let the next groups, those with ids after `after`, follow these routes; the last id, or None at the end."""
+    """Replan the next groups, those with ids after `after`. Returns the last id, or None at the end."""
     ids = execute(tx, next_group_ids, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
     steps = encode_rows(
         (route.key, number, step.after) for route in routes for number, step in enumerate(route.escalate)
     )
     parameters = {"groups": encode_values(ids), "steps": steps, "now": tx.now}
-    # Groups are locked before members, as in a flush.
+    # Lock order: groups before members, as in a flush.
     if execute(tx, make_replanned_groups_due, parameters).rowcount:
         tx.signal("groups")
     execute(tx, ask_held_again, parameters)

@@ -1,6 +1,6 @@
-"""Rerouting: members of groups whose route is gone from the configuration go where the present tree sends them.
+"""Rerouting: moves members of groups whose route was removed to the groups of the current routing tree.
 
-What has been told about an incident moves with its member, so that nothing is told twice and nothing is forgotten.
+A member keeps the record of what was notified about it, so that nothing is notified twice or lost.
 """
 
 from __future__ import annotations
@@ -39,16 +39,17 @@ from notifier.store.statements.threads import ThreadRow, episode_threads, thread
 GROUPS_AT_ONCE = 2_000
 MEMBERS_AT_ONCE = 2_000
 AGAIN = SECOND
-"""How long members that another transaction holds are left before they are tried again."""
+"""The delay before members that another transaction has locked are tried again."""
 
-# Holds that are the route's own: another route decides anew.
+# Holds that belong to a route: another route decides anew.
 _OF_THE_ROUTE = (HeldBy.MUTE_TIME.value, HeldBy.BELOW_THRESHOLD.value, HeldBy.ROUTE.value)
 
 
 def make_orphaned_groups_due(tx: Tx, keys: Sequence[str], after: str = "") -> str | None:
-    """Make due the groups whose route is gone and that have something left to tell, of the next ones by id.
+    """Make groups due whose route was removed and that still have something to notify, among the next groups by id.
 
-    `keys` are the routes that there are, `after` is the id to go on from. The last id is answered, None at the end.
+    `keys` are the existing routes, `after` is the id to continue from. Returns the last id, or None at the
+    end.
     """
     ids = execute(tx, next_group_ids, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
     parameters = {"groups": encode_values(ids), "routes": encode_values(keys), "now": tx.now}
@@ -58,10 +59,10 @@ def make_orphaned_groups_due(tx: Tx, keys: Sequence[str], after: str = "") -> st
 
 
 def reroute(tx: Tx, rules: AlertingRules, group: GroupRow) -> int:
-    """Move the members of a due group whose route is gone; how many. If some are left, the group is due again.
+    """Move the members of a due group whose route was removed. Returns how many moved.
 
-    An incident that another transaction holds is left for the next time: that transaction may be about to say that this
-    membership has changed.
+    Incidents that another transaction has locked stay, since that transaction may be about to change the
+    membership; the group is then due again.
     """
     locked = execute(tx, lock_movable, {"group": group.id, "most": MEMBERS_AT_ONCE}).scalars().all()
     members = movable_members(tx, group=group.id, incidents=encode_values(locked))
@@ -87,7 +88,7 @@ _EPISODE = ("episode", "active", "urgent", "episode_at", "last_told_at", "conver
 
 @dataclass(slots=True, kw_only=True)
 class TargetGroup:
-    """A group that the present tree chooses, and the members that move there."""
+    """A group of the current routing tree, and the members that move there."""
 
     route: Route
     labels: Mapping[str, str]
@@ -95,7 +96,7 @@ class TargetGroup:
 
     @property
     def told(self) -> bool:
-        """Whether people were told of a member, and not of its end."""
+        """Whether people were notified about a member but not about its resolution."""
         return any(map(_is_told, self.members))
 
 
@@ -117,7 +118,7 @@ def _target_groups(rules: AlertingRules, members: Sequence[MemberRow]) -> dict[s
 
 
 def _lock(tx: Tx, targets: Mapping[str, TargetGroup], project: str) -> dict[str, GroupRow]:
-    """The rows of the groups, made where there are none."""
+    """Lock the target groups, creating them if necessary. Returns their rows by id."""
     made = [
         (id_, project, target.route.key, json_text(dict(target.labels)), tx.now)
         for id_, target in sorted(targets.items())
@@ -128,7 +129,10 @@ def _lock(tx: Tx, targets: Mapping[str, TargetGroup], project: str) -> dict[str,
 
 
 def _take_over(tx: Tx, old: GroupRow, new: GroupRow, target: TargetGroup) -> None:
-    """All members move to one group: where nothing has been told there yet, the old group goes on under a new key."""
+    """Move all members to one group.
+
+    A group without an episode inherits the old group's episode and threads.
+    """
     if new.active or new.episode:
         episode = _merge_into(tx, old, new, target)
         taken = _threads_taken(tx, new.id, episode)
@@ -149,7 +153,10 @@ def _split_over(
     rows: Mapping[str, GroupRow],
     targets: Mapping[str, TargetGroup],
 ) -> None:
-    """The members move to several groups: people who were told hear the end in a thread that follows the shared one."""
+    """Move the members to several groups.
+
+    Each group's thread follows the shared one, which shows the resolution.
+    """
     told_threads = _told_threads(tx, old)
     made = []
     for id_, target in sorted(targets.items()):
@@ -173,13 +180,14 @@ def _split_over(
 
 
 def _merge_into(tx: Tx, old: GroupRow, new: GroupRow, target: TargetGroup) -> int:
-    """Let the new group take up the members that come; the number of the episode that they are of."""
+    """Merge the moving members' episode into the new group. Returns the number of the resulting episode."""
     last_told_at = max((at for at in (old.last_told_at, new.last_told_at) if at is not None), default=None)
     values: dict[str, object] = {"due_at": _due(tx, target, new.due_at, last_told_at)}
     episode = new.episode
     if target.told:
         episode += 0 if new.active else 1
-        # The members that come were told of before this group's episode began, and are of that episode from now on.
+        # The moving members were notified about earlier, so that the episode begins with the older of the
+        # two.
         began = [old.episode_at, new.episode_at if new.active else None]
         values |= {
             "active": 1,
@@ -187,19 +195,19 @@ def _merge_into(tx: Tx, old: GroupRow, new: GroupRow, target: TargetGroup) -> in
             "episode": episode,
             "episode_at": min((at for at in began if at is not None), default=None),
         }
-        # The conversation in people's mailboxes goes on under its subject.
+        # The mail conversation continues under its subject.
         values |= {} if new.active else {"conversation": old.conversation}
     update(tx, groups, {"id": new.id}, values)
     return episode
 
 
 def _told_threads(tx: Tx, old: GroupRow) -> Sequence[ThreadRow]:
-    """The threads of the group's episode, while it is not over."""
+    """The threads of the group's episode if that is not over."""
     return episode_threads(tx, group=old.id, episode=old.episode) if old.active else ()
 
 
 def _threads_taken(tx: Tx, group: str, episode: int) -> frozenset[int]:
-    """The targets that have a thread of this episode."""
+    """The targets that have a thread in this episode."""
     return frozenset(execute(tx, threads_of_episode, {"group": group, "episode": episode}).scalars())
 
 
@@ -216,7 +224,7 @@ def _due(tx: Tx, target: TargetGroup, due_at: Instant | None, last_told_at: Inst
 def _change_due(
     tx: Tx, row: MemberRow, route: Route, changed_at: Instant, last_told_at: Instant | None
 ) -> Instant:
-    """When a change is told. A person's act is looked at at once, as it would have been in the old group."""
+    """When a change of a member makes the new group due. A person's act is due at once."""
     member = member_of(row, row)
     snoozed = row.snoozed_until is not None and row.snoozed_until > tx.now
     if notifying.is_by_hand(member) or (snoozed and member.held_by is not HeldBy.SNOOZED):
@@ -225,7 +233,7 @@ def _change_due(
 
 
 def _is_told(member: MemberRow) -> bool:
-    """Whether people were told of the incident, and not of its end."""
+    """Whether people were notified about the incident but not about its resolution."""
     return member.told_at is not None and member.told_state != State.RESOLVED.value
 
 
@@ -235,7 +243,7 @@ def _changed_at(member: MemberRow, now: Instant) -> Instant | None:
 
 
 def _escalate_at(member: MemberRow, route: Route) -> Instant | None:
-    """When the present route's next step is due: steps that were taken stay taken."""
+    """When the next escalation step of the new route is due; steps already sent are not repeated."""
     return notifying.next_step(member_of(member, member), route)
 
 

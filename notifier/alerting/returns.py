@@ -1,4 +1,4 @@
-"""All-clears of problems that go and come back."""
+"""Resolutions of problems that recur."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from notifier.policy.notifying import Notify, Wait
 
 
 def with_returned(decided: Sequence[JudgedMember], route: Route, now: Instant) -> list[JudgedMember]:
-    """All-clears of identities that have come back.
+    """Adjust the verdicts on resolved incidents whose identity has recurred.
 
-    Where one is open again, its old all-clear waits no longer: it leaves with the news of the return. Where all that
-    came since is over as well, untold, the all-clear is that of the last of it, and names the flapping.
+    If the identity is open again, its pending resolution is notified together with the reopening. If the
+    later incidents are resolved as well without having been notified about, the resolution is that of the
+    latest one and mentions the flapping.
     """
     returned = {
         member.identity
@@ -46,7 +47,7 @@ def with_returned(decided: Sequence[JudgedMember], route: Route, now: Instant) -
 
 
 def _last_untold(decided: Sequence[JudgedMember]) -> dict[tuple[str, str], JudgedMember]:
-    """The last incident of each identity that came back and was over before it was told."""
+    """The latest incident of each identity that recurred and was resolved before it was notified about."""
     untold = (
         member
         for member in decided
@@ -56,7 +57,7 @@ def _last_untold(decided: Sequence[JudgedMember]) -> dict[tuple[str, str], Judge
 
 
 def _ended_with(member: JudgedMember, newest: JudgedMember, route: Route, now: Instant) -> JudgedMember:
-    """A told incident whose identity came back and is over: it waits, and is told, as that of the newest."""
+    """The verdict on a notified incident whose identity recurred and was resolved: that of `newest`."""
     end = newest.member
     if member.member.incident > end.incident:
         return member

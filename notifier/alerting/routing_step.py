@@ -1,4 +1,4 @@
-"""Attention due: incidents are routed, become members of groups, and make their groups due."""
+"""Routing: incidents that need attention are matched with routes, join groups, and make their groups due."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ INCIDENTS_AT_ONCE = 200
 
 
 class _Join(NamedTuple):
-    """An incident joins a group of a route. `labels` are those that the group's incidents share."""
+    """An incident that joins a group of a route. `labels` are those shared by the group's incidents."""
 
     group: str
     incident: IncidentRow
@@ -58,7 +58,7 @@ class _Join(NamedTuple):
 
 
 def route_incidents(tx: Tx, rules: AlertingRules) -> Progress:
-    """Route incidents that need attention, make them members of groups, and say when the groups are due."""
+    """Route incidents that need attention, add them to groups, and set when the groups are due."""
     incidents = most_urgent(tx, attention_due, urgent_attention_due, key="number", most=INCIDENTS_AT_ONCE)
     if not incidents:
         return Progress(done=0, more=False, next_at=execute(tx, next_attention, {}).scalar())
@@ -91,12 +91,12 @@ def route_incidents(tx: Tx, rules: AlertingRules) -> Progress:
 
 
 def _routed_at(incident: IncidentRow) -> int:
-    """The value of `incidents.routed` afterwards: the severity that the incident was last routed with, from 1."""
+    """The new value of `incidents.routed`: the highest severity rank routed so far, plus one."""
     return max(incident.routed, Severity(incident.severity).rank + 1)
 
 
 def _is_to_route(incident: IncidentRow) -> bool:
-    """Whether an incident is new, or was raised: then routes that match the new severity are added."""
+    """Whether an incident is new, or its severity was raised, so that further routes may match."""
     raised = incident.state != State.RESOLVED.value and _routed_at(incident) > incident.routed
     return incident.routed == 0 or raised
 
@@ -116,14 +116,14 @@ def _joins(
 
 
 class _Walk:
-    """Walks the routing tree once for all incidents of a batch that carry the same labels."""
+    """Matches incidents with routes; the result is cached by project and labels."""
 
     def __init__(self, rules: AlertingRules) -> None:
         self._rules = rules
         self._walked: dict[tuple[str, str], list[tuple[str, Route, Mapping[str, str]]]] = {}
 
     def joins(self, incident: IncidentRow) -> list[_Join]:
-        """A join for every route that the incident's labels match."""
+        """A join for every route that matches the incident's labels."""
         key = (incident.project, incident.labels)
         groups = self._walked.get(key)
         if groups is None:
@@ -143,7 +143,7 @@ class _Walk:
 
 
 def _has_own_group(join: _Join, existing: Sequence[ToldMember], groups: Mapping[str, GroupRow]) -> bool:
-    """Whether an incident has a group of its own on this route already, under the key that such groups had before."""
+    """Whether the incident already has its own group on this route, stored under an older form of the key."""
     return join.route.group_by == routing.PER_INCIDENT and any(
         member.incident == join.incident.number and groups[member.group_id].route == join.route.key
         for member in existing
@@ -151,7 +151,7 @@ def _has_own_group(join: _Join, existing: Sequence[ToldMember], groups: Mapping[
 
 
 def _write_groups(tx: Tx, joins: Sequence[_Join], groups: Mapping[str, GroupRow]) -> None:
-    """Insert the groups that are new, and name groups of one incident after the newest."""
+    """Insert new groups; relabel groups of a single problem after its newest incident."""
     chosen = {join.group: join for join in joins}
     new = [
         (id_, join.incident.project, join.route.key, json_text(dict(join.labels)), tx.now)
@@ -173,7 +173,7 @@ _ByMember = Mapping[tuple[str, int], Carried]
 
 
 def _carried(tx: Tx, joins: Sequence[_Join], groups: Mapping[str, GroupRow]) -> _ByMember:
-    """The values that returned incidents take over from the incidents before them, which may be of this batch too."""
+    """The values that recurring incidents inherit from the previous incident, which may be in this batch."""
     returns = sorted(
         (join for join in joins if join.incident.previous_id is not None),
         key=lambda join: (join.incident.number, join.group),
@@ -192,10 +192,10 @@ def _carried(tx: Tx, joins: Sequence[_Join], groups: Mapping[str, GroupRow]) -> 
         if previous is None:
             continue
         same_thread = route.group_by == routing.PER_INCIDENT or bool(group in groups and groups[group].active)
-        taken_over = flapping.carry(previous, route, incident.opened_at, same_thread=same_thread)
-        carried[group, incident.number] = taken_over
+        carried_over = flapping.carry(previous, route, incident.opened_at, same_thread=same_thread)
+        carried[group, incident.number] = carried_over
         before[group, incident.id] = Previous(
-            carried=taken_over, opened_at=incident.opened_at, resolved_at=incident.resolved_at
+            carried=carried_over, opened_at=incident.opened_at, resolved_at=incident.resolved_at
         )
     return carried
 
@@ -213,7 +213,7 @@ def _previous(member: MemberRow) -> Previous:
 
 @dataclass(slots=True, kw_only=True)
 class _DueTimes:
-    """The earliest moment at which each group is due, and the groups that tell of a critical incident."""
+    """The earliest time at which each group is due, and the groups with a critical incident."""
 
     groups: Mapping[str, GroupRow]
     now: Instant
@@ -221,7 +221,7 @@ class _DueTimes:
     urgent: set[str] = field(default_factory=set)
 
     def add(self, group: str, route: Route, member: Member) -> None:
-        """A member of the group has changed now."""
+        """Note that a member of the group has changed now."""
         last_told_at = self.groups[group].last_told_at if group in self.groups else None
         at = notifying.change_due(member, route, changed_at=self.now, last_told_at=last_told_at)
         self.moments[group] = min(at, self.moments.get(group, at))
@@ -229,7 +229,7 @@ class _DueTimes:
             self.urgent.add(group)
 
     def rows(self) -> list[tuple[str, Instant, int]]:
-        """Each group with its moment, and 1 where it goes before others."""
+        """Rows of (group, due time, 1 if urgent else 0)."""
         return [(group, at, int(group in self.urgent)) for group, at in sorted(self.moments.items())]
 
 
@@ -237,23 +237,23 @@ def _joined(due: _DueTimes, joins: Sequence[_Join], carried: _ByMember) -> None:
     alike: set[tuple[str, str, str]] = set()
     for join in joins:
         incident = join.incident
-        taken_over = carried.get((join.group, incident.number))
-        if taken_over is None:
-            # A storm's incidents differ in nothing that a due time depends on.
+        carried_over = carried.get((join.group, incident.number))
+        if carried_over is None:
+            # Incidents of equal severity and state lead to the same due time.
             kind = (join.group, incident.severity, incident.state)
             if kind in alike:
                 continue
             alike.add(kind)
         member = member_of(incident)
-        if taken_over is not None:
-            member = replace(member, critical_at=taken_over.critical_at)
+        if carried_over is not None:
+            member = replace(member, critical_at=carried_over.critical_at)
         due.add(join.group, join.route, member)
 
 
 def _member_row(join: _Join, carried: _ByMember, now: Instant) -> tuple[object, ...]:
     number = join.incident.number
-    taken_over = carried.get((join.group, number), Carried())
+    carried_over = carried.get((join.group, number), Carried())
     return (
-        join.group, number, now, now, taken_over.returns, taken_over.since, taken_over.critical_at,
-        taken_over.first_told_at, taken_over.escalated,
+        join.group, number, now, now, carried_over.returns, carried_over.since, carried_over.critical_at,
+        carried_over.first_told_at, carried_over.escalated,
     )  # fmt: skip

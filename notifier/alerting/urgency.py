@@ -1,4 +1,4 @@
-"""The order of what is due: in a crowd, what is critical goes before what has waited longer."""
+"""Ordering of due work: when there is more than one transaction handles, critical work comes first."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ R = TypeVar("R", bound=Row)
 
 
 def most_urgent(tx: Tx, due: Query[R], urgent: Query[R], *, key: str, most: int) -> Sequence[R]:
-    """At most `most` rows that are due now; where there are more, those that `urgent` reads before the others.
+    """Up to `most` due rows; if there are more, those from `urgent` come first.
 
-    `key` names the field that tells one row from another.
+    `key` names the field that identifies a row.
     """
     oldest = due(tx, now=tx.now, most=most)
     if len(oldest) < most:

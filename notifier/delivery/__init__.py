@@ -1,4 +1,4 @@
-"""The steps of delivery, one transaction each: claim what is due, record how it ended, sweep up what nobody holds."""
+"""Delivery, one transaction for each step: claim due deliveries, record outcomes, sweep up abandoned ones."""
 
 from notifier.delivery.claim import claim
 from notifier.delivery.outcome import delivered, failed, give_back, settle

@@ -1,4 +1,4 @@
-"""Claim: deliveries of due targets are marked as `sending` before any socket is touched."""
+"""Claim: marks deliveries of due targets as `sending` before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from notifier.domain.value import Value, replace
 from notifier.policy import targets as pacing
 from notifier.policy.merging import union
 from notifier.policy.rules import AlertingRules
-from notifier.policy.targets import Front, Pending, Quiet, Send, Target, needed
+from notifier.policy.targets import Front, Idleness, Pending, Send, Target, needed
 from notifier.store import hold, tokens
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
@@ -41,15 +41,15 @@ DIGESTED_AT_ONCE = 5_000
 
 
 class _Taken(Value, frozen=True, kw_only=True):
-    """The claims of one target: jobs, deliveries that died instead, and how quiet it must be before more is claimed."""
+    """The claims for one target: jobs, deliveries that died, and the idleness needed before the next claim."""
 
     jobs: tuple[Job, ...]
     died: tuple[tuple[str, Outcome], ...]
-    needs: Quiet
+    needs: Idleness
 
 
 def claim(tx: Tx, rules: AlertingRules, channels: Mapping[str, ChannelRules]) -> Claimed:
-    """Claim due targets of channels with free slots, and mark as `sending` what goes out."""
+    """Claim deliveries of due targets whose channels have free slots, and mark them as `sending`."""
     free = {name: channel.slots for name, channel in channels.items() if channel.slots > 0}
     if not free:
         return Claimed()
@@ -57,7 +57,7 @@ def claim(tx: Tx, rules: AlertingRules, channels: Mapping[str, ChannelRules]) ->
     held = bool(due) and hold.current(tx) is not None
     jobs: list[Job] = []
     died: list[tuple[str, Outcome]] = []
-    needs: dict[str, Quiet] = {}
+    needs: dict[str, Idleness] = {}
     for target in due:
         name = target.channel
         if free[name] <= 0:
@@ -69,21 +69,21 @@ def claim(tx: Tx, rules: AlertingRules, channels: Mapping[str, ChannelRules]) ->
         died += taken.died
         if taken.needs:
             needs[name] = taken.needs
-        # A delivery that goes alone, or that waits for that, lets no other start.
-        quiet = max([taken.needs, *(job.quiet for job in taken.jobs)])
-        if quiet:
-            free |= dict.fromkeys(free if quiet is Quiet.PROCESS else [name], 0)
+        # No other send may begin beside a delivery that must be sent alone, or that waits until it can be.
+        idle = max([taken.needs, *(job.needs_idle for job in taken.jobs)])
+        if idle:
+            free |= dict.fromkeys(free if idle is Idleness.PROCESS else [name], 0)
     left = [name for name, slots in free.items() if slots > 0]
     next_at = execute(tx, next_target_due, {"channels": encode_values(left)}).scalar() if left else None
     return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at, needs=needs)
 
 
 def _left(channels: Mapping[str, ChannelRules], name: str, slots: int, jobs: Sequence[Job]) -> ChannelRules:
-    """A channel's rules after what this claim has taken already."""
-    quiet = channels[name].quiet
+    """A channel's rules, reduced by what this claim has already taken."""
+    idle = channels[name].idle
     if jobs:
-        quiet = min(quiet, Quiet.NOWHERE if any(job.channel == name for job in jobs) else Quiet.CHANNEL)
-    return replace(channels[name], slots=slots, quiet=quiet)
+        idle = min(idle, Idleness.NONE if any(job.channel == name for job in jobs) else Idleness.CHANNEL)
+    return replace(channels[name], slots=slots, idle=idle)
 
 
 def _claim_target(
@@ -102,7 +102,7 @@ def _claim_target(
         digest=channel.digest,
         pace=channel.pace,
         held=held,
-        quiet=channel.quiet,
+        idle=channel.idle,
     )
     slots = channel.slots if channel.share is None else min(channel.slots, channel.share - in_flight)
     plan = pacing.plan(target, _front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots)
@@ -113,7 +113,8 @@ def _claim_target(
         sends.append(digest(tx, rules, row, _digested(tx, row.id, target)))
     jobs = _start(tx, rules, row, channel, sends)
     sent = any(job.reason is not Reason.TEST for job in jobs)
-    # A dead delivery may have been a digest that others waited for; a delivery that waits for quiet keeps its turn.
+    # A dead delivery may have been a digest that others wait for. A delivery that waits to be sent alone keeps its
+    # turn.
     due_at = tx.now if plan.dead else row.due_at if plan.needs else plan.next_at
     if due_at is not None and due_at <= tx.now:
         tx.signal("targets")  # other replicas have slots as well
@@ -128,7 +129,7 @@ def _claim_target(
 
 
 def _front(tx: Tx, id_: int, target: Target, enough: int) -> Front:
-    """The first deliveries that wait for a target: no more of them than the plan needs."""
+    """The first deliveries that wait for a target, as many as the plan needs."""
     if target.disabled:
         threads = execute(tx, waiting_threads, {"target": id_, "most": enough}).scalars().all()
         return Front(pending=_of_threads(tx, threads))
@@ -138,7 +139,7 @@ def _front(tx: Tx, id_: int, target: Target, enough: int) -> Front:
 
 
 def _first_threads(tx: Tx, target: int, enough: int) -> tuple[Sequence[str], bool]:
-    """The first threads with something due, and whether there may be more; a thread may have many deliveries."""
+    """The first `enough` threads with a due delivery, and whether there may be more."""
     most = enough
     while True:
         rows = execute(tx, first_threads, {"target": target, "now": tx.now, "most": most}).scalars().all()
@@ -149,7 +150,7 @@ def _first_threads(tx: Tx, target: int, enough: int) -> tuple[Sequence[str], boo
 
 
 def _of_threads(tx: Tx, threads: Sequence[str]) -> list[Pending]:
-    """Every delivery that waits of these threads, in the order of the threads."""
+    """All waiting deliveries of the threads, in the order of the threads."""
     if not threads:
         return []
     place = {thread: number for number, thread in enumerate(dict.fromkeys(threads))}
@@ -158,7 +159,7 @@ def _of_threads(tx: Tx, threads: Sequence[str]) -> list[Pending]:
 
 
 def _digested(tx: Tx, id_: int, target: Target) -> tuple[Send, ...]:
-    """The sends that a digest tells: every one that is due and may be merged."""
+    """The sends that go into a digest: all that are due and may be merged."""
     threads, _ = _first_threads(tx, id_, DIGESTED_AT_ONCE)
     return pacing.plan(target, Front(pending=_of_threads(tx, threads)), tx.now, 1).digest
 
@@ -180,7 +181,7 @@ def _pending(delivery: WaitingDelivery) -> Pending:
 def _start(
     tx: Tx, rules: AlertingRules, target: DueTarget, channel: ChannelRules, sends: Sequence[Send]
 ) -> tuple[Job, ...]:
-    """Freeze the messages, supersede the deliveries that they carry, and mark the rest as being sent."""
+    """Freeze the messages, supersede the older deliveries that they merge, and mark the others as `sending`."""
     if not sends:
         return ()
     ids = encode_values(id_ for send in sends for id_ in (send.newest, *send.older))
@@ -199,7 +200,7 @@ def _start(
 
 
 def _fallback_at(delivery: DeliveryMessage, older: Sequence[DeliveryMessage]) -> int | None:
-    """The earliest of the deliveries that this one carries, which have waited longer; else its own."""
+    """The earliest `fallback_at` of the merged deliveries, or the delivery's own if it merges none."""
     waited = (carried.fallback_at for carried in older)
     return min((at for at in waited if at is not None), default=delivery.fallback_at)
 
@@ -229,12 +230,12 @@ def _job(
         created_at=delivery.created_at,
         claimed_at=tx.now,
         settings_hash=rules.settings_hashes.get(target.channel),
-        quiet=pacing.quiet_for(delivery.claims),
+        needs_idle=pacing.idleness_needed(delivery.claims),
     )
 
 
 def _document(delivery: DeliveryMessage, older: Sequence[DeliveryMessage]) -> Mapping[str, Any]:
-    """The delivery's message, frozen now if it was not, with the changes of the older ones that it carries."""
+    """The delivery's message in stored form, merged with the messages of the older deliveries."""
     document: dict[str, Any] = json_value(delivery.message or delivery.base)
     if delivery.message is None:
         document["form"] = FORM

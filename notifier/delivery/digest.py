@@ -1,7 +1,7 @@
-"""A digest: one message for what many threads wait to say to one target, with exact figures.
+"""A digest: one message with exact figures, in place of the messages that many threads have for one target.
 
-Digests of one storm share a thread, so that a channel which can edit shows one message, the figures of the whole storm
-in it.
+Digests of one storm share a thread. A channel that can edit messages updates one message with the figures of the
+whole storm.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from notifier.wording import sentences
 from notifier.wording.sentences import StormFigures
 
 STORM: Duration = HOUR
-"""How long one message stands for a storm; what goes on is told by a new one, for nobody is called by an edit."""
+"""How long one message is updated during a storm. Then a new message is sent, since an edit alerts nobody."""
 BIGGEST_AT_MOST = 3
 TOLD_OF_EACH = 3
-"""So many incidents of each message are shown, before others of it take what room is left."""
+"""How many incidents of each message are shown before the remaining room is filled with further ones."""
 
 
 def digest(tx: Tx, rules: AlertingRules, target: DueTarget, sends: Sequence[Send]) -> Send:
-    """One delivery that tells what many threads wait to say; their deliveries stay pending until it is delivered."""
+    """Create a digest delivery for the sends. Their deliveries stay pending until the digest is delivered."""
     members = [send.newest for send in sends]
     carried = [id_ for send in sends for id_ in (*send.older, send.newest)]
     rows = ranked_deliveries(tx, ids=encode_values(carried))
@@ -82,7 +82,7 @@ def digest(tx: Tx, rules: AlertingRules, target: DueTarget, sends: Sequence[Send
 
 
 def _thread(tx: Tx, target: DueTarget, id_: str) -> str:
-    """The thread of the storm that is going on, else a new one: a digest never waits in line with another."""
+    """The thread of the current storm, or a new one if messages are pending there: digests never queue up."""
     going_on = target.storm_at is not None and tx.now < target.storm_at + STORM
     if going_on and execute(tx, is_live, {"thread": target.storm_thread}).first() is None:
         return str(target.storm_thread)
@@ -93,14 +93,14 @@ def _thread(tx: Tx, target: DueTarget, id_: str) -> str:
 
 
 def _told(parts: Sequence[Message]) -> tuple[Told, ...]:
-    """A few of each message, and more of each as far as there is room; the worst first, and of those the biggest."""
+    """The first incidents of each message, then further ones while there is room, most important first."""
     first = [item for part in parts for item in part.told[:TOLD_OF_EACH]]
     more = [item for part in parts for item in part.told[TOLD_OF_EACH:]]
     return tuple(by_weight((by_weight(first) + by_weight(more))[:SHOWN_AT_MOST]))
 
 
 def _totals(tx: Tx, thread: str, carried: Sequence[str]) -> Any:
-    """The figures of what the digests of a thread have told, and these deliveries tell."""
+    """The figures of the deliveries together with those that earlier digests of the thread covered."""
     return execute(tx, storm_totals, {"thread": thread, "ids": encode_values(carried)}).one()
 
 
@@ -110,7 +110,7 @@ def _biggest(tx: Tx, thread: str, carried: Sequence[str]) -> list[Any]:
 
 
 def _figures(totals: Any, own: Any, biggest: Sequence[Any], told: Sequence[Told]) -> StormFigures:
-    """The figures of a storm; `own` are those of this digest alone."""
+    """The figures of a storm. `own` are those of this digest alone."""
     worst = next((item.incident for item in told if item.incident.state is not State.RESOLVED), None)
     if worst is not None and (not biggest or biggest[0].rank >= worst.severity.rank):
         worst = None

@@ -1,4 +1,4 @@
-"""The delivery loop: claim due targets, send what the claim says, record every outcome."""
+"""The delivery loop: claims due deliveries, sends them, and records the outcomes."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from notifier.telemetry.metrics import Metrics
 RECORDED_AT_ONCE = 50
 GATHERED: Duration = 2
 GATHERED_AT_MOST = 2
-"""How long the first of several outcomes waits for the others, so that they share a commit, and how often again while
-there is something to send without a claim."""
+"""How long the loop waits for further outcomes to share a commit, in milliseconds, and how often while sends remain
+in line."""
 RECORD_AGAIN: Duration = 500
 RECORD_LAST_S = 2.0
-"""How long the end of the service waits for outcomes; what is not recorded by then is known when the lease ends."""
+"""How long a shutdown waits for outcomes to be recorded. Unrecorded deliveries are found when their lease ends."""
 log = get("notifier.delivery")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenChannel:
-    """A channel with what the outbox must know of it."""
+    """A channel's sender and the settings that delivery needs."""
 
     sender: Channel
     rate_limit: RateLimit | None
@@ -57,7 +57,10 @@ class OpenChannels(Protocol):
 
 
 class Dispatcher:
-    """One per process. A slow channel fills its own slots only, and a send ends on the sender that it began on."""
+    """Claims, sends and records; one instance per process.
+
+    A send ends on the sender that it began on, even after a reload.
+    """
 
     def __init__(
         self,
@@ -80,7 +83,7 @@ class Dispatcher:
         self._stopping = False
 
     async def step(self) -> None:
-        """Record what has ended and claim what is due; then wait until more has ended, or more is due."""
+        """Record outcomes and claim due deliveries, then wait until there are more."""
         await self._due.wait_until(await self.turn(), now=self._database.now())
         for _ in range(GATHERED_AT_MOST):
             if not (self._sends.in_flight and 0 < self._sends.waits_to_be_recorded < RECORDED_AT_ONCE):
@@ -90,16 +93,17 @@ class Dispatcher:
                 break
 
     async def turn(self) -> Instant | None:
-        """Record what has ended and claim what is due now, in one transaction; when to come again."""
+        """Record outcomes and claim due deliveries in one transaction. Returns when to call again, or None."""
         async with self._turn:
             with self._use() as open_channels:
                 return await self._take_turn(open_channels)
 
     @asynccontextmanager
     async def claiming(self) -> AsyncIterator[Callable[[Tx], None] | None]:
-        """A claim for the transaction of somebody else; what it claims is sent when the block ends without an error.
+        """Yield a function that claims within the caller's transaction. The claims are sent when the block ends.
 
-        None while this loop records or claims itself, or has no free slots: it will see what is due.
+        Yields None if this loop is recording or claiming itself, or has no free slots; it then finds the due
+        deliveries later.
         """
         if self._turn.locked():
             yield None
@@ -110,7 +114,7 @@ class Dispatcher:
                 claims: list[Claimed] = []
 
                 def claim(tx: Tx) -> None:
-                    # A transaction that has lost a race runs again.
+                    # The transaction is repeated after a serialization conflict.
                     claims[:] = [delivery.claim(tx, open_channels.rules, channels)]
 
                 yield claim if any(rule.slots > 0 for rule in channels.values()) else None
@@ -129,8 +133,8 @@ class Dispatcher:
         return self._database.now() if self._sends.waits_to_be_recorded else claimed.next_at
 
     async def _begin(self, open_channels: OpenChannels, claimed: Claimed) -> None:
-        """Send what has been claimed, once that is committed, before anything else is done."""
-        self._sends.wait_for(claimed.needs)
+        """Start sending the claimed deliveries after their commit."""
+        self._sends.wait_until_idle(claimed.needs)
         for id_, outcome in claimed.died:
             log.error("delivery_dead", delivery=id_, reason=outcome.value)
         opened = open_channels.channels
@@ -165,7 +169,7 @@ class Dispatcher:
     async def _one_by_one(
         self, rules: AlertingRules, ended: list[Ended], back: list[Job]
     ) -> Sequence[Result | None]:
-        """A batch that the database refuses is repeated row by row, so that one bad row costs only itself."""
+        """Repeat a refused batch row by row, so that one bad row affects only itself."""
         results: list[Result | None] = []
         for ending in ended:
             try:
@@ -198,7 +202,7 @@ class Dispatcher:
             slots=self._sends.free(name, slots=channel.concurrency, targets=targets),
             action_links=channel.action_links,
             share=share_of(channel.concurrency * (1 + AHEAD), targets),
-            quiet=self._sends.quiet(name),
+            idle=self._sends.idle(name),
         )
 
     async def _send(self, sending: Sending) -> Ended:
@@ -247,7 +251,7 @@ class Dispatcher:
             log.error("delivery_dead", reason=result.outcome.value, **said)
 
     async def sweep_step(self) -> None:
-        """Look after lost leases, expiry and the fallback; then wait."""
+        """Sweep, then wait until the next sweep is due."""
         swept = await self.sweep()
         await self._sweep.wait_until(swept.next_at, now=self._database.now())
 
@@ -271,7 +275,7 @@ class Dispatcher:
         return swept
 
     async def ended(self, senders: Collection[Channel]) -> bool:
-        """Until nothing is claimed on these senders any more; whether anything was."""
+        """Wait until no claim uses these senders any more. Returns whether any did."""
         waited = bool(self._sends.give_up(senders))
         while sends := self._sends.on(senders):
             waited = True
@@ -281,7 +285,10 @@ class Dispatcher:
         return waited
 
     async def drain(self, within: Duration) -> None:
-        """Begin nothing new, let what is in flight end, and record the rest as ambiguous."""
+        """Begin no further sends, and wait for those in flight.
+
+        After `within` milliseconds they count as ambiguous.
+        """
         self._stopping = True
         self._sends.give_up()
         with suppress(TimeoutError):
@@ -299,7 +306,10 @@ class Dispatcher:
                 await self._all_recorded()
 
     async def _all_recorded(self) -> None:
-        """Write down what has ended. While the store is away this tries again; the caller's time bounds it."""
+        """Record outcomes until none are left, retrying while the store is unavailable.
+
+        The caller bounds the time.
+        """
         while True:
             try:
                 await self.turn()

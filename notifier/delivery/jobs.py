@@ -1,4 +1,4 @@
-"""The values of delivery: what a channel allows, what was claimed, and what an attempt led to."""
+"""Values of delivery: the rules of channels, claimed jobs, and results of attempts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.domain.value import Value
-from notifier.policy.targets import Quiet
+from notifier.policy.targets import Idleness
 from notifier.store.compiled import insert
 from notifier.store.database import Tx
 from notifier.store.schema import attempts
@@ -20,9 +20,10 @@ LEASE: Duration = 60 * SECOND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelRules:
-    """The rules that a channel sets for its deliveries. `slots` is how many more sends the channel may take now.
+    """The rules that a channel sets for its deliveries. `slots` is how many more sends it can take now.
 
-    `share` is how many one of its targets may have in flight, None: all. `quiet` says how far nothing is being sent.
+    `share` is how many sends one of its targets may have in flight, None for no limit of its own. `idle` is the
+    current idleness of the channel and the process.
     """
 
     name: str
@@ -32,13 +33,13 @@ class ChannelRules:
     slots: int
     action_links: bool = False
     share: int | None = None
-    quiet: Quiet = Quiet.PROCESS
+    idle: Idleness = Idleness.PROCESS
 
 
 class Job(Value, frozen=True, kw_only=True):
-    """One claimed delivery: what to send where, and the fence that its outcome must still hold.
+    """A claimed delivery: what to send to whom, and the fence under which its outcome is recorded.
 
-    `settings_hash` is of the settings that it is sent with; `quiet` says how far nothing else may be sent meanwhile.
+    `settings_hash` identifies the channel settings in use; `needs_idle` says what must be idle while it is sent.
     """
 
     id: str
@@ -53,23 +54,23 @@ class Job(Value, frozen=True, kw_only=True):
     created_at: Instant
     claimed_at: Instant
     settings_hash: str | None = None
-    quiet: Quiet = Quiet.NOWHERE
+    needs_idle: Idleness = Idleness.NONE
 
 
 class Claimed(Value, frozen=True, kw_only=True):
-    """The jobs of one claim, those that died in it, and when to claim again (None: on a signal).
+    """The result of one claim: its jobs, the deliveries that died, and when to claim again (None: on a signal).
 
-    `needs` says for which channels nothing more may be claimed until it is so quiet.
+    `needs` maps channels to the idleness that must be reached before the next claim.
     """
 
     jobs: tuple[Job, ...] = ()
     died: tuple[tuple[str, Outcome], ...] = ()
     next_at: Instant | None = None
-    needs: Mapping[str, Quiet] = {}
+    needs: Mapping[str, Idleness] = {}
 
 
 class Result(Value, frozen=True, kw_only=True):
-    """The record of an attempt: the delivery's new state and why."""
+    """The recorded result of an attempt: the delivery's new state and the reason."""
 
     state: DeliveryState
     outcome: Outcome
@@ -77,7 +78,7 @@ class Result(Value, frozen=True, kw_only=True):
 
 
 def write_attempts(tx: Tx, ended: Sequence[tuple[Job, Outcome, str | None]]) -> None:
-    """Write how these jobs ended, each under its fence, with the detail of the outcome."""
+    """Write one attempt for each job, with its outcome and detail."""
     rows = [
         {
             "delivery": job.id,

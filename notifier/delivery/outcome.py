@@ -1,4 +1,4 @@
-"""Record what became of a claim: delivered, back to pending, or a dead letter."""
+"""Outcome: records whether a claimed delivery was delivered, is pending again, or is dead."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from notifier.store.statements.threads import keep_message_refs
 
 
 class Ended(Value, frozen=True, kw_only=True):
-    """A send that has ended: with a receipt, or with an error whose retry is spread by `jitter`."""
+    """A finished send: its receipt, or an error whose retry is spread by `jitter`."""
 
     job: Job
     end: Receipt | SendError
@@ -40,7 +40,7 @@ class Ended(Value, frozen=True, kw_only=True):
 
 
 def settle(tx: Tx, ended: Sequence[Ended]) -> tuple[Result | None, ...]:
-    """Record what became of several sends, in the order in which they ended; None where a lease had passed on."""
+    """Record finished sends in order. The result is None for a send whose lease was lost."""
     if not ended:
         return ()
     results: dict[tuple[str, int], Result | None] = {}
@@ -52,13 +52,13 @@ def settle(tx: Tx, ended: Sequence[Ended]) -> tuple[Result | None, ...]:
 
 
 def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result | None:
-    """The receiver has it: terminal, and what a digest carried is coalesced."""
+    """Record one successful send. A digest's deliveries become `coalesced`."""
     (result,) = settle(tx, [Ended(job=job, end=Receipt(ref=ref, detail=detail))])
     return result
 
 
 def give_back(tx: Tx, jobs: Sequence[Job]) -> None:
-    """Return claims that were not begun: as if they had never been made."""
+    """Return claims whose send has not begun, without counting an attempt."""
     if jobs:
         with _looked_at_again(tx, jobs):
             execute(tx, statements.give_back, {"rows": encode_rows((job.id, job.fence) for job in jobs)})
@@ -66,7 +66,7 @@ def give_back(tx: Tx, jobs: Sequence[Job]) -> None:
 
 @contextmanager
 def _looked_at_again(tx: Tx, jobs: Sequence[Job]) -> Iterator[None]:
-    """Hold the targets of these jobs, and let the claim look at what still waits for them."""
+    """Lock the targets of these jobs, and wake those for which deliveries still wait."""
     at = sorted({job.target for job in jobs})
     lock_targets(tx, at)
     yield
@@ -98,13 +98,13 @@ def _delivered(tx: Tx, well: Sequence[Ended]) -> dict[tuple[str, int], Result | 
 
 
 def _known(tx: Tx, jobs: Sequence[Job]) -> set[tuple[str, int]]:
-    """The jobs whose ends were recorded before: a commit whose answer was lost is not made twice."""
+    """The jobs that were already recorded as delivered by a commit whose reply was lost."""
     rows = encode_rows((job.id, job.fence) for job in jobs)
     return {(row.delivery, row.n) for row in execute(tx, statements.already_delivered, {"rows": rows})}
 
 
 def _remember(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:
-    """Keep what a delivery's end says of its thread, of the deliveries that it carried, and of its target."""
+    """Store what follows from a delivery: message references, coalesced deliveries, and the target's health."""
     refs = [(job.thread.id, receipt.ref) for job, receipt in recorded if receipt.ref is not None]
     if refs:
         execute(tx, keep_message_refs, {"rows": encode_rows(refs)})
@@ -122,7 +122,7 @@ def _remember(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:
 
 
 def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
-    """An attempt failed: back to pending, or a dead letter; the target cools as the outcome says."""
+    """Record one failed send."""
     (result,) = settle(tx, [Ended(job=job, end=error, jitter=jitter)])
     return result
 
@@ -164,7 +164,7 @@ def _failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
 
 
 def _permanent(tx: Tx, job: Job, recent: int) -> int:
-    """How many of the `recent` attempts failed for good: only those count against the three tries."""
+    """How many of the `recent` attempts failed with `permanent`; only these count towards the limit of three."""
     if not recent:
         return 0
     last = execute(tx, statements.latest_outcomes, {"id": job.id, "most": recent}).scalars()
@@ -172,14 +172,14 @@ def _permanent(tx: Tx, job: Job, recent: int) -> int:
 
 
 def _settle(tx: Tx, job: Job, **values: object) -> bool:
-    """End the claim; False where its fence no longer holds."""
+    """End the claim with these values. Returns False if its fence no longer matches."""
     values |= {"lease_until": None, "claims": 0}
     key = {"id": job.id, "fence": job.fence, "state": SENDING}
     return update(tx, deliveries, key, values) == 1
 
 
 def _cool(tx: Tx, health: TargetFailures, job: Job, error: SendError, jitter: float) -> None:
-    """Cool the target of a failure, or all of its channel's, unless other settings are in use by now."""
+    """Apply an error to the health of the target or the whole channel, unless the channel's settings have changed."""
     if job.settings_hash != health.settings_hash:
         return
     values: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""Sends: one attempt at its edge, and the deliveries that this process has claimed, in line for a slot or in flight."""
+"""Sends: one attempt with its deadline, and the claimed deliveries of this process, queued or in flight."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from notifier.delivery.outcome import Ended
 from notifier.domain.delivery import Outcome, Receipt
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration, Instant
-from notifier.policy.targets import Quiet
+from notifier.policy.targets import Idleness
 from notifier.telemetry.logging import get
 
 DEADLINE: Duration = 30 * SECOND
-"""Of one attempt."""
+"""The time limit of one attempt."""
 
 AHEAD = 2
-"""How many deliveries are claimed for each slot beyond the one that it sends: it need not wait for a commit."""
+"""How many deliveries are claimed in advance for each slot, so that a free slot need not wait for a commit."""
 BEGUN_WITHIN: Duration = LEASE - DEADLINE - 5 * SECOND
-"""What has not begun by then could outlive its lease; it goes back, uncounted."""
+"""A delivery that has not begun by then could outlive its lease: the claim is returned without counting an
+attempt."""
 
 
 def share_of(slots: int, targets: int) -> int | None:
-    """How many of a channel's slots one of several targets may have; None: it is the only one, and has all."""
+    """How many of a channel's slots one target may use: half of them, or None (no limit) for the only target."""
     return max(1, slots // 2) if targets > 1 else None
 
 
@@ -41,7 +42,7 @@ class Sending:
 
 @dataclass(slots=True, kw_only=True)
 class _Lane:
-    """One channel: who waits for a slot, and how many of each target are in flight."""
+    """The queue of one channel, and the number of sends in flight by target."""
 
     slots: int = 1
     targets: int = 1
@@ -53,7 +54,7 @@ class _Lane:
         return len(self.line) + sum(self.in_flight.values())
 
     def next(self) -> Sending | None:
-        """The first in line that may begin: one of several targets has at most half of the slots."""
+        """The first queued delivery that may begin, or None."""
         if sum(self.in_flight.values()) >= self.slots:
             return None
         share = share_of(self.slots, self.targets)
@@ -65,7 +66,7 @@ class _Lane:
 
 
 class Sends:
-    """Starts what is in line as slots become free. `send` is the whole of one send, and says how it ended."""
+    """Starts queued deliveries as slots become free. `send` makes one attempt and returns how it ended."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class Sends:
         self._tasks: dict[asyncio.Task[Ended], Sending] = {}
         self._ended: list[Ended] = []
         self._back: list[Job] = []
-        self._needs: dict[str, Quiet] = {}
+        self._needs: dict[str, Idleness] = {}
 
     @property
     def in_flight(self) -> tuple[asyncio.Task[Ended], ...]:
@@ -96,29 +97,29 @@ class Sends:
         return len(self._ended)
 
     def free(self, channel: str, *, slots: int, targets: int) -> int:
-        """How many more may be claimed for a channel that has so many slots and targets."""
+        """How many more deliveries may be claimed for a channel with so many slots and targets."""
         lane = self._lanes.setdefault(channel, _Lane())
         lane.slots, lane.targets = slots, targets
-        if self._waits_for_quiet(channel) or any(_goes_alone(sending, channel) for sending in self._all()):
+        if self._waits_for_idle(channel) or any(_blocks_claims(sending, channel) for sending in self._all()):
             return 0
         return max(0, slots * (1 + AHEAD) - self._claimed(channel))
 
-    def wait_for(self, needs: Mapping[str, Quiet]) -> None:
-        """Let nothing more be claimed for these channels until it is so quiet: what must go alone has its turn then."""
+    def wait_until_idle(self, needs: Mapping[str, Idleness]) -> None:
+        """Claim nothing more for these channels until they are idle, so that a delivery can be sent alone."""
         self._needs |= needs
 
-    def _waits_for_quiet(self, channel: str) -> bool:
-        self._needs = {name: needed for name, needed in self._needs.items() if self.quiet(name) < needed}
-        return channel in self._needs or Quiet.PROCESS in self._needs.values()
+    def _waits_for_idle(self, channel: str) -> bool:
+        self._needs = {name: needed for name, needed in self._needs.items() if self.idle(name) < needed}
+        return channel in self._needs or Idleness.PROCESS in self._needs.values()
 
-    def quiet(self, channel: str) -> Quiet:
-        """How far nothing is claimed."""
+    def idle(self, channel: str) -> Idleness:
+        """Whether this process, or at least the channel, has no claimed deliveries."""
         if not self._ended and not any(lane.taken for lane in self._lanes.values()):
-            return Quiet.PROCESS
-        return Quiet.NOWHERE if self._claimed(channel) else Quiet.CHANNEL
+            return Idleness.PROCESS
+        return Idleness.NONE if self._claimed(channel) else Idleness.CHANNEL
 
     def _claimed(self, channel: str) -> int:
-        """A channel's deliveries that would be sent again if this process died now, but for those given back."""
+        """A channel's claimed deliveries without a recorded outcome, except for claims to be returned."""
         lane = self._lanes.get(channel)
         ended = sum(ending.job.channel == channel for ending in self._ended)
         return ended + (lane.taken if lane is not None else 0)
@@ -130,19 +131,19 @@ class Sends:
             self._begin(self._lanes[channel])
 
     def take(self, most: int) -> tuple[list[Ended], list[Job]]:
-        """The ends of sends that are to be recorded now, in their order, and the claims that go back."""
+        """Remove and return up to `most` finished sends in order, and the claims to be returned."""
         ended, self._ended = self._ended[:most], self._ended[most:]
         back, self._back = self._back, []
         return ended, back
 
     def put_back(self, ended: list[Ended], back: list[Job]) -> None:
-        """Take an end back that could not be recorded, to record it again unless its lease is over by then."""
+        """Put back what could not be recorded, except where the lease has ended."""
         now = self._now()
         self._ended = [sending for sending in ended if now < sending.job.claimed_at + LEASE] + self._ended
         self._back = [job for job in back if now < job.claimed_at + LEASE] + self._back
 
     def give_up(self, senders: Collection[Channel] | None = None) -> int:
-        """Let nothing in line begin (on these senders); how many there were."""
+        """Return the queued deliveries of these senders, or of all. Returns how many there were."""
         before = len(self._back)
         for lane in self._lanes.values():
             stays = deque(
@@ -155,7 +156,7 @@ class Sends:
         return len(self._back) - before
 
     def on(self, senders: Collection[Channel]) -> list[asyncio.Task[Ended]]:
-        """The sends that are in flight on these senders."""
+        """The sends in flight on these senders."""
         return [task for task, sending in self._tasks.items() if _is_on(sending, senders)]
 
     def _all(self) -> Iterator[Sending]:
@@ -190,14 +191,17 @@ def _is_on(sending: Sending, senders: Collection[Channel]) -> bool:
     return any(sending.sender is sender for sender in senders)
 
 
-def _goes_alone(sending: Sending, channel: str) -> bool:
-    """Whether nothing may be claimed for this channel while that is here."""
-    quiet = sending.job.quiet
-    return quiet is Quiet.PROCESS or (quiet is Quiet.CHANNEL and sending.job.channel == channel)
+def _blocks_claims(sending: Sending, channel: str) -> bool:
+    """Whether nothing else may be claimed for the channel while this delivery is here."""
+    idle = sending.job.needs_idle
+    return idle is Idleness.PROCESS or (idle is Idleness.CHANNEL and sending.job.channel == channel)
 
 
 async def attempt(channel: Channel, job: Job, *, deadline: Duration = DEADLINE) -> Receipt | SendError:
-    """Send, within the deadline. A channel's defect is a transient failure: people correct it, and the alert waits."""
+    """Send within the deadline.
+
+    An unexpected exception in a channel counts as a transient error, so that no alert is lost.
+    """
     try:
         async with asyncio.timeout(deadline / 1000):
             return await channel.send(job.message, target=job.address, thread=job.thread)

@@ -1,4 +1,4 @@
-"""Sweep: deliveries that nobody holds. Lost claims return, expired ones die, and the fallback is told of alerts."""
+"""Sweep: returns lost claims, ends expired deliveries, and sends undelivered alerts through the fallback."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ SWEPT_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """The ids of deliveries that a sweep has looked after.
+    """The ids of deliveries that a sweep has changed.
 
-    `lost`: the lease ended without an outcome. `told`: the fallback was told. `fallback_failed`: the fallback is what
-    failed. `next_at` is when the next sweep is due; None: nothing is.
+    `lost` are those whose lease ended without an outcome, `told` those sent through the fallback, `fallback_failed`
+    those of the fallback itself. `next_at` is when the next sweep is due, None if no time is known.
     """
 
     lost: tuple[str, ...] = ()
@@ -52,13 +52,13 @@ class Swept:
 
 
 def sweep(tx: Tx, rules: AlertingRules, fallback: str | None, *, restarted: bool = False) -> Swept:
-    """Return lost claims, mark expired deliveries dead, and tell the fallback of alerts that were not delivered.
+    """Return lost claims, end expired deliveries, and send undelivered alerts through the fallback.
 
-    `restarted`: this is the only process, and it has just started, so that no other can be sending.
+    With `restarted`, no other process exists and this one has just started: all claims are lost.
     """
     lost = _lost(tx, restarted=restarted)
     if hold.current(tx) is not None:
-        # Leases end as ever; expiry and the fallback count from the release.
+        # During a hold only leases end; expiry and the fallback resume at its release.
         return Swept(lost=lost, next_at=execute(tx, next_lease_end, {}).scalar())
     expired = _expire(tx)
     if execute(tx, wake_forgotten_targets, {"now": tx.now}).rowcount:
@@ -85,7 +85,7 @@ def sweep(tx: Tx, rules: AlertingRules, fallback: str | None, *, restarted: bool
 
 
 def _expire(tx: Tx) -> tuple[str, ...]:
-    """Mark dead what is older than it may get, and wake the targets that waited behind it."""
+    """End expired deliveries, and wake the targets whose other deliveries waited behind them."""
     expired = execute(tx, expired_deliveries, {"now": tx.now, "most": SWEPT_AT_ONCE}).scalars().all()
     for id_ in expired:
         mark_dead(tx, id_, Outcome.EXPIRED, sentences.DEAD[Outcome.EXPIRED])
@@ -96,10 +96,7 @@ def _expire(tx: Tx) -> tuple[str, ...]:
 
 
 def _lost(tx: Tx, *, restarted: bool) -> tuple[str, ...]:
-    """Return claims that ended without an outcome: their deliveries may have been sent.
-
-    A test is never retried: whoever asked for it has an answer.
-    """
+    """Return claims that ended without an outcome; they may have been sent. Tests are discarded, not retried."""
     most = SWEPT_AT_ONCE
     claims = all_claims(tx, most=most) if restarted else lost_claims(tx, now=tx.now, most=most)
     if not claims:
@@ -125,7 +122,7 @@ def _lost(tx: Tx, *, restarted: bool) -> tuple[str, ...]:
 
 
 def _tell_fallback(tx: Tx, rules: AlertingRules, fallback: str, alert: UndeliveredAlert) -> bool:
-    """Tell the alert itself through the fallback, under a line that says what failed: once per notification."""
+    """Send the alert through the fallback, with a note about what failed; once per notification."""
     if execute(tx, told_fallback, {"notification": alert.notification}).first() is not None:
         return False
     dead = alert.state == DeliveryState.DEAD.value

@@ -1,4 +1,4 @@
-"""The target rows of the database agree with the channels of the configuration, and their health with its settings."""
+"""Synchronisation of the target rows with the configured channels and their settings."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ from notifier.wording import sentences
 def sync_targets(
     tx: Tx, wanted: Mapping[str, Sequence[str]], *, fallback: str | None = None
 ) -> dict[str, tuple[int, ...]]:
-    """Make the target rows agree with the configuration: each channel's target ids, in the order of its addresses.
+    """Make the target rows match the configuration. Returns each channel's target ids in the order of its addresses.
 
-    What waits for a URL that was replaced goes to the new one. What waits for another target that is removed becomes a
-    dead letter, and the fallback, the channel of that name, is told, whatever channel was the fallback when the
-    delivery was made.
+    Deliveries that wait for a replaced URL move to the new one. Deliveries that wait for any other removed target
+    become dead letters, and the channel `fallback` is notified about them.
     """
     ids = _known_targets(tx, wanted)
     for channel, addresses in sorted(wanted.items()):
@@ -53,7 +52,7 @@ def sync_targets(
 
 
 def _known_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-    """The ids of channels' addresses; an address that a former version stored with a token in its path goes without."""
+    """Ids by channel and address. Rows whose address an older version stored with a token in its path are renamed."""
     rows = statements.target_addresses(tx)
     ids = {(target.channel, target.address): target.id for target in rows}
     for target in rows:
@@ -68,9 +67,9 @@ def _known_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[tuple[st
 def _follow_urls(
     tx: Tx, wanted: Mapping[str, Sequence[str]], ids: Mapping[tuple[str, str], int], removed: Sequence[int]
 ) -> None:
-    """Hand what waits for the former URLs of a channel to its present one: the receiver is the same, its place is not.
+    """Move what waits for a channel's former URLs to its present one, if it has only one.
 
-    Addresses of other forms name people and rooms, of whom another is somebody else.
+    Other kinds of addresses name people or rooms: a different address is a different recipient.
     """
     for (channel, address), former in sorted(ids.items(), key=itemgetter(1)):
         present = wanted.get(channel, ())
@@ -89,20 +88,20 @@ def _is_url(address: str) -> bool:
 
 
 def _end_deliveries(tx: Tx, removed: Sequence[int], fallback: str | None) -> None:
-    """Mark dead what waits for removed targets. A digest takes along what it carries, once it has ended itself."""
+    """Mark deliveries of removed targets dead. Those that a digest carries end together with it."""
     targets = encode_values(removed)
     ids = execute(tx, orphaned_deliveries, {"targets": targets}).scalars().all()
     for id_ in ids:
         mark_dead(tx, id_, Outcome.TARGET_REMOVED, sentences.DEAD[Outcome.TARGET_REMOVED])
     if ids and fallback is not None:
-        # The sweep tells the fallback no alert a second time.
+        # The fallback is notified at most once about each alert.
         execute(tx, tell_fallback_of_removed, {"targets": targets, "now": tx.now})
 
 
 def settings_hashes(tx: Tx, settings: Mapping[str, str]) -> dict[str, str]:
-    """Each channel's settings, given as text with secrets in clear, as 32 hex digits of a hash with a key of our own.
+    """A keyed hash of each channel's settings, 32 hex digits. The settings are given as text with secrets in clear.
 
-    Without the key, which is made once for each database, a reader of the rows could try passwords on the hashes.
+    The key is random for each database, so that passwords cannot be guessed from the hashes.
     """
     key = bytes.fromhex(settings_key(tx))
     return {
@@ -112,7 +111,7 @@ def settings_hashes(tx: Tx, settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def forget_health(tx: Tx, hashes: Mapping[str, str]) -> None:
-    """Targets of channels with other settings than before count as unknown: what waits for them is tried."""
+    """Reset the health of targets whose channel has new settings, and make their waiting deliveries due."""
     for channel, settings_hash in sorted(hashes.items()):
         changed = execute(tx, statements.forget_health, {"channel": channel, "hash": settings_hash})
         ids = changed.scalars().all()

@@ -1,4 +1,4 @@
-"""Values and their invariants. Standard library only.
+"""Values and their invariants; imports the standard library only.
 
-Every instant is an integer: milliseconds since the Unix epoch, UTC. Every duration is an integer: milliseconds.
+An instant is an integer of milliseconds since the Unix epoch, in UTC. A duration is an integer of milliseconds.
 """

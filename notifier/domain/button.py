@@ -1,4 +1,4 @@
-"""The buttons under a chat message: what each does, and the value that it carries, which is ids and no more."""
+"""The buttons under a chat message: their acts, and the values they carry, which consist of ids only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Button(StrEnum):
 
 
 class Span(StrEnum):
-    """How long `silence` lasts; `MORNING` is until the next nine o'clock."""
+    """How long a silence lasts; `MORNING` is until the next nine o'clock."""
 
     HALF_HOUR = "30m"
     HOUR = "1h"
@@ -34,12 +34,12 @@ MORNING_HOUR = 9
 
 
 def value(thread: str, span: Span | None = None) -> str:
-    """The value that a button carries: its message's thread, and how long where that was a choice."""
+    """The value of a button: the thread of its message, and the duration if that was a choice."""
     return thread if span is None else f"{thread}:{span.value}"
 
 
 def read(text: str) -> tuple[str, Span | None] | None:
-    """The inverse of `value`; None where it is the value of no button of ours."""
+    """Parse a button's value. Returns None if `value` has not produced it."""
     thread, colon, name = text.partition(":")
     if not thread or not colon:
         return (thread, None) if thread else None

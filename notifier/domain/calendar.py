@@ -1,4 +1,4 @@
-"""A window that recurs: days and hours in a time zone, in the words of Alertmanager's time intervals."""
+"""Recurring windows: days and hours in a time zone, in the notation of Alertmanager's time intervals."""
 
 from __future__ import annotations
 
@@ -52,9 +52,10 @@ _LOCATION = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,3}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """From minute `start` of a day (0 to 1439) to before minute `end` (1 to 1440).
+    """The hours of a day, from minute `start` (0 to 1439) up to minute `end` (1 to 1440), exclusive.
 
-    `end` at or before `start` is on the next day: `22:00` to `06:00` is one night, and belongs to the day it begins on.
+    If `end` is not after `start`, the hours end on the next day: `22:00` to `06:00` is one night, which belongs to
+    the day on which it begins.
     """
 
     start: int = 0
@@ -63,11 +64,10 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weekly:
-    """On these days (0 is Monday) at these hours, by the clocks of `location` (an IANA time zone).
+    """Recurring hours on weekdays (0 is Monday), in local time of `location` (an IANA time zone).
 
-    The other fields narrow the days on which a window begins, each only where it says something: ranges of days of
-    the month (-1 is the last), months (1 is January), ranges of years, the dates that alone count, and those that do
-    not.
+    The other fields restrict the days on which a window begins, unless they are empty: ranges of days of the month
+    (-1 is the last), months (1 is January), ranges of years, the only dates allowed, and dates excluded.
     """
 
     weekdays: tuple[int, ...] = tuple(range(7))
@@ -81,18 +81,16 @@ class Weekly:
 
     @property
     def dated(self) -> bool:
-        """Whether one week is not like another."""
+        """Whether the window depends on the date, so that weeks differ."""
         return bool(
             self.days_of_month or self.months or self.years or self.never_on or self.only_on is not None
         )
 
 
 def weekly(document: Mapping[str, object]) -> Weekly:
-    """Read `{"weekdays": ["monday:friday"], "times": [{"start_time", "end_time"}], "location"}` and the like.
+    """Parse `{"weekdays": ["monday:friday"], "times": [{"start_time", "end_time"}], "location"}` and the like.
 
-    All is optional.
-
-    `ValueError` with a sentence that names the place and does not repeat what was written there.
+    All keys are optional. Raises `ValueError` with a sentence that names the place but does not repeat the value.
     """
     _only_known(document)
     days = _items(document, "weekdays", '["monday:friday"]')
@@ -116,7 +114,7 @@ def weekly(document: Mapping[str, object]) -> Weekly:
 
 
 def weekly_json(window: Weekly) -> dict[str, object]:
-    """The JSON of weekly hours, everything written out, as `weekly` reads it back."""
+    """The JSON of weekly hours with all fields, which `weekly` parses."""
     dated = {
         "days_of_month": [_range(str(first), str(last)) for first, last in window.days_of_month],
         "months": [_range(MONTHS[first - 1], MONTHS[last - 1]) for first, last in _runs(window.months)],
@@ -143,7 +141,7 @@ def assemble(
     only_on: frozenset[date] | None = None,
     never_on: frozenset[date] = frozenset(),
 ) -> Weekly:
-    """The hours that were read, in order and each once; nothing said is every day, all day, UTC."""
+    """Normalise parsed fields: sorted and without duplicates; the default is every day, all day, UTC."""
     chosen = tuple(sorted({day for some in days for day in some}))
     whole = Weekly()
     return Weekly(
@@ -159,7 +157,7 @@ def assemble(
 
 
 def days_of(text: object) -> tuple[int, ...]:
-    """`monday` or `mon`, or `friday:monday` with both ends; it may go past Sunday."""
+    """Parse `monday`, `mon`, or an inclusive range such as `friday:monday`, which may wrap around."""
     first, colon, last = text.lower().partition(":") if isinstance(text, str) else ("", "", "")
     start, end = weekday(first), weekday(last) if colon else 0
     if start is None or end is None:
@@ -169,7 +167,7 @@ def days_of(text: object) -> tuple[int, ...]:
 
 
 def month_days_of(value: object) -> tuple[int, int]:
-    """`15`, `1:5`, or from the end of the month `-3:-1`; the two may have different signs, as in `10:-5`."""
+    """Parse `15`, `1:5`, or days from the end of the month such as `-3:-1`. Signs may differ, as in `10:-5`."""
     first, last = _numbers(value, "expected a day of the month such as 1, or a range such as 1:5 or -3:-1")
     if not all(1 <= abs(day) <= LONGEST_MONTH for day in (first, last)):
         raise ValueError(f"a day of the month is 1 to {LONGEST_MONTH}, or -1 (the last) to -{LONGEST_MONTH}")
@@ -181,7 +179,7 @@ def month_days_of(value: object) -> tuple[int, int]:
 
 
 def months_of(value: object) -> tuple[int, ...]:
-    """`may`, `5`, or `november:february` with both ends; it may go past December."""
+    """Parse `may`, `5`, or an inclusive range such as `november:february`, which may wrap around."""
     text = str(value).lower() if isinstance(value, str | int) and not isinstance(value, bool) else ""
     first, colon, last = text.partition(":")
     if first not in _MONTHS or (colon and last not in _MONTHS):
@@ -192,7 +190,7 @@ def months_of(value: object) -> tuple[int, ...]:
 
 
 def years_of(value: object) -> tuple[int, int]:
-    """`2026`, or `2026:2028` with both ends."""
+    """Parse `2026`, or the inclusive range `2026:2028`."""
     first, last = _numbers(value, "expected a year such as 2026, or a range such as 2026:2028")
     if not FIRST_YEAR <= first <= last <= LAST_YEAR:
         raise ValueError(f"years are {FIRST_YEAR} to {LAST_YEAR}, and a range begins before it ends")
@@ -200,17 +198,17 @@ def years_of(value: object) -> tuple[int, int]:
 
 
 def date_of(value: object) -> date:
-    """`2026-12-25`."""
+    """Parse `2026-12-25`."""
     try:
         if not isinstance(value, str) or not _DATE.fullmatch(value):
-            raise ValueError  # noqa: TRY301 - one sentence for both
+            raise ValueError  # noqa: TRY301 - one sentence covers both errors
         return date.fromisoformat(value)
     except ValueError:
         raise ValueError("expected a date such as 2026-12-25") from None
 
 
 def begins(text: object) -> int:
-    """The minute of `09:00`."""
+    """The minute of a start time such as `09:00`."""
     minute = _minute(text)
     if minute == DAY_MINUTES:
         raise ValueError("a window begins at 23:59 at the latest; midnight is 00:00 of the next day")
@@ -218,24 +216,24 @@ def begins(text: object) -> int:
 
 
 def ends(text: object) -> int:
-    """The minute of `17:00`; `24:00` and `00:00` are the end of a day."""
+    """The minute of an end time such as `17:00`; `24:00` and `00:00` are the end of the day."""
     return _minute(text) or DAY_MINUTES
 
 
 def located(text: object) -> str:
-    """The name of a time zone that this machine knows."""
+    """Check that this machine knows the time zone. Returns its name."""
     if not isinstance(text, str) or zone(text) is None:
         raise ValueError("there is no time zone of this name: write one such as Europe/Berlin")
     return text
 
 
 def zone(location: str) -> ZoneInfo | None:
-    """The clocks of a place, None where there are none of that name."""
+    """The time zone with this name, or None if this machine knows none."""
     if not _LOCATION.fullmatch(location):
         return None
     try:
         return ZoneInfo(location)
-    except (LookupError, ValueError, OSError):  # not there; not a zone's file; a folder
+    except (LookupError, ValueError, OSError):  # No file, not a zone's file, or a folder.
         return None
 
 

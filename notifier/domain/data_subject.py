@@ -1,4 +1,4 @@
-"""The subject of a request to hand over or to remove data: a label's value, or a person."""
+"""The subject of a request to export or erase data: the value of a label, or a person."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import re
 from dataclasses import dataclass
 
 REMOVED = "[deleted]"
-"""The text that stands where another was."""
+"""The replacement for erased text."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataSubject:
-    """`text` is the label's value where `label` is its name; else the words that a person is known by.
+    """A data subject: the value `text` of the label named `label`, or a person known as `text` if that is None.
 
-    A label is found where it is written as one, a person wherever the words stand, whatever their case and not as a
-    part of longer words.
+    A label is found where it is stored as one. A person is found anywhere, regardless of case, as whole words.
     """
 
     text: str
@@ -23,7 +22,7 @@ class DataSubject:
 
     @property
     def needles(self) -> tuple[str, ...]:
-        """The texts of which a row has at least one, as they are written in rows; of a person in lower case."""
+        """Texts of which every row about the subject contains at least one, as stored; lower case for a person."""
         if self.label is None:
             written = (self.text, _inner(self.text))
             return tuple(dict.fromkeys(form for text in written for form in (text.lower(), _lower(text))))
@@ -32,11 +31,11 @@ class DataSubject:
 
     @property
     def pair(self) -> str:
-        """A label as JSON writes it among others."""
+        """The label in JSON, as part of an object."""
         return f"{_json(self.label or '')}:{_json(self.text)}"
 
     def without(self, text: str) -> str:
-        """The same text with `REMOVED` in the place of what is looked for."""
+        """The text with every occurrence of the subject replaced by `REMOVED`."""
         if self.label is None:
             words = "|".join(re.escape(needle) for needle in self.needles)
             return re.sub(rf"(?<!\w)(?:{words})(?!\w)", REMOVED, text, flags=re.IGNORECASE)
@@ -54,7 +53,7 @@ class DataSubject:
 
 
 def _lower(text: str) -> str:
-    """Lower case as SQLite has it: of A to Z alone."""
+    """Lower case as in SQLite: ASCII letters only."""
     return "".join(char.lower() if char.isascii() else char for char in text)
 
 
@@ -63,5 +62,5 @@ def _json(text: str) -> str:
 
 
 def _inner(text: str) -> str:
-    """A text as it stands within a text of JSON."""
+    """The text as it is escaped inside a JSON string."""
     return _json(text)[1:-1]

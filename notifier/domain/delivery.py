@@ -1,4 +1,4 @@
-"""A delivery: one outbox row, notification x target; and how an attempt at it can end."""
+"""A delivery: one row of the outbox for each notification and target, and the outcomes of its attempts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from notifier.domain.time import Duration
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands; the last five are terminal, though `dead` can be redelivered."""
+    """The state of a delivery. The last five are terminal, though a `dead` one can be redelivered."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -21,7 +21,7 @@ class DeliveryState(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an attempt ended, for every channel (RULES.md#outcomes); doubles as the metric's label."""
+    """The outcome of an attempt, the same for every channel (RULES.md#outcomes) and a label of metrics."""
 
     DELIVERED = "delivered"
     THROTTLED = "throttled"
@@ -37,7 +37,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The receiver has taken it. `ref` names the message there (a Slack `ts`, a Message-ID): the thread's anchor."""
+    """The receiver's acceptance of a message. `ref` identifies the message there (a Slack `ts`, a Message-ID)."""
 
     ref: str | None = None
     detail: str | None = None
@@ -47,7 +47,7 @@ class Receipt:
 class Thread:
     """The messages about one episode of a group at one target. `ref` is the first receipt's, None before it.
 
-    `previous_ref` is that of the thread of the group's episode before, where there is one.
+    `previous_ref` is the reference of the thread of the group's previous episode, if there is one.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """A token bucket: `messages` in every `per`, at most `burst` at once."""
+    """A token bucket: `messages` every `per` milliseconds, at most `burst` at once."""
 
     messages: int
     per: Duration

@@ -1,13 +1,13 @@
-"""The errors of notifier, as one small tree.
+"""The errors of notifier.
 
 NotifierError
-├── ConfigError          the configuration has problems; shows them all, with file:line:column
+├── ConfigError          the configuration has problems; lists all of them with file:line:column
 ├── SendError            a channel could not deliver; its `outcome` says what follows
-├── StoreError           the database did not do as asked
-│   ├── StoreFull        no room is left: ingest answers 503 until there is
-│   ├── StoreUnavailable busy, gone or an unknown commit: try again, ids make it safe
-│   └── StoreBroken      an fsync or read failed: the process must stop acknowledging and restart
-└── Overloaded           too much waits for a commit; try again after `retry_after`
+├── StoreError           the database failed
+│   ├── StoreFull        the disk or `max_size` is full; ingest answers 503 until there is space
+│   ├── StoreUnavailable busy, unreachable, or a commit with unknown result; a retry is safe
+│   └── StoreBroken      an fsync or read failed; the process must stop acknowledging and restart
+└── Overloaded           too many events wait for a commit; retry after `retry_after`
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from notifier.domain.time import SECOND, Duration
 
 
 class NotifierError(Exception):
-    """Anything that notifier itself raises."""
+    """Base class of all errors that notifier raises."""
 
 
 @dataclass(frozen=True, order=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong in a configuration: where, what, and what to do about it. Lines and columns from 1."""
+    """One problem in a configuration: its place, and what to do about it. Lines and columns count from 1."""
 
     file: str
     line: int
@@ -36,7 +36,7 @@ class Problem:
 
 
 class ConfigError(NotifierError):
-    """The configuration cannot be used. Correct every problem it lists; `notifier check` shows them again."""
+    """The configuration cannot be used. Correct the listed problems; `notifier check` lists them as well."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -44,11 +44,11 @@ class ConfigError(NotifierError):
 
 
 class SendError(NotifierError):
-    """One attempt failed.
+    """An attempt to deliver failed.
 
-    `detail` is a sentence for people: what the receiver said, capped, without secrets. `retry_after` is what the
-    receiver asked for, in milliseconds. `whole_channel` says that every target of the channel would fail alike (a
-    refused password, an invalid token).
+    `detail` is a sentence for people: what the receiver said, shortened and without secrets. `retry_after` is the
+    delay in milliseconds that the receiver asked for. `whole_channel` means that every target of the channel would
+    fail alike (a refused password, an invalid token).
     """
 
     def __init__(
@@ -67,15 +67,15 @@ class SendError(NotifierError):
 
 
 class StoreError(NotifierError):
-    """The database did not do as asked."""
+    """The database failed to read or write."""
 
 
 class StoreFull(StoreError):
-    """The disk or `max_size` is full. Free space or raise the limit; nothing that was acknowledged is lost."""
+    """The disk or `max_size` is full. Free space or raise the limit; no acknowledged event is lost."""
 
 
 class StoreUnavailable(StoreError):
-    """The database is busy or gone, or a commit's outcome is unknown. Try again: ids make a repeat safe."""
+    """The database is busy or unreachable, or the result of a commit is unknown. Retry: ids make that safe."""
 
 
 class StoreBroken(StoreError):
@@ -83,7 +83,7 @@ class StoreBroken(StoreError):
 
 
 class Overloaded(NotifierError):
-    """More waits for a commit than memory should hold. Try again after `retry_after` milliseconds."""
+    """Too many events wait for a commit. Retry after `retry_after` milliseconds."""
 
     def __init__(self, retry_after: Duration = SECOND) -> None:
         super().__init__("too many events wait for a commit")

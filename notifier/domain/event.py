@@ -1,4 +1,4 @@
-"""An event: one validated, scrubbed, immutable error occurrence, as posted to `/v1/events`."""
+"""An event: one validated, scrubbed and immutable occurrence of an error, as posted to `/v1/events`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from notifier.domain.value import Value
 
 
 class Event(Value, frozen=True, kw_only=True):
-    """An event as ingest hands it to the store.
+    """An event as ingest passes it to the store.
 
-    `at` is when it happened by notifier's reckoning (RULES.md#incidents), `received_at` when it came.
-    `labels` are the sender's, normalised to `str: str`, plus the reserved ones. `document` is the whole sanitised and
-    scrubbed event in the contract's JSON form, as UTF-8 text: what a sample keeps. `id_given` says whether the sender
-    chose the id: only then can a duplicate come. `run` is the task run that it comes from.
+    `at` is when it happened, corrected as RULES.md#incidents says; `received_at` is when it arrived. `labels` are the
+    sender's, normalised to text, and the reserved ones. `document` is the whole sanitised and scrubbed event as JSON
+    text, which a sample stores. `id_given` says whether the sender chose the id, so that duplicates can be
+    recognised. `run` is the id of the task run that it comes from.
     """
 
     project: str
@@ -36,10 +36,10 @@ class Event(Value, frozen=True, kw_only=True):
 
 
 class Rejection(Value, frozen=True, kw_only=True):
-    """Why one posted event was not accepted.
+    """Why a posted event was not accepted.
 
-    `path` names contract fields only (`exception.frames[3].line`), empty where the event as a whole is meant: it is too
-    large, or `unreadable`, no JSON object.
+    `path` names fields of the contract only (`exception.frames[3].line`). It is empty if the event as a whole is
+    rejected: it is too large, or not a JSON object (`unreadable`).
     """
 
     path: str

@@ -12,15 +12,15 @@ from notifier.domain.value import Value
 
 
 def page(base: str, number: int, id_: str) -> str:
-    """The address of an incident's page. It carries the id: in a restored database a number may be another's."""
+    """The URL of an incident's page. It includes the id, since a restored database may reuse a number."""
     return f"{base}/incidents/{number}?id={id_}"
 
 
 class Incident(Value, frozen=True, kw_only=True):
-    """One problem, as lists, webhooks and templates all show it.
+    """An incident as lists, webhooks and templates show it.
 
-    `varying` names labels that left `labels` because a later event had another value. `latest_event` is the newest
-    sample's document (the contract's event object), None where samples were pruned or not asked for.
+    `varying` names labels that were removed from `labels` because a later event had another value. `latest_event` is
+    the document of the newest sample, or None if samples were deleted or not read.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Incident(Value, frozen=True, kw_only=True):
         return self.labels.get("service", "")
 
     def as_json(self) -> dict[str, Any]:
-        """The public form (RULES.md#the-incident), keys in their documented order."""
+        """The public form (RULES.md#the-incident), with keys in their documented order."""
         return {
             "id": self.id,
             "number": self.number,
@@ -71,7 +71,7 @@ class Incident(Value, frozen=True, kw_only=True):
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Incident:
-        """The inverse of `as_json`, for a snapshot that was stored."""
+        """Restore a stored snapshot; the inverse of `as_json`."""
         resolved_at = document["resolved_at"]
         return Incident(
             id=document["id"],

@@ -1,4 +1,4 @@
-"""The history of one incident: what was decided, sent and done about it, and what is due next."""
+"""The history of one incident: decisions, deliveries, acts of people, and what is due next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from notifier.domain.time import Instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One command as it is kept. `key_name` is the key that was used, whoever the actor said they were."""
+    """A command recorded in the audit. `key_name` is the key in use, whatever name the actor gave."""
 
     at: Instant
     project: str
@@ -27,9 +27,9 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedBy:
-    """A route: its key, and the words and the line that it had in the version of the configuration that decided.
+    """The route of a decision: its key, and the name and line it had in the configuration version of that time.
 
-    None is what the store no longer knows.
+    Fields are None if the store no longer knows them.
     """
 
     key: str | None
@@ -40,10 +40,10 @@ class DecidedBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Equal decisions that followed each other: told for a reason, or held.
+    """A run of consecutive equal decisions: notified for a reason, or held.
 
-    `ref` is the silence or the incident that held it, or the step of an escalation. `events` are those that this
-    telling adds to what was told before.
+    `ref` is the silence or incident that held it, or the step of an escalation. `events` is the number of events that
+    this notification adds to those notified before.
     """
 
     group_id: str
@@ -58,7 +58,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarryingDelivery:
-    """The delivery that tells what another one had to tell: a digest, or a newer message of the thread."""
+    """The delivery that carries another one: a digest, or a newer message of the thread."""
 
     id: str
     state: DeliveryState
@@ -67,10 +67,10 @@ class CarryingDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentDelivery:
-    """A delivery of a notification that told of the incident; `reason` is why it told of this one.
+    """A delivery of a notification about the incident; `reason` is why the incident was in it.
 
-    `waits_until` is when its target is looked at next. `rate_limited`: the delivery waits for a
-    token of its target's bucket; `on_hold`: for the end of the hold.
+    `waits_until` is when its target is next due. `rate_limited` means that it waits for a token of the target's
+    bucket, `on_hold` that it waits for the end of the hold.
     """
 
     id: str
@@ -93,9 +93,9 @@ class SentDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """The incident in one group, with its route's key. `undecided`: it has changed since it was decided about.
+    """The incident's membership in one group. `undecided` means that it has changed since the last decision.
 
-    `told_over`: the last that was told is that the incident is resolved.
+    `told_over` means that its resolution was the last thing notified.
     """
 
     group_id: str
@@ -112,11 +112,11 @@ class Membership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentHistory:
-    """All that is known of one incident, each sequence oldest first.
+    """The known history of one incident, each sequence oldest first.
 
-    `late` counts events that came after the incident was resolved and had happened before. `previous` is the number of
-    the incident that this one follows. `silences` and `inhibitors` (number and title of an incident) are what
-    decisions and memberships refer to, by id.
+    `late` counts events that arrived after the resolution but had happened before it. `previous` is the number of the
+    incident that this one follows. `silences` and `inhibitors` (number and title of an incident) resolve the
+    references in decisions and memberships, by id.
     """
 
     incident: Incident

@@ -1,4 +1,4 @@
-"""A press: what a person does to the incidents of a message by a button under it, at whichever receiver."""
+"""A press of a button under a message, from any receiver, and the act it asks for."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from notifier.domain.time import Instant
 
 
 class PressOrigin(Protocol):
-    """The message and the person of a press, in the receiver's own terms."""
+    """The message and the person of a press, in the receiver's terms."""
 
     def refusal(self, refs: AbstractSet[str]) -> str | None:
-        """Why the press may not act for a thread, as a sentence for who pressed; None: it may.
+        """Why the press may not act for a thread, as a sentence for the person; None if it may.
 
-        `refs` are the references (`Receipt.ref`) of the thread's messages; empty where none was kept.
+        `refs` are the references (`Receipt.ref`) of the thread's messages; empty if none was stored.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A person as the receiver names them. The name is empty where the receiver gives none."""
+    """A person as the receiver names them. The name is empty if the receiver gives none."""
 
     id: str
     name: str = ""
@@ -34,13 +34,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """A button that a person pressed, from a callback that is the receiver's own.
+    """A button that a person pressed, from a verified callback of the receiver.
 
-    `id` is the callback's, unique among all receivers' and the same when it is sent again (a hash of its signature,
-    say): a press acts once. `at` is when the receiver says that it happened, in milliseconds since 1970. `kind` is the
-    name of the channel's kind and `receiver` what people call it. `channels` are the configured channels that the
-    callback speaks for, each with its readers' time zone. `thread` is the `thread_id` of the message, `span` how long a
-    silence lasts. `reply_url` is where the receiver takes a late answer, None where it takes none.
+    `id` is the callback's, unique among all receivers and the same if the callback is repeated (a hash of its
+    signature, for example), so that a press acts once. `at` is the time of the press in milliseconds, as the receiver
+    reports it. `kind` is the name of the channel's kind, `receiver` its name for people. `channels` are the
+    configured channels that the callback belongs to, each with its readers' time zone. `thread` is the `thread_id` of
+    the message, `span` the duration of a silence. `reply_url` accepts a later reply, or is None if the receiver
+    accepts none.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""An API key: what it may do, and for which project."""
+"""An API key: its scopes and its project."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from urllib.parse import urlsplit
 from notifier.domain.time import Instant
 
 Scope = Literal["ingest", "read", "manage", "admin"]
-"""What a key may do: post events, look at things, change them; `admin` is the instance's."""
+"""What a key may do: post events, read, or change things; `admin` covers the whole instance."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 DoorName = Literal["sentry", "ingest", "pagerduty", "cloudevents", "otlp", "prometheus"]
-"""A door that keys may be made for: such a key opens that one alone."""
+"""An endpoint for one format of events. A key made for one is refused at all others."""
 
 DOORS: tuple[DoorName, ...] = get_args(DoorName)
 
 DOORS_BY_ADDRESS: frozenset[DoorName] = frozenset({"sentry"})
-"""Doors whose keys stand in an address, which logs keep: such a key has the scope `ingest` alone."""
+"""Doors whose keys are part of a URL, which appears in logs; such a key has the scope `ingest` only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key as stored: never the secret itself.
+    """A stored key, without the secret.
 
-    `door`: the one that it opens; None: every one. `service`: whose the events are that name none. `last_used_at` is
-    to the minute.
+    `door` is the only endpoint that accepts the key, None for all. `service` is the default for events that name
+    none. `last_used_at` has a resolution of one minute.
     """
 
     id: str
@@ -42,6 +42,6 @@ class Key:
 
 
 def sentry_dsn(base: str, secret: str) -> str:
-    """The DSN by which Sentry's SDKs reach the service at `base` with this key."""
+    """The DSN with which Sentry's SDKs reach the service at `base` with this key."""
     address = urlsplit(base)
     return f"{address.scheme}://{secret}@{address.netloc}{address.path.rstrip('/')}/1"

@@ -1,4 +1,4 @@
-"""A matcher: `name op "value"`, as Alertmanager writes them (RE2, anchored)."""
+"""A matcher: `name op "value"` as in Alertmanager (RE2, anchored)."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _SHAPE = 'write name="value", with one of = != =~ !~'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """One condition on one label; a missing label counts as the empty string.
+    """A condition on one label; an absent label counts as the empty string.
 
-    Making one with a regular expression that RE2 refuses is a `ValueError` whose text is a sentence. `str()`
-    gives the form that `parse` reads back.
+    Raises `ValueError` with a sentence if RE2 refuses a regular expression. `str()` returns the form that `parse`
+    accepts.
     """
 
     name: str
@@ -53,17 +53,17 @@ class Matcher:
 
 
 def meet(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
-    """Whether the labels meet all of them."""
+    """Whether the labels match all matchers."""
     return all(matcher.matches(labels) for matcher in matchers)
 
 
 def parse(text: str) -> Matcher:
-    r"""Read `name op "value"`, or raise `ValueError` with a sentence that does not repeat the text.
+    r"""Parse `name op "value"`. Raises `ValueError` with a sentence that does not repeat the text.
 
-    Follows Alertmanager's matchers: in quotes `\n`, `\"` and `\\` are escapes, and any other backslash stays,
-    so that `path=~"v\d+"` means what it says; a value without quotes runs to the end; a name with signs of
-    its own is quoted. Refused, though Alertmanager's older parser takes them as part of the value: `==` and
-    other kinds of quotes.
+    Follows Alertmanager's matchers: in quotes `\n`, `\"` and `\\` are escapes, and any other backslash is kept, so
+    that `path=~"v\d+"` works; a value without quotes extends to the end; a name with special characters is quoted.
+    Unlike Alertmanager's older parser, `==` and other kinds of quotes are refused instead of becoming part of the
+    value.
     """
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"a matcher has at most {LONGEST_TEXT} characters")
@@ -75,7 +75,7 @@ def parse(text: str) -> Matcher:
 
 
 def parse_all(text: str) -> tuple[Matcher, ...]:
-    """Read one matcher, or several in braces: `{a="b", c=~"d"}`. All of them must hold."""
+    """Parse one matcher, or several in braces: `{a="b", c=~"d"}`."""
     stripped = text.strip()
     if not stripped.startswith("{"):
         return (parse(text),)
@@ -88,7 +88,7 @@ def parse_all(text: str) -> tuple[Matcher, ...]:
 
 
 class Patterns:
-    """Regular expressions of matchers, asked together: one pass over a value says which of them it meets."""
+    """Regular expressions of matchers, evaluated together in one pass over a value."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._sets: list[tuple[int, Any]] = []
@@ -146,7 +146,10 @@ def _quote(text: str) -> str:
 
 
 def _regex(pattern: str) -> Callable[[str], bool]:
-    """Whether the whole value matches; remembers the latest answers, as labels repeat and RE2 costs 3 us."""
+    """A function that tests whether the whole value matches.
+
+    Results are cached, since labels repeat and RE2 takes 3 us.
+    """
     search = _compile(pattern).fullmatch
 
     @lru_cache(maxsize=_REMEMBERED_VALUES)
@@ -180,13 +183,13 @@ def _compile(pattern: str) -> re2._Regexp:
 
 def _options() -> re2.Options:
     options = re2.Options()
-    options.log_errors = False  # RE2 would write to stderr
+    options.log_errors = False  # Otherwise RE2 writes to stderr.
     options.max_mem = _REGEX_MEMORY
     return options
 
 
 def _complaint(error: Exception) -> str:
-    """RE2's own words up to the colon; what follows repeats the pattern."""
+    """RE2's message up to the colon; the rest repeats the pattern."""
     reason = error.args[0] if error.args else b""
     text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
     return text.partition(":")[0] or "it is not valid"

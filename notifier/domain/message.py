@@ -1,4 +1,4 @@
-"""A message is what a channel is given to send: a frozen snapshot, the same on every retry."""
+"""A message: what a channel is given to send, frozen and the same on every retry."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from notifier.domain.value import Value
 
 SHOWN_AT_MOST = 20
 FORM = 2
-"""How messages are stored now. A body that may have been sent keeps the form it was sent in."""
+"""The version of the stored form. A message that may have been sent keeps its form."""
 
 
 class Flapping(Value, frozen=True, kw_only=True):
-    """How often a problem has opened since the first time of its present run: it goes and comes back."""
+    """How often a problem has opened since it began to recur."""
 
     times: int
     since: Instant
 
 
 class Told(Value, frozen=True, kw_only=True):
-    """One incident as it stood when the decision fell, why it is told, and who did it where somebody did.
+    """An incident in a message: its snapshot, the reason it is notified, and the person who caused that, if any.
 
-    `flapping` says that its problem goes and comes back, None that it does not.
+    `flapping` is None if the problem does not recur.
     """
 
     incident: Incident
@@ -38,9 +38,9 @@ class Told(Value, frozen=True, kw_only=True):
 
 
 class EpisodeSummary(Value, frozen=True, kw_only=True):
-    """The whole episode of a group when the decision fell: how many of its told incidents stand where.
+    """A group's episode as a whole: how many of its incidents are in each state.
 
-    `incidents` shows at most 10 of them: not resolved ones first, then by severity, then by count.
+    `incidents` holds at most 10 of them: unresolved ones first, then by severity, then by count.
     """
 
     open: int
@@ -51,9 +51,9 @@ class EpisodeSummary(Value, frozen=True, kw_only=True):
 
 
 class Conversation(Value, frozen=True, kw_only=True):
-    """A conversation is an episode's mails. Its subject and severity are of the moment when it opened, and stay.
+    """A mail conversation: part of an episode, with the subject and severity that it had when it opened.
 
-    `number` counts the conversations of an episode from 0: a raise to critical opens the next one.
+    `number` counts the conversations of an episode from 0; a raise to critical opens the next one.
     """
 
     number: int
@@ -71,7 +71,7 @@ class Conversation(Value, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionLink:
-    """A link that lets this message's recipient act once: `action` is `acknowledge`, `snooze` or `resolve`."""
+    """A link with which the recipient can act once: `action` is `acknowledge`, `snooze` or `resolve`."""
 
     incident_id: str
     action: str
@@ -79,10 +79,10 @@ class ActionLink:
 
 
 class Origin(Value, frozen=True, kw_only=True):
-    """Where the decision came from, so that a message says why it was sent.
+    """The origin of a notification, so that a message can say why it was sent.
 
-    `route` is the route's matchers from the root down (`severity="critical"`, or `default`), `line` its place in
-    the configuration (`notifier.yaml:12`).
+    `route` is the route's matchers from the root down (`severity="critical"`, or `default`), `line` its place in the
+    configuration (`notifier.yaml:12`).
     """
 
     route: str
@@ -90,17 +90,17 @@ class Origin(Value, frozen=True, kw_only=True):
 
 
 class Message(Value, frozen=True, kw_only=True):
-    """One delivery's content.
+    """The content of one delivery.
 
-    `id` is the delivery's id, stable over retries and redeliveries. `told` holds at most 20 incidents, the weightiest
-    first; `more` counts those that are not shown. `totals` counts all by reason, `events` all of their events (0 where
-    nobody counted), `most_events` those of the incident that has the most. `suppressed` counts the events that were
-    counted but not told one by one since the last message. `labels` are those that the group shares. `note` is a line
-    to show above everything: what failed (fallback), what a test is, how many a digest merges. `possible_repeat` is
-    set when an earlier attempt may have arrived: channels may show it, the webhook body never changes. `standing` is of
-    the group's whole episode, None where there is no group. `conversation` is the one that it belongs to in mail, None
-    where it is one by itself. `actions` are this attempt's own, never stored. `form` is that of the version which first
-    sent it: 1 had no `note` in a webhook's body.
+    `id` is the delivery's id, stable over retries and redeliveries. `told` holds at most 20 incidents, most important
+    first; `more` counts those left out. `totals` counts all incidents by reason, `events` all of their events (0 if
+    not counted), `most_events` those of the incident with the most. `suppressed` counts events since the last message
+    that were not notified individually. `labels` are those shared by the group. `note` is a line to show above
+    everything: what failed (fallback), what a test is, how many messages a digest merges. `possible_repeat` means
+    that an earlier attempt may have succeeded: channels may show it, the webhook body never changes. `standing`
+    summarises the group's episode, None without a group. `conversation` is the mail conversation, None for a single
+    mail. `actions` belong to this attempt and are never stored. `form` is the version of the stored form with which
+    it was first sent: form 1 had no `note` in the webhook body.
     """
 
     id: str
@@ -127,7 +127,7 @@ class Message(Value, frozen=True, kw_only=True):
 
     @property
     def state(self) -> State:
-        """Where its whole group stands: resolved once all of it is, and open as long as one of it is."""
+        """The state of the whole group: resolved if all its incidents are, and open if any is."""
         if self.standing is None:
             states = {item.incident.state for item in self.told}
         else:
@@ -136,7 +136,7 @@ class Message(Value, frozen=True, kw_only=True):
         return next((state for state in State if state in states), State.OPEN)
 
     def as_json(self) -> dict[str, Any]:
-        """The stored form; `from_json` reads it back. `possible_repeat` and `actions` are the attempt's own."""
+        """The stored form, which `from_json` reads. `possible_repeat` and `actions` are not stored."""
         return {
             "id": self.id,
             "reason": self.reason.value,
@@ -218,14 +218,14 @@ def _standing_of(document: Mapping[str, Any]) -> EpisodeSummary:
 
 
 def by_weight(told: Iterable[Told]) -> tuple[Told, ...]:
-    """Items in the order in which they are told: resolved ones last, the most severe first, then by their events."""
+    """Items in the order in which they are shown: unresolved first, then by severity, then by number of events."""
     return tuple(sorted(told, key=lambda item: weight(item.incident)))
 
 
 def weight(incident: Incident) -> tuple[bool, int, int, bool, int]:
-    """The sort key of an incident: the weightiest has the least.
+    """The sort key of an incident; the most important one comes first.
 
-    Of equals, those that nobody has acknowledged come first, and of these the first that opened.
+    Ties are broken in favour of unacknowledged incidents, then of the one that opened first.
     """
     state = incident.state
     return (
@@ -238,6 +238,6 @@ def weight(incident: Incident) -> tuple[bool, int, int, bool, int]:
 
 
 def leading(reasons: Mapping[str, int] | set[Reason]) -> Reason | None:
-    """The one reason that stands for several: the first in the order of precedence."""
+    """The leading one of several reasons: the first in the order of precedence."""
     present = {str(reason) for reason in reasons}
     return next((reason for reason in PRECEDENCE if reason.value in present), None)

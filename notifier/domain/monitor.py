@@ -9,12 +9,12 @@ from notifier.domain.time import MINUTE, Duration, Instant
 from notifier.domain.value import Value
 
 CheckInStatus = Literal["ok", "in_progress", "error"]
-"""What a job says of itself: that it has ended well, has begun, or has failed."""
+"""The status of a check-in: the job has succeeded, has begun, or has failed."""
 
 CHECK_IN_STATUSES: tuple[CheckInStatus, ...] = get_args(CheckInStatus)
 
 MonitorTrouble = Literal["missed", "overran", "error"]
-"""Why a monitor has an incident: it was not heard of in time, did not end in time, or said that it had failed."""
+"""Why a monitor has an incident: it did not check in, did not finish in time, or failed."""
 
 MonitorState = Literal["ok", "in_progress", "error", "missed", "overran"]
 
@@ -22,9 +22,9 @@ GRACE_DEFAULT: Duration = 5 * MINUTE
 
 
 class MonitorSchedule(Value, frozen=True, kw_only=True):
-    """When a job is expected: after `every` since the last time, or when `cron` says by the clocks of `zone`.
+    """When a job is expected: `every` milliseconds after the last time, or by `cron` in the time zone `zone`.
 
-    `grace` is how much later it may check in, `longest` how long after its beginning it must have ended.
+    `grace` is the delay allowed for a check-in, `longest` the time allowed between its begin and its end.
     """
 
     every: Duration | None = None
@@ -35,14 +35,14 @@ class MonitorSchedule(Value, frozen=True, kw_only=True):
 
 
 class DeclaredMonitor(Value, frozen=True, kw_only=True):
-    """A monitor as a configuration declares it."""
+    """A monitor declared in a configuration."""
 
     schedule: MonitorSchedule
     severity: Severity | None = None
 
 
 class CheckIn(Value, frozen=True, kw_only=True):
-    """A sign of a job. Nothing but the name need be said; `schedule` and `severity` stay as they were where None."""
+    """A check-in of a job. Only the name is required; `schedule` and `severity` are unchanged if None."""
 
     name: str
     status: CheckInStatus = "ok"
@@ -55,10 +55,10 @@ class CheckIn(Value, frozen=True, kw_only=True):
 
 
 class MonitorDeadline(Value, frozen=True, kw_only=True):
-    """The moment by which a monitor must be heard of.
+    """When a monitor must have checked in.
 
-    `due_from` is since when that may happen; who was deaf at any time after it cannot know, and waits for `patience`
-    from when it heard again.
+    The check-in may come from `due_from` on. If this service was unable to receive it at any time after that, it
+    waits for `patience` milliseconds from when it was able to again.
     """
 
     due_at: Instant

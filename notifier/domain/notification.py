@@ -1,4 +1,4 @@
-"""A notification: one decision to tell. And why people are told, or are not."""
+"""A notification: a decision to notify, with the reasons for notifying and for holding."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why told."""
+    """Why an incident was notified."""
 
     OPENED = "opened"
     REOPENED = "reopened"
@@ -23,7 +23,7 @@ class Reason(StrEnum):
 
 
 class HeldBy(StrEnum):
-    """Why not told."""
+    """Why an incident was not notified."""
 
     DUPLICATE = "duplicate"
     LATE = "late"
@@ -40,7 +40,7 @@ class HeldBy(StrEnum):
     HOLD = "hold"
 
 
-# The group's own reason is the first of these that any of its members has (RULES.md#timing).
+# The group's reason is the first of these that any of its members has (RULES.md#timing).
 PRECEDENCE = (
     Reason.OPENED,
     Reason.REOPENED,

@@ -1,4 +1,4 @@
-"""A person whom somebody else has recognised, and what the configuration lets that person do."""
+"""A person authenticated by somebody else, and the scopes that the configuration grants."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from notifier.domain.key import Scope
 
 Roles = Mapping[str, Mapping[str, frozenset[Scope]]]
-"""From a group to projects, and to the scopes that its members have in each."""
+"""Scopes by group and project."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecognisedPerson:
-    """A person as its `issuer` knows it: an OpenID provider, or the proxy in front.
+    """A person known to `issuer`: an OpenID provider, or a proxy in front of the service.
 
-    `issuer` and `subject` together are who it is; `name` is for people to read. `groups` are those of the sign-in.
+    `issuer` and `subject` together identify the person; `name` is for display. `groups` are those at sign-in.
     """
 
     issuer: str
@@ -25,12 +25,12 @@ class RecognisedPerson:
 
     @property
     def identity(self) -> str:
-        """Issuer and subject as one text: names are given twice, and change."""
+        """Issuer and subject as one text, since names are not unique and may change."""
         return f"{self.issuer}#{self.subject}"
 
 
 def grants(person: RecognisedPerson, roles: Roles) -> Mapping[str, frozenset[Scope]]:
-    """The scopes that a person has in each project that it may look at, by all of its groups."""
+    """The scopes that a person's groups grant, by project, for projects that the person may read."""
     found: dict[str, frozenset[Scope]] = {}
     for group in person.groups & roles.keys():
         for project, scopes in roles[group].items():

@@ -1,4 +1,4 @@
-"""The address of a PostgreSQL database as libpq's users write it, several hosts included; what is wrong with one."""
+"""Parsing of a PostgreSQL URL as libpq accepts it, including several hosts, with errors for people."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VALUES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresAddress:
-    """An address in its parts, without escapes. `hosts` are names, each with its port where one is written."""
+    """The parts of a PostgreSQL URL, unescaped. `hosts` are names, each with its port if it has one."""
 
     user: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -32,7 +32,7 @@ class PostgresAddress:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     def dsn(self, parameters: Mapping[str, str]) -> str:
-        """The address with these parameters, everything escaped that must be."""
+        """The URL with these parameters, escaped."""
         user = "" if self.user is None else quote(self.user, safe="")
         password = "" if self.password is None else f":{quote(self.password, safe='')}"
         at = "" if self.user is None and self.password is None else "@"
@@ -46,9 +46,9 @@ class PostgresAddress:
 
 
 def postgres_address(url: str) -> PostgresAddress:
-    """Read `postgresql://user@host:5432/name?sslmode=require`. `ValueError` with a sentence where that is impossible.
+    """Parse `postgresql://user@host:5432/name?sslmode=require`. Raises `ValueError` with a sentence.
 
-    A user or a password may have signs unescaped that cannot be mistaken: `/`, `#` and `?`, not `@` and `%`.
+    User and password may contain unescaped characters that are unambiguous: `/`, `#` and `?`, but not `@` and `%`.
     """
     parts = _ADDRESS.fullmatch(url)
     if parts is None:

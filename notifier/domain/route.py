@@ -1,4 +1,4 @@
-"""A route: a node of the routing tree with everything inherited already filled in."""
+"""A route: a node of the routing tree, with inherited settings filled in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """`notify_after`: tell once `events` have arrived `within` the window."""
+    """`notify_after`: notify once there were `events` events `within` the window."""
 
     events: int
     within: Duration
@@ -20,7 +20,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of `escalate`: tell these channels of what is still open `after` it was first told."""
+    """A step of `escalate`: notify these channels if an incident is still open `after` it was first notified."""
 
     after: Duration
     channels: tuple[str, ...]
@@ -29,7 +29,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeInterval:
-    """Named times, as Alertmanager's `time_intervals`: it is on while any of its windows is."""
+    """Named times as in Alertmanager's `time_intervals`, active while any window is."""
 
     name: str
     windows: tuple[Weekly, ...]
@@ -37,10 +37,10 @@ class TimeInterval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inhibition:
-    """While an incident that meets `source` is not resolved, those that meet `target` are held.
+    """An inhibition rule: an unresolved incident that matches `source` holds those that match `target`.
 
-    Both are of one project, and have the same values of the labels `equal` (a missing one counts as empty). `key`
-    hashes the three, so that it is stable over reloads.
+    Both must be of the same project and have equal values for the labels `equal` (an absent one counts as empty).
+    `key` is a hash of the three and stable over reloads.
     """
 
     key: str
@@ -51,11 +51,11 @@ class Inhibition:
 
 
 LOOKED_AT = 8
-"""Up to so many children are asked one by one."""
+"""Up to this many children are tried one by one."""
 
 
 class _Children:
-    """Routes found by the one label and value that each must have; those that name none are always asked."""
+    """An index of routes by one label value that each requires; routes that require none are always candidates."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = routes
@@ -90,14 +90,14 @@ class _Children:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One node.
+    """A node of the routing tree.
 
-    `key` is stable over reloads: a hash of the matchers from the root down. `name` is those matchers in words
-    (`default` for the root, else `severity="critical", environment=~"prod.*"`; levels joined by ` > `), `line` is
-    its place (`notifier.yaml:12`), None for a built-in default. `group_by` of `("incident",)` is one group each.
-    `resolve_after` is how long an all-clear waits for the problem to come back, None: only where it has done so lately.
-    While one of `mute_times` is on, or `active_times` are named and none of them is, the route holds what it has to
-    tell.
+    `key` is a hash of the matchers from the root down and stable over reloads. `name` shows those matchers (`default`
+    for the root, otherwise `severity="critical", environment=~"prod.*"` with levels joined by ` > `). `line` is its
+    place in the file (`notifier.yaml:12`), None for a built-in default. A `group_by` of `("incident",)` makes a group
+    for each problem. `resolve_after` is how long a resolution waits for the problem to recur; None delays only
+    problems that recurred recently. The route is muted while one of `mute_times` is active, or while `active_times`
+    are set and none of them is.
     """
 
     key: str
@@ -124,7 +124,7 @@ class Route:
         object.__setattr__(self, "_index", index)
 
     def candidates(self, labels: Mapping[str, str]) -> Iterable[Route]:
-        """The children that may match these labels, in order: of very many, those that ask for no other value."""
+        """The children that may match these labels, in order."""
         return self.routes if self._index is None else self._index.find(labels)
 
     def walk(self) -> Iterator[Route]:

@@ -1,6 +1,6 @@
-"""Names that what stands under them is a secret by: `apiKey` and `PGPASSWORD`, and not `tokens_used`. Pure.
+"""Names of secrets: `apiKey` and `PGPASSWORD`, but not `tokens_used`. Pure.
 
-The service and the client, which imports nothing of the service, each have this module, the same to the letter.
+The service and the client, which imports nothing of the service, each have an identical copy of this module.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 _SEP = "[-_. ]?"
-# The one list of words. RE2 reads them too, over raw bytes and without boundaries.
+# The only list of words. RE2 also searches for them in raw bytes, without boundaries.
 WORDS: Final = (
     f"pass(?:{_SEP}(?:word|wd|wrd|phrase|code|key|wort))?s?",
     "pwd|ps?wd?",
@@ -45,9 +45,9 @@ WORDS: Final = (
     f"card{_SEP}(?:number|num|no)",
     f"connection{_SEP}string",
 )
-# Too short to be looked for in raw bytes without what follows it.
+# Too short to be searched for in raw bytes without what follows.
 PIN = f"pins?(?:{_SEP}(?:code|number))?"
-# As it is, or as JSON within JSON escapes it.
+# A separator, plain or escaped in JSON within JSON.
 FOREIGN = re.compile(
     re.sub(
         r"[^\x00-\x7f|]",
@@ -58,7 +58,7 @@ FOREIGN = re.compile(
     ),
     re.IGNORECASE,
 )
-# Words that make a name's value a fact about a secret: `token_count`, `password_length`, `secret_name`.
+# Words that make a name describe a secret rather than hold one: `token_count`, `password_length`, `secret_name`.
 _ABOUT = (
     "counts?|used|usage|limits?|length|len|size|type|name|expire[sd]?|expires_(?:at|in)|expiry|ttl|valid|present"
     "|policy|required|age|errors?|status|budget|state|kind|duration|timeout|bucket|file|path|page|field|reset"
@@ -66,12 +66,12 @@ _ABOUT = (
     "|at|date|sent|enabled|entry|issuer|format|scopes?|pool|cache|cookies?|min|max|minimum|maximum|validation|rotation|days"
     "|samesite|secure|rate|start|end|consent"
 )
-# ASCII, or a Kelvin sign would be a `k` here and not in the bytes that RE2 sees.
+# ASCII only, since otherwise a Kelvin sign would match `k` here but not in the bytes that RE2 searches.
 FLAGS: Final = re.IGNORECASE | re.ASCII
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NAME = re.compile(
     rf"(?:^|[^a-z])(?:{'|'.join(WORDS)}|{PIN})[0-9]*(?:$|[^a-z](?!(?:hash[^a-z])?(?:(?:{_ABOUT})[^a-z]?)+$))"
-    # Written together, at a name's end.
+    # Joined words at the end of a name.
     "|(?:password|passwort|passwd|passphrase|passcode|apikey|(?:access|private|secret)key|secret|[a-z]token|sessionid|cookie)"
     "[0-9]*$",
     FLAGS,
@@ -79,7 +79,7 @@ _NAME = re.compile(
 
 
 def names_secret(name: str) -> bool:
-    """Whether what stands under this name is a secret: `apiKey` and `PGPASSWORD` are, `tokens_used` is not."""
+    """Whether the value under this name is a secret: true for `apiKey` and `PGPASSWORD`, false for `tokens_used`."""
     return _seen_before(name) if len(name) <= 100 else _names_secret(name)
 
 
@@ -89,5 +89,5 @@ def _names_secret(name: str) -> bool:
     )
 
 
-# The same few names come with every event.
+# Cached, since the same few names come with every event.
 _seen_before = lru_cache(maxsize=4_096)(_names_secret)

@@ -1,18 +1,18 @@
-"""Where a text holds a secret, whatever it looks like.
+"""Patterns of secrets that are recognised by their form. Data for `shapes`.
 
-Data for `shapes`. The service and the client each have this module, the same to the letter.
+The service and the client each have an identical copy of this module.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# Between a command's words, which come as one text or as a list in JSON.
+# Separates the words of a command, as one text or as a JSON list.
 _GAP = r"[\s\",\\n]"
-# For each: what RE2 looks for; the rule, whose first group stays, for it helps to find the cause;
-# and texts of which one stands, in any case, wherever the rule finds something.
+# Each entry: what RE2 searches for; the rule, whose first group is kept because it helps to find the cause;
+# and texts of which one occurs, in any case, wherever the rule matches.
 SHAPES: Final = (
-    # PEM, to its end or the text's; the same of PuTTY.
+    # PEM and PuTTY keys, up to their end or the end of the text.
     (
         r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY",
         r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY[^\x00]*?(?:-----END[A-Z -]*|\Z)",
@@ -29,7 +29,7 @@ SHAPES: Final = (
         r"(?<=://)(?:[0-9a-f]{32}(?=[:@])|(?=(?:[^@/\s]{0,100}\d){4})[\w-]{20,200}(?=@))",
         ("://",),
     ),
-    # user:password@host, whatever the password holds; a port and a path are no password.
+    # user:password@host with any characters in the password; a port and a path are no password.
     (
         r"://[^/@:]*:[^ ]*@",
         r"""(?<=://)([^\s/:@\[\]"'<>]{0,200}:)(?!\d{1,5}(?:[/?#]|$))[^\s"'<>]{1,200}(?=@)""",
@@ -150,7 +150,7 @@ SHAPES: Final = (
         r"(?i)([?&;](?:x-[a-z]{3,4}-)?sig(?:nature)?=)[\w%+/=.~-]{8,}",
         ("sig",),
     ),
-    # What stands behind a letter: `curl -u ann:x`, `mysql -px`, `sshpass -p x`.
+    # Values that directly follow a flag: `curl -u ann:x`, `mysql -px`, `sshpass -p x`.
     (
         rf"curl{_GAP}+(?s:.*)(?:-u|-user)",
         r"""(?i)(\bcurl (?:[^\n]{0,500}? )?(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{0,100}:)[^\s"']+""",
@@ -241,13 +241,13 @@ SHAPES: Final = (
         r"""(?i)(\bopenssl (?:[^\n|;&]{0,300}? )?-k )["']?[^\s"']+""",
         ("openssl",),
     ),
-    # As SASL says it: `AUTH PLAIN AGFubg==`.
+    # SASL: `AUTH PLAIN AGFubg==`.
     (
         r"auth (?:plain|login|xoauth2|cram-md5) ",
         r"((?i:\bAUTH (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)) )(?=\S{0,200}(?:[\d=]|[a-z][A-Z]))[A-Za-z0-9+/]{8,}={0,2}",
         ("auth ",),
     ),
-    # As Python's HTTP clients take it: `auth=('ann', 'x')`.
+    # Arguments of Python's HTTP clients: `auth=('ann', 'x')`.
     (
         r"""auth[\"'\\\\ ]{0,8}[:=] ?[\[(]""",
         (
@@ -256,7 +256,7 @@ SHAPES: Final = (
         ),
         ("auth",),
     ),
-    # What Redis is told: `AUTH default x`, `requirepass x`.
+    # Redis: `AUTH default x`, `requirepass x`.
     (
         r"auth [^ ]{12}|auth default |requirepass|masterauth",
         (
@@ -266,7 +266,7 @@ SHAPES: Final = (
         ),
         ("auth ", "requirepass"),
     ),
-    # Hashes of passwords, as `crypt`, Django and Werkzeug write them.
+    # Password hashes of `crypt`, Django and Werkzeug.
     (
         r"\$(?:2[abxy]?|argon2[a-z]{0,2}|scrypt|apr1|[156y])\$|pbkdf2[_:]|scrypt:",
         (
@@ -275,13 +275,13 @@ SHAPES: Final = (
         ),
         ("$",),
     ),
-    # A code of OAuth on its way back.
+    # An OAuth code in a redirect.
     (
         r"[?&]code=",
         r"([?&]code=)[\w%.~-]{10,}(?=&(?:state|scope|iss|session_state)=)",
         ("code=",),
     ),
-    # A line of `.pgpass`, at the usual port.
+    # A line of `.pgpass` with the default port.
     (
         r":5432:[^: ]+:[^: ]+:",
         r"((?<![\w.-])[\w.*-]{1,200}:5432:[^\s:]{1,64}:[^\s:]{1,64}:)[^\s:]+",
@@ -297,13 +297,13 @@ SHAPES: Final = (
         r"(?i)(\blftp (?:[^\n|;&]{0,300}? )?-u ?[^\s,]{1,100},)\S+",
         ("lftp ",),
     ),
-    # What a property list has under a name.
+    # Values in a property list.
     (
         r"(?:password|passphrase|secret|token|key)</key>",
         r"(?i)(\b(?:\w{0,40}(?:password|passphrase|secret|token)|api_?key)</key>\s{0,40}<string>)[^<]{1,1000}",
         ("</key>",),
     ),
-    # PostgreSQL's, of a password.
+    # PostgreSQL's hashes of passwords.
     (
         r"scram-sha-256\$",
         r"(SCRAM-SHA-256\$\d{1,9}:)[\w+/=]{8,}\$[\w+/=:]{20,}",

@@ -1,6 +1,6 @@
-"""The tokens of vendors, by what they begin with. Data for `shapes`.
+"""Patterns of vendors' tokens, by their prefixes. Data for `shapes`.
 
-The service and the client each have this module, the same to the letter.
+The service and the client each have an identical copy of this module.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
-# Before an underscore and a word that nobody writes.
+# The part before an underscore and a random word.
 _BEFORE = (
     "pnu|rdme|sm_[aps]at|shippo_(?:live|test)|sq[upa]|sgp|lsv2_(?:pt|sk)|mka|bk[acu][aict]|ccip(?:at|rj)|fastly"
     "|rootly|zpka|testsk|avns|hca[im]k|pylf_v[0-9]_[a-z]{2}|napi|rnd|apify_api|fig[our]|ddp|api_org|clojars"
     "|key[0-9a-f]{32}|e2b|jina|polar_(?:oat|pat)|tr_(?:dev|prod)"
 )
-# The beginnings that vendors give their tokens: what RE2 looks for, and what follows. Their case counts.
+# Prefixes of vendors' tokens: what RE2 searches for, and what follows. Case matters.
 TOKENS: Final = (
     (r"(?:akia|asia|abia|acca)[0-9a-z]{16}", r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}\b"),
     (r"xox[a-z]-|xapp-|xoxe\.", r"(?:xox[a-z]|xapp|xoxe\.xox[a-z])-[\w-]{6,}"),
@@ -66,7 +66,7 @@ TOKENS: Final = (
     (r"\.atlasv1\.", r"[A-Za-z0-9]{10,20}\.atlasv1\.[\w-]{40,}"),
     (r"4/0a", r"4/0A[\w-]{8,}"),
     (r"(?:^|[^a-z0-9])s\.[a-z0-9]{12}", r"s\.(?=[A-Za-z]*\d|[a-z]*[A-Z])[A-Za-z0-9]{24}\b"),
-    # One word, an underscore or a hyphen, and a word that nobody writes.
+    # One word, an underscore or a hyphen, and a random word.
     (
         rf"(?:{_BEFORE})_[a-z0-9]{{16}}",
         rf"(?i:{_BEFORE})_(?=[A-Za-z]{{0,40}}\d|[a-z0-9]{{0,40}}[A-Z])[A-Za-z0-9]{{16,}}(?:[_.-][A-Za-z0-9]{{8,}})*",
@@ -85,7 +85,7 @@ TOKENS: Final = (
             r"|dose[0-9a-f]{32}|AQE[\w+/=]{50,}-[\w+/=-]{16,}|AQVN[\w-]{34,})"
         ),
     ),
-    # base64 of a JWT; keys of NuGet and crates.io; Azure DevOps' has its mark behind.
+    # A JWT in base64; keys of NuGet and crates.io; Azure DevOps has its mark at the end.
     (
         r"zxlk[a-z0-9+/]{16}|oy2[a-z0-9]{43}|cio[a-z0-9]{32}|[a-z0-9]{76}azdo",
         r"(?:ZXlK[\w+/=-]{30,}|oy2[a-z0-9]{43}\b|cio(?=[A-Za-z]{0,32}\d)[A-Za-z0-9]{32}\b|[A-Za-z0-9]{76}AZDO\w{4})",
@@ -118,7 +118,7 @@ TOKENS: Final = (
         r"(?:access-(?:sandbox|development|production)-|(?:waka|persona_[a-z]{4,10})_)[0-9a-f]{8}-",
         rf"(?:access-(?:sandbox|development|production)-|waka_|persona_(?:production|sandbox)_){_UUID}",
     ),
-    # Of a bot in Discord: its number, a moment, and a hash.
+    # A Discord bot's token: its number, a timestamp, and a hash.
     (
         r"[mno][a-z0-9_-]{22,27}\.[a-z0-9_-]{6}\.[a-z0-9_-]{27}",
         r"[MNO][A-Za-z\d][\w-]{21,26}\.(?=[\w-]{0,5}[A-Z\d])[\w-]{6}\.[\w-]{27,45}",

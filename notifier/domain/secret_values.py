@@ -1,6 +1,6 @@
-"""Secrets in values that are no text: what a name beside them says, logins, and the words of a command. Pure.
+"""Secrets in structured values: fields named by a neighbouring field, logins, and words of commands. Pure.
 
-The service and the client, which imports nothing of the service, each have this module, the same to the letter.
+The service and the client, which imports nothing of the service, each have an identical copy of this module.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from .secret_names import names_secret
 from .shapes import without_secrets
 
-# Keys that name what stands beside them under one of the others.
+# Keys whose value is the name of what is stored under one of the other keys.
 _NAMING = frozenset(
     f(name)
     for name in (
@@ -38,10 +38,10 @@ _COMMAND_WORDS = 100
 
 
 def secret_fields(value: Mapping[str, Any]) -> frozenset[str]:
-    """The keys whose values another one names as a secret.
+    """The keys whose value is a secret because another field says so.
 
-    `{"name": "DB_PASSWORD", "value": "..."}` lists a setting, `{"field": "token", "old": "..."}` its change, and
-    pydantic's error about a secret is `{"loc": ["body", "password"], "input": "..."}`.
+    Examples are a setting, `{"name": "DB_PASSWORD", "value": "..."}`, its change, `{"field": "token", "old": "..."}`,
+    and pydantic's error about a secret, `{"loc": ["body", "password"], "input": "..."}`.
     """
     if "loc" not in value and _HELD.isdisjoint(value):
         return frozenset()
@@ -53,7 +53,7 @@ def secret_fields(value: Mapping[str, Any]) -> frozenset[str]:
 
 
 def is_login(key: str, value: object) -> bool:
-    """Whether this is a name and its password, as HTTP clients take them: `"auth": ["ann", "..."]`."""
+    """Whether this is a pair of user name and password, as HTTP clients take it: `"auth": ["ann", "..."]`."""
     return (
         key.lower() in {"auth", "login"}
         and isinstance(value, list | tuple)
@@ -63,7 +63,7 @@ def is_login(key: str, value: object) -> bool:
 
 
 def command(words: Sequence[Any]) -> Sequence[Any]:
-    """A command's words without its secrets: `["mysql", "-p..."]`. What is no command stays as it is."""
+    """The words of a command without its secrets: `["mysql", "-p..."]`. Other lists are returned unchanged."""
     if not 1 < len(words) <= _COMMAND_WORDS or not all(isinstance(word, str) for word in words):
         return words
     if not any(word.startswith("-") for word in words):
@@ -78,7 +78,7 @@ def command(words: Sequence[Any]) -> Sequence[Any]:
 
 
 def is_secret_pair(values: Sequence[Any]) -> bool:
-    """Whether this is a name and its secret, as headers are kept: `["authorization", "Bearer ..."]`."""
+    """Whether this is a pair of name and secret, as headers are stored: `["authorization", "Bearer ..."]`."""
     if len(values) != 2 or not all(isinstance(value, str) for value in values):
         return False
     name, value = values

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad it is; `rank` orders them, `critical` highest. What is `none` is kept and told to nobody."""
+    """A severity; `rank` orders them, with `critical` highest. Incidents of severity `none` are never notified."""
 
     NONE = "none"
     INFO = "info"

@@ -1,4 +1,4 @@
-"""A silence: what it matches is not told between two moments, or in a weekly window between them."""
+"""A silence: suppresses notifications about matching incidents between two times, or in weekly windows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from notifier.domain.matcher import Matcher
 from notifier.domain.time import Instant
 
 Phase = Literal["pending", "active", "expired"]
-"""How a silence stands at a moment: on, still to come (or between two of its windows), or over."""
+"""The phase of a silence: active, still to come (or between two windows), or over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """A silence of a project. `ends_at` is None only where it recurs without a last day; a deleted one ends then.
+    """A silence of a project. `ends_at` is None only if it recurs without a last day; deleting it sets the end.
 
-    `author` is who is named in it, `created_by` the key that made it.
+    `author` is the person named in it, `created_by` the key with which it was made.
     """
 
     id: str

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where an incident stands; at most one of an identity is not `resolved`."""
+    """The state of an incident. At most one incident of an identity is not `resolved`."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -14,4 +14,4 @@ class State(StrEnum):
 
 
 RESOLVED_BY_NOBODY = frozenset({"auto", "event", "expired", "recovered"})
-"""What `resolved_by` says where no person resolved the incident."""
+"""Values of `resolved_by` that do not name a person."""

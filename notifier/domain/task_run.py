@@ -1,4 +1,4 @@
-"""A task run: one execution of a background task, and the changes of its life that a client reports."""
+"""A task run: one execution of a background task, as its client reports it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from notifier.domain.time import Instant
 
 
 class RunState(StrEnum):
-    """Where a run stands; the last three are final, though a client's word overrides `lost`."""
+    """The state of a run. The last three are final, though a client's report overrides `lost`."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -26,25 +26,25 @@ class RunState(StrEnum):
 
 
 DeadLetterState = Literal["waiting", "replayed", "recovered", "discarded"]
-"""What has become of a failed or lost run as a dead letter; `waiting` for a person is the only one that is listed."""
+"""The state of a failed or lost run as a dead letter. Only those that are `waiting` for a person are listed."""
 
 
 class Replayable(StrEnum):
-    """Whether a run can be asked for again: its task said so and its arguments are what they were."""
+    """Whether a run can be replayed: its task allows it, and its arguments are stored unchanged."""
 
     NO = "no"
     YES = "yes"
-    TOUCHED = "touched"  # scrubbing or truncation changed the arguments
+    TOUCHED = "touched"  # The arguments were scrubbed or truncated.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
-    """One run, as the newest change says.
+    """One run, as of its newest change.
 
-    `duration_ms` is the last attempt's, in milliseconds. `error` is `{"type", "module", "message", ...}`, with `reason`
-    (`cancelled`, `interrupted`, `killed`) where the run was lost. `key` makes it idempotent at its client.
-    `arguments` is `{"args": [...], "kwargs": {...}}` where its task allows them to be kept. `process` is the process
-    that runs it: when that one dies, the run is lost.
+    `duration_ms` is the duration of the last attempt in milliseconds. `error` is `{"type", "module", "message",
+    ...}`, with `reason` (`cancelled`, `interrupted`, `killed`) if the run was lost. `key` is the client's idempotency
+    key. `arguments` is `{"args": [...], "kwargs": {...}}` if the task allows storing them. `process` is the process
+    that executes the run: when the process dies, the run is lost.
     """
 
     project: str
@@ -70,7 +70,7 @@ class TaskRun:
 
     @property
     def began_at(self) -> Instant | None:
-        """The start of the last attempt, never after its end: the two are reckoned from two requests."""
+        """The start of the last attempt, never after its end, since the two come from different requests."""
         if self.started_at is None or self.finished_at is None:
             return self.started_at
         return min(self.started_at, self.finished_at)

@@ -28,16 +28,16 @@ _DATE_TIME = re.compile(
 
 @lru_cache(maxsize=4_096)
 def rfc3339(at: Instant) -> str:
-    """`2026-11-22T05:00:00.123Z`, always UTC; the milliseconds are left out where they are zero."""
+    """`2026-11-22T05:00:00.123Z`, always in UTC; zero milliseconds are omitted."""
     precision = "milliseconds" if at % SECOND else "seconds"
     return (_EPOCH + at * _MILLI).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
 def parse_rfc3339(text: str) -> Instant:
-    """Read an RFC 3339 date-time (section 5.6); one without an offset is taken as UTC. `ValueError` if it is none.
+    """Parse an RFC 3339 date-time (section 5.6), in UTC unless it has an offset. Raises `ValueError`.
 
-    What `rfc3339` cannot write, for it lies before the year 1 or after 9999 in UTC, is none either. A leap second is
-    the second after it, as on clocks that have none.
+    Times before the year 1 or after 9999 in UTC, which `rfc3339` cannot write, are invalid. A leap second is read as
+    the following second, as on clocks without leap seconds.
     """
     upper = text.upper()
     if not _DATE_TIME.fullmatch(upper):
@@ -53,17 +53,17 @@ def parse_rfc3339(text: str) -> Instant:
         moment += timedelta(seconds=leap)
     except OverflowError:
         raise ValueError("outside of the years 1 to 9999 in UTC") from None
-    # By integers: a float of seconds is a millisecond short for one instant in two hundred.
+    # Integer arithmetic: with a float, one instant in two hundred would be a millisecond short.
     return (moment - _EPOCH) // _MILLI
 
 
 def has_offset(text: str) -> bool:
-    """Whether a date-time that `parse_rfc3339` reads says its offset."""
+    """Whether a date-time that `parse_rfc3339` accepts has an offset."""
     return text[-1:] in {"Z", "z"} or text[-6:-5] in {"+", "-"}
 
 
 def parse_duration(value: str | float | None) -> Duration:
-    """Read `10s`, `1h30m`, `500ms` or a bare `0`; units y w d h m s ms, the largest first."""
+    """Parse `10s`, `1h30m`, `500ms` or a bare `0`. Units are y w d h m s ms, largest first."""
     if value in {0, "0"} and not isinstance(value, bool):
         return 0
     parts = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
@@ -85,7 +85,7 @@ def parse_positive_duration(value: str | float | None) -> Duration:
 
 
 def format_duration(duration: Duration) -> str:
-    """A duration as `parse_duration` reads it, exactly and in one unit: `90s`, `5m`, `4h`, `1500ms`."""
+    """A duration in one unit, exactly, as `parse_duration` accepts it: `90s`, `5m`, `4h`, `1500ms`."""
     for unit, size in (("h", HOUR), ("m", MINUTE), ("s", SECOND)):
         if duration and duration % size == 0:
             return f"{duration // size}{unit}"
@@ -93,7 +93,7 @@ def format_duration(duration: Duration) -> str:
 
 
 def in_units(duration: Duration) -> list[tuple[int, str]]:
-    """At most two units, and no seconds beside minutes: `[(3, "h"), (5, "m")]`; of nothing `[(0, "s")]`."""
+    """Up to two units, without seconds beside minutes: `[(3, "h"), (5, "m")]`; `[(0, "s")]` for zero."""
     seconds = max(0, duration) // SECOND
     units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
     parts: list[tuple[int, str]] = []
@@ -107,5 +107,5 @@ def in_units(duration: Duration) -> list[tuple[int, str]]:
 
 
 def words(duration: Duration) -> str:
-    """`45s`, `12m`, `3h 5m`, `2d 4h`: for columns, and for what is typed as well."""
+    """A short form for columns, which can also be typed: `45s`, `12m`, `3h 5m`, `2d 4h`."""
     return " ".join(f"{value}{name}" for value, name in in_units(duration))

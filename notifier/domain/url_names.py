@@ -1,4 +1,4 @@
-"""URLs as they are stored and shown: without what whoever reads them could post with."""
+"""URLs as they are stored and shown: without the parts that would let a reader post to them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ _MARKED: Final = re.compile(r"\[scrubbed:[0-9a-f]{4}\]").fullmatch
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE).search
 _PARTS: Final = re.compile(r"[^\W_]+").findall
 _CHUNKS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+").findall
-# `oauth2callback`, `k8s`.
+# Names with digits: `oauth2callback`, `k8s`.
 _DIGIT_WITHIN: Final = re.compile(r"[a-z]+\d[a-z]+").fullmatch
 _CONSONANTS: Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE).search
-# At these hosts whoever knows the path may post, and people choose it as a word.
+# At these hosts the path alone authorises to post, and people choose it freely.
 _SECRET_PATHS: Final = frozenset({"ntfy.sh"})
 
 
 def shown_url(url: str) -> str:
-    """The URL without userinfo, query, fragment, and the segments of its path that may be tokens.
+    """The URL without userinfo, query, fragment, and path segments that may be tokens.
 
-    In their place stand digits of their hash: enough for two URLs to stay two, too few to try guesses on. What is shown
-    already, and what is no URL, comes back as it is: `https://hooks.example.com/bot/[scrubbed:5f2c]`.
+    Removed segments are replaced by digits of their hash, enough to distinguish URLs but too few to verify guesses:
+    `https://hooks.example.com/bot/[scrubbed:5f2c]`. A URL that is already shortened, and text that is no URL, is
+    returned unchanged.
     """
     try:
         parts = urlsplit(url)
@@ -54,7 +55,7 @@ def shown_url(url: str) -> str:
 
 
 def may_be_token(segment: str) -> bool:
-    """Whether a segment of a path may be a token: it is no word, no words with a number, and no number."""
+    """Whether a path segment may be a token: it is neither a number nor words, with or without a number."""
     text = unquote(segment)
     if _UUID(text):
         return True
@@ -74,7 +75,7 @@ def _is_random(part: str) -> bool:
 
 
 def _is_name(part: str) -> bool:
-    """`alerts`, `OnCall24`, `PROD2026`, `v2`, `1842`: a word or some, before at most four digits."""
+    """Whether this is words with at most four digits: `alerts`, `OnCall24`, `PROD2026`, `v2`, `1842`."""
     letters = part.rstrip("0123456789")
     if not letters or len(part) > len(letters) + 4:
         return part.isdigit()
@@ -85,7 +86,7 @@ def _is_name(part: str) -> bool:
 
 
 def _known(site: str, segments: Sequence[str]) -> range:
-    """The places of the segments that the scrubber would take out of the URL."""
+    """The positions of segments that the scrubber would remove from the URL."""
     before = f"{site}{'/'.join(segments)}".split("/")
     after = without_secrets("/".join(before)).split("/")
     if before == after:

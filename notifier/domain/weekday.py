@@ -7,7 +7,7 @@ SHORTEST_NAME = 3
 
 
 def weekday(text: str) -> int | None:
-    """The number of `saturday`, or of its beginning from `sat` on."""
+    """The number of a weekday's name, or of a prefix of at least three letters (`sat`)."""
     if len(text) < SHORTEST_NAME:
         return None
     return next((number for number, name in enumerate(WEEKDAYS) if name.startswith(text.lower())), None)

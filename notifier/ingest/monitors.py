@@ -23,7 +23,7 @@ from notifier.ingest.intake import Intake
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.quota import KeyQuota
 from notifier.policy import monitors as policy
-from notifier.policy.hearing import Hearing
+from notifier.policy.observation import ObservationPeriod
 from notifier.store import hold, views
 from notifier.store.compiled import execute
 from notifier.store.database import INGEST, LOOP, Database, Subscription, Tx
@@ -99,7 +99,7 @@ class MonitorIntake:
         self._max_size = max_size
         self._most = most
         self._normalizer = Normalizer(max_event_bytes=EVENT_BYTES, new_id=new_id)
-        self._hearing = Hearing()
+        self._observed = ObservationPeriod()
         self._applied: Mapping[str, DeclaredMonitor] | None = None
         self._subscription: Subscription = database.signals.subscribe()
         self._queue: list[_Submission] = []
@@ -137,7 +137,7 @@ class MonitorIntake:
             self._applied = declared
         held, due_at = await self._database.read(_next_due, limit=LOOP)
         now = self._database.now()
-        self._hearing = self._hearing.looked(now, held=held)
+        self._observed = self._observed.checked(now, held=held)
         if held or due_at is None or due_at > now:
             return due_at
         more = True
@@ -229,7 +229,7 @@ class MonitorIntake:
     def _handle_missed(self, tx: Tx) -> int:
         """Handles up to 100 missed deadlines: stores an event and the next deadline for each. Returns their number."""
         changes = _Changes()
-        since = self._hearing.since
+        since = self._observed.since
         if since is None:
             return 0
         for row in statements.overdue(tx, now=tx.now, since=since, most=MISSED_BATCH_SIZE):

@@ -1,1 +1,1 @@
-"""Pure decisions. Each returns a named reason; time, ids and jitter are arguments."""
+"""Decisions as pure functions that return named reasons; time, ids and jitter are arguments."""

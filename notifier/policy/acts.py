@@ -1,4 +1,4 @@
-"""Acts of people: the incident that an act meets, the acts that a mail offers, and which acts are told together."""
+"""Acts of people: their effect on an incident, the links that mails offer, and the grouping of acts in time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from notifier.domain.time import SECOND, Duration, Instant
 from notifier.domain.value import replace
 
 GATHERED: Duration = 3 * SECOND
-"""Acts on a group within this time of a first act are told together at its end."""
+"""Acts on a group within this time after a first act are notified together at its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedIncident:
-    """One incident, which nobody else changes until the transaction ends."""
+    """An incident that is locked for the current transaction."""
 
     number: int
     id: str
@@ -36,7 +36,7 @@ class LockedIncident:
 
 
 def in_force(incident: LockedIncident, now: Instant) -> LockedIncident:
-    """The incident without an acknowledgement or a snooze whose time is over, whether or not its row says so yet."""
+    """The incident without an acknowledgement or snooze that has expired, even if its row still has it."""
     if incident.state is State.ACKNOWLEDGED and _over(incident.acknowledged_until, now):
         incident = replace(
             incident, state=State.OPEN, acknowledged_by=None, acknowledged_at=None, acknowledged_until=None
@@ -53,7 +53,7 @@ def _over(until: Instant | None, now: Instant) -> bool:
 LINKED_AT_MOST = 5
 """How many of a message's incidents have links."""
 
-# The fewer, the further an incident is.
+# The further the state of an incident, the fewer acts remain.
 _POSSIBLE: Mapping[State, tuple[str, ...]] = {
     State.OPEN: ("acknowledge", "snooze", "resolve"),
     State.ACKNOWLEDGED: ("snooze", "resolve"),
@@ -62,9 +62,9 @@ _POSSIBLE: Mapping[State, tuple[str, ...]] = {
 
 
 def linked_acts(message: Message) -> list[tuple[Incident, str]]:
-    """The acts that a mail offers as links: those that are still possible, of its first incidents.
+    """The acts that a mail offers as links: those that are still possible, for its first incidents.
 
-    A message of the service about itself is about no incident, and its number is 0.
+    Messages of the service about itself have an incident with the number 0, and no links.
     """
     incidents = {told.incident.id: told.incident for told in message.told}
     linked = [incident for incident in incidents.values() if incident.number and _POSSIBLE[incident.state]]

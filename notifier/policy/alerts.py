@@ -1,4 +1,4 @@
-"""An alert that is posted again and again: whether it is new, the same as before, or over (RULES.md#senders)."""
+"""Repeatedly posted alerts: whether an alert is new, continues, or is over (RULES.md#senders)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from notifier.domain.time import DAY, HOUR, Duration, Instant
 from notifier.domain.value import Value
 
 AHEAD: Final[Duration] = HOUR
-"""An alert that starts further in the future was dated by a clock that is wrong."""
+"""An alert that starts further in the future has a wrong clock."""
 STALE: Final[Duration] = DAY
-"""Nobody tells the end of what nobody knows for so long, unless a clock is wrong."""
+"""An end older than this, of an unknown alert, comes from a wrong clock."""
 
 AlertVerdict = Literal["opens", "goes_on", "stays_closed", "ends", "nothing", "stale"]
-"""What an alert does. `stays_closed`: a person has resolved it, and it fires on."""
+"""The effect of an alert. `stays_closed` means that a person has resolved the incident and the alert still fires."""
 
 
 class PostedAlert(Value, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class PostedAlert(Value, frozen=True, kw_only=True):
 
 
 class KnownAlert(Value, frozen=True, kw_only=True):
-    """An alert as it is known. `ends_at`: None once it is over. `ended_at` is the last end that its sender told."""
+    """The stored alert. `ends_at` is None if it is over; `ended_at` is the last end that its sender reported."""
 
     starts_at: Instant
     ends_at: Instant | None
@@ -32,14 +32,14 @@ class KnownAlert(Value, frozen=True, kw_only=True):
 
 
 class AlertIncident(Value, frozen=True, kw_only=True):
-    """The newest incident of an alert. `by_hand`: a person resolved it."""
+    """The newest incident of an alert. `by_hand` means that a person resolved it."""
 
     resolved: bool
     by_hand: bool
 
 
 def firing_until(posted: PostedAlert, now: Instant, timeout: Duration) -> Instant | None:
-    """When the alert ends unless it comes again; None: it is over. A clock that is ahead does not count."""
+    """When the alert ends unless it is posted again, or None if it is over. A start in the future is ignored."""
     if posted.ends_at is None or (posted.starts_at is not None and posted.starts_at > now + AHEAD):
         return now + timeout
     return posted.ends_at if posted.ends_at > now else None
@@ -52,11 +52,11 @@ def judge(
     now: Instant,
     timeout: Duration,
 ) -> AlertVerdict:
-    """The verdict on an alert.
+    """The verdict on a posted alert.
 
-    One that fires goes on with the incident that is not resolved. Where a person has resolved that, the same firing
-    stays closed: the next, which starts later, opens another. Everything else opens one. An end ends what is not
-    resolved, unless it has been told before, as replicas of a pair do.
+    A firing alert continues its unresolved incident. If a person resolved the incident, it stays closed for the same
+    firing; a firing that starts later opens a new one. In all other cases a firing alert opens an incident. An end
+    resolves the incident unless the same end was reported before, as replicas of a pair do.
     """
     if firing_until(posted, now, timeout) is not None:
         if incident is not None and not incident.resolved:
@@ -71,7 +71,7 @@ def judge(
 
 
 def _is_same(posted: PostedAlert, known: KnownAlert | None, now: Instant) -> bool:
-    """Whether it is the firing that was known, by its sender's own clock."""
+    """Whether this is the known firing, judged by its sender's own clock."""
     if known is None:
         return False
     if posted.starts_at is None:

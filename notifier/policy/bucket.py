@@ -1,4 +1,4 @@
-"""The token bucket of every limit: of what a key may post, and of what a target may be sent."""
+"""The token bucket behind every rate limit."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from notifier.domain.time import Duration, Instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenBucket:
-    """A bucket that holds at most `size` tokens and earns `count` in every `per` milliseconds."""
+    """A bucket that holds at most `size` tokens and earns `count` tokens every `per` milliseconds."""
 
     size: int
     count: int
     per: Duration
 
     def refilled(self, tokens: float, at: Instant, now: Instant) -> float:
-        """The tokens at `now` of a bucket that held `tokens` at `at`; a clock that goes back takes none away."""
+        """The tokens at `now` of a bucket that held `tokens` at `at`. A clock that goes back removes none."""
         return min(float(self.size), tokens + max(0, now - at) * self.count / self.per)
 
     def earns(self, tokens: float) -> Duration:

@@ -1,4 +1,4 @@
-"""When a window is on, by the clocks of its place (zoneinfo; RFC 5545, 3.3.5)."""
+"""Recurring windows: when one is active, in local time of its time zone (zoneinfo; RFC 5545, 3.3.5)."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WEEKS = range(-1, 4)
 _MOST_DAYS = 15_000
 _YEARS = 43
-"""So many of them are searched: more than the days above, and than it takes until a 29 February is a Sunday again."""
+"""How many years are searched for a matching date: 29 February falls on each weekday within 40 years."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """`until` is when `active` changes next; None: never."""
+    """The state of a window. `until` is when `active` changes next, None if it never does."""
 
     active: bool
     until: Instant | None
 
 
 def window(weekly: Weekly, now: Instant) -> Window:
-    """Whether the window is on, and when that changes next; windows that touch or overlap are one.
+    """Whether the window is active, and when that changes next. Adjacent and overlapping windows count as one.
 
-    A boundary that the clocks skip counts with the offset before the gap (02:30 is then 03:30), and one that comes
-    twice is the first. A place that this machine knows no clock of has no window: better to tell than to be silent.
+    A boundary in a gap of local time counts with the offset before the gap (02:30 becomes 03:30); one that occurs
+    twice counts the first time. An unknown time zone makes the window inactive, so that alerts are sent.
     """
     edges = _edges(weekly, _week(now))
     if edges is None:
@@ -46,9 +46,9 @@ def window(weekly: Weekly, now: Instant) -> Window:
 
 
 def next_window(weekly: Weekly, now: Instant) -> tuple[Instant | None, Instant | None] | None:
-    """From when to when the window is on: the present one, else the next; None where there is none to come.
+    """Start and end of the present window, or else of the next one; None if there is none to come.
 
-    A beginning of None is long ago, an end of None never comes.
+    A start of None lies in the distant past, an end of None in the distant future.
     """
     if (present := window(weekly, now)).active:
         return _begun(weekly, now), present.until
@@ -69,7 +69,7 @@ def _week(now: Instant) -> int:
 
 @lru_cache(maxsize=1_024)
 def _edges(weekly: Weekly, week: int) -> tuple[Instant, ...] | None:
-    """Begin, end, begin, end ... of what is on around a week; None where it is on for ever."""
+    """Alternating starts and ends of windows around a week; None if the window is always active."""
     clocks = zone(weekly.location)
     if clocks is None:
         return ()
@@ -87,14 +87,14 @@ def _edges(weekly: Weekly, week: int) -> tuple[Instant, ...] | None:
 
 
 def _undated(weekly: Weekly, first: int, end: int) -> Iterator[tuple[int, int]]:
-    """Stretches without dates, in minutes since the Monday of 1970; the last may reach into the next week."""
+    """Intervals of a window without dates, in minutes since `_MONDAY`; the last may reach into the next week."""
     for monday in range(first, end, _WEEK_MINUTES):
         for day in weekly.weekdays:
             yield from _day(weekly.times, monday + day * DAY_MINUTES)
 
 
 def _dated(weekly: Weekly, first: int, end: int) -> Iterator[tuple[int, int]]:
-    """Stretches with dates, until two days begin after them and `end`, as the clocks may swallow one."""
+    """Intervals of a window with dates, until two begin after `end`, since a change of clocks may remove one."""
     reach, whole = first, 0
     begin = (_MONDAY + timedelta(minutes=first)).date()
     for day in islice(_dates(weekly, begin), _MOST_DAYS):
@@ -115,7 +115,7 @@ def _day(times: Iterable[Hours], midnight: int) -> Iterator[tuple[int, int]]:
 
 
 def _dates(weekly: Weekly, first: date) -> Iterator[date]:
-    """Every day on which a window begins, from the first."""
+    """Days on which a window begins, from `first` on."""
     for year in islice(_years(weekly, first.year), _YEARS):
         for month in weekly.months or range(1, 13):
             length = monthrange(year, month)[1]
@@ -148,7 +148,7 @@ def _from_start(number: int, length: int) -> int:
 
 
 def _merged(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sorted and apart. What ends before it begins is none: the clocks skipped it."""
+    """The intervals sorted and merged. An interval that ends before it begins was skipped by a change of clocks."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(stretch for stretch in stretches if stretch[0] < stretch[1]):
         if merged and start <= merged[-1][1]:
@@ -159,7 +159,7 @@ def _merged(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _at(minute: int, clocks: ZoneInfo) -> Instant:
-    """When the clock on the wall shows that minute since the Monday of 1970; fold 0 is the rule of RFC 5545."""
+    """The instant at which local time is that minute since Monday 1970-01-05, with fold 0 as in RFC 5545."""
     return _instant((_MONDAY + timedelta(minutes=minute)).replace(tzinfo=clocks))
 
 

@@ -1,4 +1,4 @@
-"""Times in the five fields of crontab(5), by the clocks of a zone."""
+"""Crontab expressions with five fields (crontab(5)) in a time zone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notifier.domain.weekday import WEEKDAYS
 
 LONGEST: Final = 256
 _DAYS_AHEAD: Final = 366 * 8 + 2
-"""February 29 comes within eight years, wherever a century leaves one out."""
+"""29 February occurs within eight years, even across a century without a leap year."""
 _ALIASES: Final[Mapping[str, str]] = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -31,7 +31,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CronTimes(Value, frozen=True, kw_only=True):
-    """Minutes of days. Where days of the month and weekdays are both restricted, either is enough."""
+    """A parsed expression. If both days of month and weekdays are restricted, a day must match only one of them."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -49,7 +49,7 @@ class CronTimes(Value, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=1_024)
 def parse(text: str) -> CronTimes:
-    """Read an expression; `ValueError` with a sentence where it is none."""
+    """Parse an expression. Raises `ValueError` with a sentence for people."""
     fields = _ALIASES.get(text.strip().lower(), text).split() if len(text) <= LONGEST else []
     if len(fields) != 5:
         raise ValueError("expected the five fields of a crontab, such as `0 3 * * 1-5`")
@@ -66,7 +66,7 @@ def parse(text: str) -> CronTimes:
 
 
 def knows(text: str, zone: str) -> bool:
-    """Whether both the expression and the zone make sense."""
+    """Whether both the expression and the time zone are valid."""
     try:
         parse(text)
         ZoneInfo(zone)
@@ -76,13 +76,13 @@ def knows(text: str, zone: str) -> bool:
 
 
 def after(times: CronTimes, at: Instant, zone: str) -> Instant | None:
-    """The first of the times after `at`; None: there is none (February 30).
+    """The first scheduled time after `at`, or None if there is none (30 February).
 
-    A time that a clock skips is as long after the skip began; of one that it repeats the first counts.
+    A time in a gap of local time is shifted by the length of the gap; of a time that occurs twice, the first counts.
     """
     clock = ZoneInfo(zone)
     start = datetime.fromtimestamp(at // SECOND, clock)
-    day = start.date() - timedelta(days=1)  # a skipped time may belong to the day before
+    day = start.date() - timedelta(days=1)  # A time in a gap may belong to the day before.
     for _ in range(_DAYS_AHEAD):
         if times.includes(day):
             found = _first(times, day, clock, at)
@@ -93,7 +93,7 @@ def after(times: CronTimes, at: Instant, zone: str) -> Instant | None:
 
 
 def _first(times: CronTimes, day: date, clock: ZoneInfo, at: Instant) -> Instant | None:
-    """The earliest of a day; where a clock is moved, a later hour may come first."""
+    """The earliest time of a day. When clocks change, it may not be the first in local time."""
     of_hours = (
         (found for minute in times.minutes if (found := _instant(day, hour, minute, clock)) > at)
         for hour in times.hours

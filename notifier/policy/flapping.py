@@ -1,4 +1,4 @@
-"""An identity that goes and comes back: what its next incident carries on, and how long its all-clear waits."""
+"""Flapping: what a recurring problem's next incident inherits, and when a message mentions flapping."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from notifier.domain.value import Value
 from notifier.policy.notifying import Member
 
 RETURNS_TO_FLAP = 2
-"""From the second return on, a problem is called flapping."""
+"""The number of returns from which on a problem is called flapping."""
 
 
 class Carried(Value, frozen=True, kw_only=True):
-    """The values that a member takes over from the member of the identity's previous incident, in the same group.
+    """The values that a member inherits from the member of its identity's previous incident in the same group.
 
-    `returns` counts how often the identity has come back in this run, which began at `since`. `critical_at` is when
-    it was last told of at critical. `first_told_at` and `escalated` go on where the thread does.
+    `returns` counts how often the identity has come back since `since`. `critical_at` is when people were last
+    notified about it as critical. `first_told_at` and `escalated` are inherited if the thread is.
     """
 
     returns: int = 0
@@ -28,7 +28,7 @@ class Carried(Value, frozen=True, kw_only=True):
 
 
 class Previous(Value, frozen=True, kw_only=True):
-    """The member of the incident before: what it carries, and when that incident opened and ended."""
+    """The member of the previous incident: what it carries, and when that incident opened and was resolved."""
 
     carried: Carried
     opened_at: Instant
@@ -36,12 +36,15 @@ class Previous(Value, frozen=True, kw_only=True):
 
 
 def thread_kept(route: Route) -> Duration:
-    """The time after an incident's end within which its identity, come back, goes on in the same thread."""
+    """How long after the end of an incident its identity continues in the same thread if it recurs."""
     return max(HOUR, 4 * route.group_interval)
 
 
 def carry(previous: Previous, route: Route, opened_at: Instant, *, same_thread: bool) -> Carried:
-    """The values that the next incident of an identity starts with. `same_thread`: its group's thread would go on."""
+    """The values that the next incident of an identity starts with.
+
+    `same_thread` means that it continues the thread.
+    """
     before = previous.carried
     if previous.resolved_at is None or opened_at - previous.resolved_at > thread_kept(route):
         return Carried(critical_at=before.critical_at)
@@ -55,15 +58,15 @@ def carry(previous: Previous, route: Route, opened_at: Instant, *, same_thread: 
     )
 
 
-def named(returns: int, since: Instant | None) -> Flapping | None:
-    """The flapping that a message names: of an identity that has come back twice or more; None of any other."""
+def describe(returns: int, since: Instant | None) -> Flapping | None:
+    """The flapping that a message mentions, or None if the identity has returned fewer than two times."""
     if since is None or returns < RETURNS_TO_FLAP:
         return None
     return Flapping(times=returns + 1, since=since)
 
 
 def continues(member: Member, route: Route) -> bool:
-    """Whether a member that is told now belongs to the thread that has told of the identity's end."""
+    """Whether a member continues the thread in which its identity's resolution was sent."""
     if member.returns:
         return True
     reopened_at, ended_at = member.reopened_at, member.told_at

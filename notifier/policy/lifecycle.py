@@ -1,4 +1,4 @@
-"""The incident of an identity after a batch of events: opened, raised, resolved, reopened, late."""
+"""The lifecycle of incidents: how a batch of events opens, raises, resolves or reopens them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ChangeKind = Literal[
 
 
 class IncidentBefore(Value, frozen=True, kw_only=True):
-    """An incident as it is before events are applied to it."""
+    """An incident before events are applied to it."""
 
     number: int
     id: str
@@ -38,11 +38,12 @@ class IncidentBefore(Value, frozen=True, kw_only=True):
 
 
 class IncidentChange(Value, frozen=True, kw_only=True):
-    """An incident as it is after events were applied to it.
+    """The change that events make to an incident.
 
     `incident` is the incident before, or None for a new one (`previous_id` then links to the resolved one before it).
-    `counted` events are added to the count, `late` of them are told to nobody. The first `consumed` events are applied,
-    the others belong to the incident that follows. `attention` says that alerting must look.
+    `counted` events are added to the count, `late` of them happened before the incident was resolved. The first
+    `consumed` events are applied, the others belong to the following incident. `attention` means that alerting must
+    look at the incident.
     """
 
     incident: IncidentBefore | None
@@ -70,13 +71,13 @@ class IncidentChange(Value, frozen=True, kw_only=True):
 
 
 def keeps_sample(seq: int) -> bool:
-    """Whether the event that made the count `seq` stays a sample for good: the first ten, then powers of two."""
+    """Whether the event that made the count `seq` is kept as a sample: the first ten, then powers of two."""
     return seq <= FIRST_SAMPLES or seq & (seq - 1) == 0
 
 
 @lru_cache(maxsize=1_024)
 def sample_numbers(before: int, last: int) -> tuple[int, ...]:
-    """The counts, of `before + 1` to `last`, whose events are stored: those kept for good, and the newest."""
+    """The counts from `before + 1` to `last` whose events are stored: those kept as samples, and the latest."""
     chosen = list(range(before + 1, min(last, FIRST_SAMPLES) + 1))
     power = 1 << max(before, FIRST_SAMPLES).bit_length()
     while power <= last:
@@ -90,11 +91,11 @@ def sample_numbers(before: int, last: int) -> tuple[int, ...]:
 def apply_events(
     current: IncidentBefore | None, newest_resolved: IncidentBefore | None, events: Sequence[Event]
 ) -> IncidentChange | None:
-    """The change that one identity's events, in order of arrival, make to its incident.
+    """Apply events of one identity, in order of arrival. Returns None if all of them resolve nothing.
 
-    `current` is the incident that is not resolved; where there is none, `newest_resolved` is the last that is. Events
-    are consumed up to and with the one that resolves; one that would resolve the incident which they open is left over,
-    for a new incident needs its number first. None: all events are resolutions of nothing.
+    `current` is the unresolved incident; if there is none, `newest_resolved` is the last resolved one. Events are
+    consumed up to and including the first that resolves. One that would resolve a newly opened incident is not
+    consumed, since the incident needs its number first.
     """
     if current is not None:
         return _onto_open(current, events)
@@ -117,7 +118,7 @@ def _opened(events: Sequence[Event], skipped: int, previous_id: str | None) -> I
     varying: tuple[str, ...] = ()
     end = len(events)
     counted = events
-    # Most new causes come with one event.
+    # Most new incidents begin with a single event.
     if end > 1:
         end = next((i for i in range(skipped, end) if events[i].status == "resolved"), end)
         counted = events[skipped:end]
@@ -164,7 +165,7 @@ def _onto_open(current: IncidentBefore, events: Sequence[Event]) -> IncidentChan
     elif current.waiting and counted:
         kind = "woken"
     elif varying != current.varying:
-        # What silenced or inhibited it may match no longer.
+        # Changed labels may end a silence or an inhibition.
         kind = "varied"
     return IncidentChange(
         incident=current,
@@ -213,7 +214,7 @@ def _late(
 def _labels(
     labels: Mapping[str, str], varying: tuple[str, ...], events: Sequence[Event]
 ) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """The opening event's labels without those of which a later event has another value."""
+    """The opening event's labels without those for which a later event has another value."""
     previous: Mapping[str, str] | None = None
     gone: dict[str, None] = {}
     for event in events:

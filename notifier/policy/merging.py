@@ -1,4 +1,4 @@
-"""A message that carries what an unsent older one would have told."""
+"""Merging of a message with older unsent ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from notifier.domain.value import replace
 
 
 def union(older: Message, newer: Message) -> Message:
-    """`newer`, carrying what `older` would have told: each incident as it is now, for the first of its reasons."""
+    """`newer` extended by the incidents of `older`, each in its current state and with the leading reason."""
     told = {item.incident.id: item for item in newer.told}
     for item in older.told:
         known = told.get(item.incident.id)
@@ -30,7 +30,7 @@ def union(older: Message, newer: Message) -> Message:
 
 
 def _both(older: Told, newer: Told) -> Told:
-    """The incident as it is now, told for the leading one of two reasons, with the actor of that reason."""
+    """The incident in its newer state, with the leading one of both reasons and the actor of that reason."""
     reason = leading({older.reason, newer.reason}) or newer.reason
     actor = newer.actor if newer.reason is reason else older.actor
     return replace(newer, reason=reason, actor=actor)

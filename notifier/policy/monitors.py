@@ -1,4 +1,4 @@
-"""Deadlines of monitors: when the next check-in is due, and what it means that none came."""
+"""Deadlines of monitors: when the next check-in is due, and what a missed deadline means."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from notifier.domain.time import MINUTE, Duration, Instant
 from notifier.policy import cron
 
 EARLY: Duration = MINUTE
-"""So much before its time a check-in counts as that of its time: clocks differ."""
+"""A check-in this much early counts for the coming time, since clocks differ."""
 
 
 def deadline(
     schedule: MonitorSchedule | None, now: Instant, status: CheckInStatus | None = None
 ) -> MonitorDeadline | None:
-    """The next deadline after a check-in now, or after a missed one (`status` None); None: nothing is expected."""
+    """The next deadline after a check-in, or after a missed one (`status` None).
+
+    None if the schedule expects nothing.
+    """
     if schedule is None:
         return None
     if status == "in_progress" and schedule.longest is not None:
@@ -31,16 +34,18 @@ def deadline(
 def trouble_after(
     deadline_: Instant, at: Instant, status: CheckInStatus, schedule: MonitorSchedule
 ) -> MonitorTrouble:
-    """The trouble of a monitor whose deadline has passed: the last check-in, at `at`, said `status`."""
+    """The trouble of a monitor whose deadline has passed; its last check-in, at `at`, had `status`."""
     overran = status == "in_progress" and schedule.longest is not None and deadline_ <= at + schedule.longest
     return "overran" if overran else "missed"
 
 
 def _expected(schedule: MonitorSchedule, now: Instant, *, early: bool) -> tuple[Instant | None, Duration]:
-    """When the job is expected next, and how long after that again."""
+    """The next expected time, and how long after it the following one is."""
     if schedule.every is not None:
         return now + schedule.every, schedule.every
-    if schedule.cron is None or not cron.knows(schedule.cron, schedule.zone):  # a zone that is no more
+    if schedule.cron is None or not cron.knows(
+        schedule.cron, schedule.zone
+    ):  # The time zone no longer exists.
         return None, 0
     times = cron.parse(schedule.cron)
     tolerance = min(EARLY, schedule.grace) if early else 0

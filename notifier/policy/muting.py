@@ -1,4 +1,4 @@
-"""Whether something holds what a route has to tell, and until when (RULES.md#held)."""
+"""Mutes: what prevents a route from notifying about a member, and until when (RULES.md#held)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from notifier.policy.calendar import Window, window
 
 MUTES = frozenset({HeldBy.SNOOZED, HeldBy.SILENCED, HeldBy.INHIBITED, HeldBy.MUTE_TIME})
 
-# Windows that hand over to each other for longer than this are looked at again, not followed to their end.
+# Adjoining windows are followed up to this many changes; after that the mute is evaluated again.
 _MOST_CHANGES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mute:
-    """A mute holds a member until `until`, when it ends by itself; None: its end is not known.
+    """A mute of a member until `until`, or without a known end if that is None.
 
-    `ref` is the id of the silence, or of the incident that inhibits.
+    `ref` is the id of the silence or of the inhibiting incident.
     """
 
     held_by: HeldBy
@@ -34,10 +34,9 @@ class Mute:
 
 
 class SilenceIndex:
-    """Silences, each found by its project and by what it asks of one label that an incident must have.
+    """An index of silences by project and by one label value or pattern that each requires.
 
-    That is a value, or else a regular expression that an absent label does not meet; what asks for neither is always
-    looked at.
+    Silences that require neither are always evaluated.
     """
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
@@ -53,7 +52,7 @@ class SilenceIndex:
         for silence in silences:
             keys = [(silence.project, matcher.name, matcher.value) for matcher in _exact(silence)]
             if keys:
-                # The value that the fewest ask for leaves the fewest to look at.
+                # The rarest value leaves the fewest silences to evaluate.
                 self._by_label.setdefault(min(keys, key=lambda key: (asked[key], key)), []).append(silence)
             elif pattern := next(_patterns(silence), None):
                 asks = by_pattern.setdefault((silence.project, pattern.name), [])
@@ -69,7 +68,7 @@ class SilenceIndex:
         return bool(self._by_label or self._by_pattern or self._others)
 
     def mute(self, project: str, labels: Mapping[str, str], now: Instant) -> Mute | None:
-        """The mute of a silence that is on and matches; of several, of the silence that lasts longest."""
+        """The mute of an active silence that matches; of several, the one that lasts longest."""
         found = [
             Mute(held_by=HeldBy.SILENCED, until=_earlier(silence.ends_at, on.until), ref=silence.id)
             for silence, on in self._meeting(project, labels, now)
@@ -77,7 +76,7 @@ class SilenceIndex:
         return max(found, key=_lasting, default=None)
 
     def silencing(self, project: str, labels: Mapping[str, str], now: Instant) -> list[str]:
-        """The ids of all silences that are on and match."""
+        """The ids of all active silences that match."""
         return [silence.id for silence, _ in self._meeting(project, labels, now)]
 
     def _meeting(
@@ -103,19 +102,19 @@ def _patterns(silence: Silence) -> Iterator[Matcher]:
 
 
 def _exact(silence: Silence) -> list[Matcher]:
-    """The matchers that only a label with this very value meets: an empty one is met by its absence."""
+    """Equality matchers with a value. One for the empty string also matches an absent label."""
     return [matcher for matcher in silence.matchers if matcher.op == "=" and matcher.value]
 
 
 def phase(silence: Silence, now: Instant) -> Phase:
-    """The phase that a silence is in: one that recurs is active only within its windows."""
+    """The phase of a silence. A recurring one is active only within its windows."""
     if silence.ends_at is not None and silence.ends_at <= now:
         return "expired"
     return "active" if _window(silence, now).active else "pending"
 
 
 def mute_time(route: Route, now: Instant) -> Mute | None:
-    """The mute of a route's hours; `until` is when it may tell again, or, after very many changes, be asked again."""
+    """The mute of a route outside its hours, or None. `until` is when the route may notify again."""
     if not _quiet(route, now):
         return None
     at: Instant | None = now
@@ -127,10 +126,10 @@ def mute_time(route: Route, now: Instant) -> Mute | None:
 
 
 def inhibits(rule: Inhibition, source_labels: Mapping[str, str], target_labels: Mapping[str, str]) -> bool:
-    """Whether an incident that is not resolved holds another one of its project.
+    """Whether `rule` makes an unresolved source hold a target in the same project.
 
-    A target that meets `source` as well is not held by sources that meet `target` as well, and so none holds itself
-    (Alertmanager, `inhibit.InhibitRule`).
+    Source and target that both match `source` and `target` do not inhibit each other, so that no incident inhibits
+    itself (Alertmanager, `inhibit.InhibitRule`).
     """
     if not (meet(rule.source, source_labels) and meet(rule.target, target_labels)):
         return False
@@ -140,7 +139,7 @@ def inhibits(rule: Inhibition, source_labels: Mapping[str, str], target_labels: 
 
 
 def equal_key(rule: Inhibition, labels: Mapping[str, str]) -> str:
-    """16 hex digits: a source and a target whose values of `equal` are the same have the same."""
+    """A hash of the values of the `equal` labels, 16 hex digits."""
     values = [labels.get(name, "") for name in sorted(rule.equal)]
     return blake2b(json.dumps(values).encode(), digest_size=8).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Whether, when and why a group tells, by what is and what has been told (RULES.md#timing, RULES.md#held)."""
+"""Notifying: whether, when and why a group notifies about each member (RULES.md#timing, RULES.md#held)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from notifier.policy.muting import MUTES, Mute
 
 
 class Member(Value, frozen=True, kw_only=True):
-    """One incident as it is, and what has been told about it in one group.
+    """The current state of an incident, and what one group has notified about it.
 
-    `recent` is its exact count inside the route's `notify_after` window, where it has one. `last_seen` moves with an
-    alert that comes again, which is no further event. `reopened_at` is when a
-    person said last that it is open after all, `acknowledged_at` when one took it; `by_hand`: one resolved it.
-    `escalated` counts the steps of `escalate` since `first_told_at`. `decided` is the last decision about it,
-    `decided_at` the first moment of a run of equal ones. `critical_at` is when its identity was last told of at
-    critical, `returns` how often that has come back of late; `returned`: it has
-    come back as another incident.
+    `recent` is its event count within the route's `notify_after` window, if the route has one. `last_seen` also
+    advances when an alert is posted again, which is no further event. `reopened_at` and `acknowledged_at` are the
+    last such acts of a person; `by_hand` means that a person resolved it. `escalated` counts escalation steps since
+    `first_told_at`. `decided` is the last decision, `decided_at` the start of a run of equal decisions. `critical_at`
+    is when its identity was last notified as critical, `returns` how often the identity came back recently.
+    `returned` means that it came back as another incident.
     """
 
     incident: int
@@ -55,9 +54,9 @@ class Member(Value, frozen=True, kw_only=True):
 
 
 class Notify(Value, frozen=True, kw_only=True):
-    """Tell about it now. `repeat_at` is when a repeat is due, None where there is nothing to repeat.
+    """Notify now. `repeat_at` is when a repeat is due, or None for no repeat.
 
-    `anew`: its escalation begins again, for it was over.
+    `anew` restarts the escalation of a reopened incident.
     """
 
     reason: Reason
@@ -67,9 +66,9 @@ class Notify(Value, frozen=True, kw_only=True):
 
 
 class Hold(Value, frozen=True, kw_only=True):
-    """Do not tell the member, for a named reason.
+    """Do not notify, for a named reason.
 
-    `wake`: the incident's next event makes the group due again; `until`: that moment does.
+    The group decides again at the incident's next event if `wake` is set, and at `until`.
     """
 
     held_by: HeldBy
@@ -79,9 +78,9 @@ class Hold(Value, frozen=True, kw_only=True):
 
 
 class Wait(Value, frozen=True, kw_only=True):
-    """Tell the member later: its group has just told, and looks at the member again at `until`.
+    """Notify later: the group has notified recently, and decides again at `until`.
 
-    Of a step of escalation: something holds it until then; `ref` names what, where that can end early.
+    For an escalation step, something postpones it until then; `ref` names what does, if it can end earlier.
     """
 
     until: Instant
@@ -89,9 +88,9 @@ class Wait(Value, frozen=True, kw_only=True):
 
 
 class Settled(Value, frozen=True, kw_only=True):
-    """The member's state has been told, or the route does not tell it (`send_resolved: false`).
+    """The member's state needs no notification: it was sent, or the route does not send it (`send_resolved: false`).
 
-    `repeat_at` is when a repeat is due; None: what is acknowledged or over is not repeated.
+    `repeat_at` is when a repeat is due, or None if the incident is acknowledged or resolved.
     """
 
     state: State
@@ -109,10 +108,10 @@ def decide(
     mute: Mute | None = None,
     last_told_at: Instant | None = None,
 ) -> Verdict:
-    """The verdict on one member at a flush of its group, given the mute that holds it and when the group told last.
+    """The verdict on one member, given the mute that holds it and the time of its group's last notification.
 
-    An incident of severity `none`, or at a route without channels, is told to nobody; but people who were told of the
-    incident before are told that somebody has acknowledged it and that it is resolved.
+    Incidents of severity `none`, and those at a route without channels, are held. If people were notified about the
+    incident before, they are still notified about its acknowledgement and resolution.
     """
     if member.severity is Severity.NONE and member.told_at is None:
         return Hold(held_by=HeldBy.SEVERITY, wake=False)
@@ -131,7 +130,7 @@ def _decide(
     if member.state is State.RESOLVED:
         return _resolved(member, route, now)
     if mute is not None and mute.held_by is HeldBy.SNOOZED:
-        # Whoever snoozes is told at its end, whether or not there is something new.
+        # The end of a snooze is always notified, even if nothing has changed.
         return Hold(held_by=HeldBy.SNOOZED, wake=False, until=mute.until)
     verdict = _first(member, route, now) if member.told_at is None else _changed(member, route, now)
     released = member.held_by in MUTES
@@ -146,21 +145,21 @@ def _decide(
 
 
 def is_mutable(member: Member, verdict: Verdict) -> bool:
-    """Whether it matters if something mutes the member: what tells nothing and is not held needs no look."""
+    """Whether a mute would change the verdict: a member that is neither held nor notified about needs no lookup."""
     return member.state is not State.RESOLVED and (
         isinstance(verdict, Notify | Wait) or member.held_by in MUTES
     )
 
 
 def is_newly_acknowledged(member: Member) -> bool:
-    """Whether somebody has acknowledged what was told, and that has not been told: of each time it is."""
+    """Whether there is an acknowledgement that has not been notified yet, of an incident that was."""
     if member.state is not State.ACKNOWLEDGED or member.told_at is None:
         return False
     return member.told_state is not State.ACKNOWLEDGED or (member.acknowledged_at or 0) > member.told_at
 
 
 def _ask_again(mute: Mute, route: Route, now: Instant) -> Instant:
-    """When a mute ends; where nobody knows, it is looked at again as often as the group may tell."""
+    """When a mute ends, or when to check again if its end is unknown."""
     return now + max(route.group_interval, MINUTE) if mute.until is None else mute.until
 
 
@@ -186,10 +185,10 @@ def _resolved(member: Member, route: Route, now: Instant) -> Verdict:
 
 
 def all_clear_at(member: Member, route: Route) -> Instant | None:
-    """Until when an all-clear waits for the identity to come back; None: it leaves as any change does.
+    """When the resolution is sent if the identity does not recur until then; None to send it like any other change.
 
-    `resolve_after` says so. Where it is not set, only what has come back within the last hour waits, for
-    `group_interval`. What a person resolved is over.
+    The delay is `resolve_after`. If that is not set, only an incident that recurred within the last hour is delayed,
+    by `group_interval`. A resolution by a person is never delayed.
     """
     if member.by_hand or member.resolved_at is None:
         return None
@@ -200,7 +199,7 @@ def all_clear_at(member: Member, route: Route) -> Instant | None:
 
 
 def _changed(member: Member, route: Route, now: Instant) -> Verdict:
-    """The verdict on a member that was told before and is not resolved."""
+    """The verdict on an unresolved member that was notified about before."""
     repeat_at = now + route.repeat_interval if member.state is State.OPEN else None
     if member.told_state is State.RESOLVED:
         return replace(_notify(member, Reason.REOPENED, repeat_at), anew=True)
@@ -255,12 +254,12 @@ def change_due(member: Member, route: Route, *, changed_at: Instant, last_told_a
         told_at + route.repeat_interval,
         last_told_at + min(route.group_interval, route.repeat_interval),
     )
-    # What postpones its step of escalation may do so no longer.
+    # The change may have ended what postpones an escalation step.
     return repeats if member.hold_ref is None else min(repeats, spaced)
 
 
 def _newly_critical(member: Member, route: Route, now: Instant) -> bool:
-    """First told at critical, or raised to it: but not what its identity was told as within `group_interval`."""
+    """Whether the member is newly critical, and its identity was not notified as critical within `group_interval`."""
     if member.severity is not Severity.CRITICAL or member.state is State.RESOLVED:
         return False
     if member.told_severity is Severity.CRITICAL:
@@ -280,9 +279,9 @@ def _only_repeats(member: Member) -> bool:
 def keep_until(
     decided: Sequence[tuple[Member, Verdict]], route: Route, now: Instant, last_told_at: Instant | None
 ) -> Instant | None:
-    """Until when a group that has just told keeps what it has to tell; None: it tells.
+    """Until when a group that has notified recently must wait, or None if it may notify now.
 
-    Whatever woke it before then, only what is urgent may be told, and then brings along what waits.
+    An urgent verdict lets the group notify at once, including about everything else that waits.
     """
     if last_told_at is None or now >= last_told_at + route.group_interval:
         return None
@@ -295,14 +294,14 @@ def keep_until(
 
 
 def _is_urgent(member: Member, notify: Notify, route: Route, now: Instant) -> bool:
-    """A repeat, what is newly critical, and what a person did."""
+    """Whether the verdict is a repeat, is newly critical, or follows from an act of a person."""
     if notify.reason is Reason.REPEATED or _newly_critical(member, route, now):
         return True
     return is_by_hand(member) and (notify.reason is not Reason.UNMUTED or member.state is State.ACKNOWLEDGED)
 
 
 def is_by_hand(member: Member) -> bool:
-    """Whether a person did what has changed since it was told."""
+    """Whether a person caused the change since the last notification."""
     if member.state is State.ACKNOWLEDGED:
         return member.told_at is None or is_newly_acknowledged(member)
     if member.state is State.RESOLVED:
@@ -311,25 +310,25 @@ def is_by_hand(member: Member) -> bool:
 
 
 def _reopened_since(member: Member, told_at: Instant) -> bool:
-    """Whether a person has reopened it since then, and nobody has acknowledged it after that."""
+    """Whether a person has reopened it after `told_at` and after its last acknowledgement."""
     return (member.reopened_at or 0) > max(told_at, member.acknowledged_at or 0)
 
 
 def group_reason(reasons: Sequence[Reason]) -> Reason | None:
-    """The group's own reason: the first in the order of precedence that any member has; None: nothing to tell."""
+    """The reason of the group: the first in the order of precedence that any member has, or None."""
     return leading(set(reasons))
 
 
 _LATE = MINUTE
-"""A step that is later was held, and is not only told by a busy machine."""
+"""A step later than this was held, rather than delayed by a busy machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalate:
-    """Tell the channels of this step (from 0) now. `next_at` is when the next is due, None: it was the last.
+    """Notify the channels of this step, counted from 0. `next_at` is when the next one is due, or None.
 
-    Steps are counted from `counts_from` from now on: what was held for long keeps its distance to the next, or all that
-    was missed would be told at once.
+    Later steps count from `counts_from`: after a long hold they keep their distance, instead of all being sent at
+    once.
     """
 
     step: int
@@ -338,14 +337,14 @@ class Escalate:
 
 
 def step_due(route: Route, state: State, first_told_at: Instant | None, escalated: int) -> Instant | None:
-    """When the next step of a member's escalation is due; None: there is none, or nobody must be asked further."""
+    """When a member's next escalation step is due, or None if there is none or the incident is not open."""
     if state is not State.OPEN or first_told_at is None or escalated >= len(route.escalate):
         return None
     return first_told_at + route.escalate[escalated].after
 
 
 def next_step(member: Member, route: Route) -> Instant | None:
-    """When a member that is not told now is escalated; one whose end was told begins anew when it is told."""
+    """When a member that is not notified about now is escalated, or None."""
     if member.told_at is None or member.told_state is State.RESOLVED:
         return None
     return step_due(route, member.state, member.first_told_at, member.escalated)
@@ -354,7 +353,7 @@ def next_step(member: Member, route: Route) -> Instant | None:
 def escalate(
     member: Member, route: Route, now: Instant, mute: Mute | None, *, hold: str | None = None
 ) -> Escalate | Wait | None:
-    """The verdict on a member whose escalation was due; None: no step is due. `hold` names a hold that postpones it."""
+    """The verdict on a member whose escalation was due, or None if no step is due. `hold` names a hold in force."""
     due_at = step_due(route, member.state, member.first_told_at, member.escalated)
     if due_at is None:
         return None

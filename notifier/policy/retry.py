@@ -1,4 +1,4 @@
-"""Retry: the state that follows each outcome, in one table for all channels (RULES.md#outcomes)."""
+"""Retry: what follows each outcome, in one table for all channels (RULES.md#outcomes)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PERMANENT_SCHEDULE: tuple[Duration, ...] = (MINUTE, 8 * MINUTE)
 THROTTLED_DEFAULT: Duration = 30 * SECOND
 THROTTLED_AT_MOST: Duration = HOUR
 LAST_TRY: Duration = SECOND
-"""The last try comes this long before the expiry: whoever claims it must still find it alive."""
+"""How long before the expiry the last attempt is due, so that it can still be claimed."""
 FAILURES_TO_COOL = 3
 CLAIMS_AT_MOST = 5
 GONE_TO_DISABLE = 2
@@ -29,7 +29,7 @@ GONE_TO_DISABLE = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
-    """Back to pending, due then. `counts` says whether an attempt was used up."""
+    """The delivery is pending again, due at `at`. `counts` says whether the attempt is counted."""
 
     at: Instant
     counts: bool
@@ -37,13 +37,13 @@ class Again:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dead:
-    """A dead letter, for this reason."""
+    """The delivery is dead for this reason."""
 
     reason: Outcome
 
 
 def backoff(attempts: int, jitter: float) -> Duration:
-    """The wait after the `attempts`-th failure (from 1); `jitter` in [-1, 1] moves it by up to 20 %."""
+    """The wait after the `attempts`-th failure, counted from 1. `jitter` in [-1, 1] varies it by up to 20 %."""
     step = SCHEDULE[min(max(attempts, 1), len(SCHEDULE)) - 1]
     return int(step * (1 + JITTER * max(-1.0, min(1.0, jitter))))
 
@@ -57,7 +57,7 @@ def after(
     retry_after: Duration | None = None,
     jitter: float = 0.0,
 ) -> Again | Dead:
-    """The state that follows a failed attempt of a delivery; `attempts` counts this one."""
+    """The state after a failed attempt. `attempts` includes this one."""
     if outcome is Outcome.THROTTLED:
         return _until(expires_at, now, now + throttle(retry_after), counts=False)
     if outcome in {Outcome.TRANSIENT, Outcome.AMBIGUOUS}:
@@ -68,15 +68,15 @@ def after(
 
 
 def throttle(retry_after: Duration | None) -> Duration:
-    """How long a target cools after it said so: what it asked for, within a second and an hour."""
+    """How long a target that has throttled us cools: `retry_after`, bounded by one second and one hour."""
     wanted = THROTTLED_DEFAULT if retry_after is None else retry_after
     return max(SECOND, min(wanted, THROTTLED_AT_MOST))
 
 
 def _until(expires_at: Instant, now: Instant, at: Instant, *, counts: bool) -> Again | Dead:
-    """Again at `at`, or, where that is past the expiry, once more right before it; nothing dies before it expires.
+    """Retry at `at`. If that is after the expiry, retry once more right before it.
 
-    A receiver that named its moment (`counts` is False) is not asked earlier: its delivery waits for the expiry.
+    A time that the receiver asked for (`counts` is False) is never moved earlier: the delivery waits for its expiry.
     """
     if now >= expires_at:
         return Dead(reason=Outcome.EXPIRED)
@@ -87,10 +87,10 @@ def _until(expires_at: Instant, now: Instant, at: Instant, *, counts: bool) -> A
 
 
 def disables(gone_in_a_row: int, gone_before_at: Instant | None, now: Instant) -> bool:
-    """Whether a target is not to be tried again: its receiver says that it is gone, and has said so before.
+    """Whether a target is disabled because its receiver reports it as gone for the second time.
 
-    That is the second delivery in a row, `gone_in_a_row` counting this one, or the second within an hour. One answer
-    is not enough: mail servers give it for a moment when their directory is away.
+    The second time is the second delivery in a row, with `gone_in_a_row` including this one, or the second within an
+    hour. A single report is not enough: mail servers return it while their directory is briefly unavailable.
     """
     return gone_in_a_row >= GONE_TO_DISABLE or (gone_before_at is not None and now - gone_before_at <= HOUR)
 
@@ -98,11 +98,10 @@ def disables(gone_in_a_row: int, gone_before_at: Instant | None, now: Instant) -
 def in_a_row(
     failures: int, *, began: Instant, last_failed: Instant | None, enough: int = FAILURES_TO_COOL
 ) -> int:
-    """How many failures in a row there are with this one, of an attempt that `began` then.
+    """The number of consecutive failures, including this one of an attempt that began at `began`.
 
-    What began before the last failure was known stands beside it, not after it: such attempts count together up to
-    `enough`, where the target cools, and no further. Else one hiccup of a receiver, with sixteen sends in flight, would
-    cool it as sixteen failures over hours do.
+    Attempts that began before the last failure was known are concurrent with it. They count up to `enough`, at which
+    the target cools, and no further: one outage with sixteen sends in flight must not count as sixteen failures.
     """
     if last_failed is not None and began <= last_failed:
         return max(failures, min(failures + 1, enough))
@@ -110,7 +109,7 @@ def in_a_row(
 
 
 def cool(failures: int, jitter: float) -> Duration | None:
-    """How long a target cools after `failures` transient ones in a row; None: not yet."""
+    """How long a target cools after `failures` consecutive transient failures, or None if there are too few."""
     if failures < FAILURES_TO_COOL:
         return None
     return backoff(failures - FAILURES_TO_COOL + 1, jitter)

@@ -1,4 +1,4 @@
-"""Routing: the routes that tell about an incident, and the group at each, as Alertmanager decides it."""
+"""Routing: the routes that match an incident, and its group on each, as in Alertmanager."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _canonical = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def route(tree: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
-    """The routes that tell about these labels, in the file's order; never empty, as the root matches all.
+    """The routes that match these labels, in the order of the file; at least the root.
 
-    A node that matches asks its children in order and stops after the first that matches and does not
-    `continue`; where no child matches, the node itself tells (Alertmanager, `dispatch.Route.Match`).
+    A matching node tries its children in order and stops after the first match without `continue`; if no child
+    matches, the node itself is the result (Alertmanager, `dispatch.Route.Match`).
     """
     return tuple(_walk(tree, labels))
 
 
 def met(tree: Route, labels: Mapping[str, str]) -> Iterator[tuple[int, Route]]:
-    """Every route on the way to those that tell, with how deep it lies; the root is 0."""
+    """All nodes on the way to the matching routes, with their depth; the root has depth 0."""
     yield 0, tree
     for child in tree.candidates(labels):
         if meet(child.match, labels):
@@ -36,7 +36,7 @@ def met(tree: Route, labels: Mapping[str, str]) -> Iterator[tuple[int, Route]]:
 def group_labels(node: Route, labels: Mapping[str, str], incident_id: str) -> Mapping[str, str]:
     """The labels that a group shares, in the order of `group_by`, without those that the incident lacks.
 
-    A group of its own names the incident that it is about; its key outlives that one (`group_key`).
+    With `group_by: [incident]`, the only label is the incident; the key then depends on its identity (`group_key`).
     """
     if node.group_by == PER_INCIDENT:
         return {"incident": incident_id}
@@ -44,10 +44,11 @@ def group_labels(node: Route, labels: Mapping[str, str], incident_id: str) -> Ma
 
 
 def group_key(project: str, node: Route, shared: Mapping[str, str], identity: tuple[str, str]) -> str:
-    """32 hex digits: the project, the route's matchers from the root down, `group_by` and the values.
+    """A group's key, 32 hex digits: a hash of project, route, `group_by` and the label values.
 
-    Stable over reloads that change timing, channels, lines or the order of `group_by`. `identity` is environment and
-    fingerprint: what stands in for the incident in a group of its own, so that one that comes back finds its group.
+    The key is stable over reloads that change timing, channels, lines or the order of `group_by`. `identity` is
+    environment and fingerprint; it replaces the incident's id in the key of a group of one incident, so that a
+    recurring problem finds its group.
     """
     if node.group_by == PER_INCIDENT:
         values = [[*PER_INCIDENT, *identity]]

@@ -1,4 +1,4 @@
-"""The alerting rules of a configuration, as one value that every transaction is given."""
+"""The alerting rules of a configuration, as one value that is passed to every transaction."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from notifier.domain.time import Duration
 class AlertingRules:
     """The routing tree, and the target rows of each channel.
 
-    `version` is the configuration's and is kept with every decision. `settings_hashes` has the hash of each channel's
-    settings. `channel_of` names the channel of each target. `new_id` makes the ids of what alerting writes.
+    `version` is the configuration's and is stored with every decision. `settings_hashes` holds the hash of each
+    channel's settings, `channel_of` the channel of each target. `new_id` generates ids.
     """
 
     tree: Route
@@ -35,9 +35,9 @@ class AlertingRules:
         object.__setattr__(self, "channel_of", channel_of)
 
     def has_route(self, key: str) -> bool:
-        """Whether the tree has a route of this key."""
+        """Whether the tree has a route with this key."""
         return key in self._routes
 
     def route(self, key: str) -> Route:
-        """The route of a stored group. A group whose route has vanished is told by the root: alerting fails open."""
+        """The route with this key, or the root if it was removed: alerting fails open."""
         return self._routes.get(key, self.tree)

@@ -1,6 +1,6 @@
-"""A task run after its changes, whatever their order; when it is a dead letter, and when it may be replayed.
+"""Task runs: merging of their changes, dead letters, and replays.
 
-`merge` is a join: changes may come in any order and any number of times, and the run is the same.
+`merge` is commutative, associative and idempotent: changes may arrive in any order and more than once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from notifier.domain.value import replace
 LARGEST_ATTEMPT: Final = 2**31 - 1
 TASK_LOST: Final = "TaskLost"
 GUESSED_BY: Final = "notifier"
-"""The module of the error that the service itself gives a run whose process is gone."""
+"""The module of the error that the service assigns to a lost run."""
 
 PROCESSING_STEP: Final = 1
 GUESSED_STEP: Final = 3
@@ -35,10 +35,10 @@ ReplayRefusal = Literal["not_failed", "replayed", "not_replayable", "touched"]
 
 
 def rank(run: TaskRun) -> int:
-    """The place of a change among those of its run: the highest gives the run its state.
+    """The rank of a change among those of its run. The highest rank determines the run's state.
 
-    A final state that a client reports beats all else; then the attempt counts, then how far it went. A `lost` that the
-    service has guessed gives way to one that a client reports.
+    A final state that a client reports has the highest rank; then the attempt counts, then its progress. A `lost`
+    that the service has assumed ranks below one that a client reports.
     """
     if run.state is RunState.COMPLETED:
         return _COMPLETED + run.attempt * STEPS
@@ -50,12 +50,12 @@ def rank(run: TaskRun) -> int:
 
 
 def guessed(error: Mapping[str, Any] | None) -> bool:
-    """Whether this is the error of a run that the service took for lost."""
+    """Whether the service itself has declared this run lost."""
     return error is not None and error.get("type") == TASK_LOST and error.get("module") == GUESSED_BY
 
 
 def lost(run: TaskRun, *, seen_at: Instant, goodbye: bool) -> TaskRun:
-    """The change that ends a run whose process is gone; `seen_at` is the process's last sign of life."""
+    """The change that ends a run whose process is gone. `seen_at` is the process's last heartbeat."""
     message = "its process ended without a word" if not goodbye else "its process ended before it did"
     error = {
         "type": TASK_LOST,
@@ -75,7 +75,7 @@ def lost(run: TaskRun, *, seen_at: Instant, goodbye: bool) -> TaskRun:
 
 
 def replay(run: TaskRun, *, id_: str, now: Instant) -> TaskRun:
-    """A run that replays another; no process has it yet."""
+    """A run that replays another one; no process has claimed it yet."""
     return TaskRun(
         project=run.project,
         id=id_,
@@ -94,7 +94,10 @@ def replay(run: TaskRun, *, id_: str, now: Instant) -> TaskRun:
 
 
 def merge(first: TaskRun, second: TaskRun) -> TaskRun:
-    """The run after both changes. State and outcome are those of the higher; other fields are kept from either."""
+    """The run after both changes.
+
+    State and outcome come from the one with the higher rank, other fields from either.
+    """
     if first == second:
         return first
     higher, lower = (second, first) if _is_higher(second, first) else (first, second)
@@ -112,12 +115,12 @@ def merge(first: TaskRun, second: TaskRun) -> TaskRun:
 
 
 def merge_all(changes: Iterable[TaskRun]) -> TaskRun:
-    """All changes of one run as one; there is at least one."""
+    """All changes of one run merged; there must be at least one."""
     return reduce(merge, changes)
 
 
 def dead_letter_state(run: TaskRun, before: DeadLetterState | None) -> DeadLetterState | None:
-    """The run's state as a dead letter after a change has moved it; `before` is the state that it had."""
+    """The run's state as a dead letter after a change. `before` is its state before the change."""
     decided = before if before in {"replayed", "discarded"} else None
     if run.state is RunState.COMPLETED:
         return None
@@ -125,9 +128,10 @@ def dead_letter_state(run: TaskRun, before: DeadLetterState | None) -> DeadLette
 
 
 def recovery(*, count: int, of_runs: int, failing: bool) -> Recovery:
-    """Whether an incident has recovered: all its events came from task runs, and each of those runs has ended well.
+    """Whether an incident has recovered: all its events came from task runs, and each of those has succeeded since.
 
-    `count` is the number of its events, `of_runs` of those that a run sent; `failing`: a run has not ended well.
+    `count` is the number of its events, `of_runs` the number of those sent by runs, `failing` whether a run has not
+    succeeded.
     """
     if of_runs != count:
         return "other_events"
@@ -136,7 +140,7 @@ def recovery(*, count: int, of_runs: int, failing: bool) -> Recovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayCandidate:
-    """A failed run as far as it decides about a replay; `has_arguments` says that its arguments are kept."""
+    """The part of a failed run that decides about a replay. `has_arguments` says that its arguments are stored."""
 
     state: RunState
     has_arguments: bool
@@ -145,7 +149,7 @@ class ReplayCandidate:
 
 
 def replay_refusal(candidate: ReplayCandidate) -> ReplayRefusal | None:
-    """Why a run may not be replayed; None: it may."""
+    """Why a run may not be replayed, or None if it may."""
     ended_badly = {RunState.FAILED, RunState.LOST}
     if candidate.state not in ended_badly:
         return "not_failed"
@@ -157,13 +161,16 @@ def replay_refusal(candidate: ReplayCandidate) -> ReplayRefusal | None:
 
 
 def _is_higher(change: TaskRun, other: TaskRun) -> bool:
-    """Whether `change` is above `other`. Equal ranks differ only where a change came twice and not quite the same."""
+    """Whether `change` ranks above `other`.
+
+    Changes of equal rank are ordered by content, so that `merge` commutes.
+    """
     ranks = rank(change), rank(other)
     return ranks[0] > ranks[1] if ranks[0] != ranks[1] else _content(change) > _content(other)
 
 
 def _content(run: TaskRun) -> tuple[Any, ...]:
-    """Any order will do, as long as it is always the same; the earlier end is the better known one."""
+    """An arbitrary but fixed order of changes with equal rank; an earlier end is preferred."""
     finished, duration = run.finished_at, run.duration_ms
     return (
         finished is not None,

@@ -1,8 +1,8 @@
-"""Words of searches: the titles that they meet, and the terms that incidents are found by.
+"""Search words: the titles that they match, and the terms by which incidents are indexed.
 
-A word meets a title where it begins as a word of it does, whatever its case: `time` and `error` both meet
-`TimeoutError`, `out` does not. A word begins after anything but letters and digits, at a capital within a name, and at
-each character of scripts that are written without spaces.
+A word matches a title if a word of the title begins with it, regardless of case: `time` and `error` both match
+`TimeoutError`, `out` does not. Words of a title begin after any character but letters and digits, at a capital letter
+within a name, and at each character in scripts without spaces.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from notifier.domain.matcher import Matcher
 
 TERM_CHARS = 32
 LABEL_CHARS = 96
-# A label that events change; and one that all incidents of a project have.
+# A label that events change, and one that all incidents of a project share.
 _NOT_INDEXED = frozenset({"severity", "project"})
 
 _RUN = re.compile(r"[^\W_]+")
@@ -30,18 +30,18 @@ _START = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A term that an incident must have; with `prefix`, one that begins with it."""
+    """A term that an incident must have, or begin with if `prefix` is set."""
 
     text: str
     prefix: bool = False
 
 
 def terms(title: str, labels: Mapping[str, str]) -> set[str]:
-    """The terms that an incident is found by: what begins a word of its title, and its labels."""
+    """The terms of an incident: the words of its title, and its labels."""
     found = {_label(name, value) for name, value in labels.items() if value and name not in _NOT_INDEXED}
     for match in _RUN.finditer(title):
         run = match[0]
-        if run.isascii() and (run.islower() or run.isdecimal()):  # most are, and begin once
+        if run.isascii() and (run.islower() or run.isdecimal()):  # Most runs: a single word begins here.
             found.add(run[:TERM_CHARS])
             continue
         for start in _START.finditer(title, match.start(), match.end()):
@@ -50,7 +50,7 @@ def terms(title: str, labels: Mapping[str, str]) -> set[str]:
 
 
 def asked(words: Sequence[str], matchers: Sequence[Matcher]) -> list[Term]:
-    """The terms without which no incident meets all of these."""
+    """The terms that every matching incident has."""
     needed = [
         Term(_label(matcher.name, matcher.value))
         for matcher in matchers
@@ -64,7 +64,7 @@ def asked(words: Sequence[str], matchers: Sequence[Matcher]) -> list[Term]:
 
 
 def meets(words: Sequence[str], title: str) -> bool:
-    """Whether a title has every word."""
+    """Whether a title contains every word."""
     folded = title.casefold()
     return all(_meets(word.casefold(), title, folded) for word in words)
 
@@ -73,9 +73,9 @@ def _meets(word: str, title: str, folded: str) -> bool:
     at = folded.find(word)
     if at < 0:
         return False
-    if not _RUN.match(word):  # it begins with what is no letter: anywhere
+    if not _RUN.match(word):  # The word does not begin with a letter or digit: it matches anywhere.
         return True
-    if len(folded) != len(title):  # what is folded stands elsewhere than what it was
+    if len(folded) != len(title):  # Folding has changed the length of the text.
         return any(title[start.start() :].casefold().startswith(word) for start in _START.finditer(title))
     while at >= 0:
         if _START.match(title, at):

@@ -1,4 +1,4 @@
-"""Pacing: a due target sends single messages, one digest, or nothing until a moment (RULES.md#targets)."""
+"""Pacing: a due target sends single messages, one digest, or nothing until later (RULES.md#targets)."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ from notifier.policy.retry import CLAIMS_AT_MOST, FAILURES_TO_COOL
 
 DIGEST_AT_LEAST = 2
 PACED_AT_MOST: Duration = 30 * SECOND
-"""What would take a paced target longer than this to hear one by one goes as a digest."""
+"""If sending one by one to a paced target would take longer than this, a digest is sent."""
 SEEN_AT_MOST = 2_000
 DYING_AT_ONCE = 500
 STALE: Duration = 60 * SECOND
-"""Messages that have waited this long for their target are merged: it was away, or paced."""
+"""Messages that have waited this long for their target are merged."""
 
 
-class Quiet(IntEnum):
-    """How far nothing is being sent by this process."""
+class Idleness(IntEnum):
+    """How much of this process is idle, i.e. has no claimed deliveries."""
 
-    NOWHERE = 0
+    NONE = 0
     CHANNEL = 1
     PROCESS = 2
 
 
-def quiet_for(claims: int) -> Quiet:
-    """How quiet it must be for a delivery whose claim was lost: it may have ended that worker, and may end the next.
+def idleness_needed(claims: int) -> Idleness:
+    """The idleness needed for a delivery whose claim was lost before, since sending it may have crashed the worker.
 
-    After the first loss its channel must be quiet, after further ones the process: then it takes nobody along.
+    After the first loss its channel must be idle, after further losses the whole process, so that it affects nothing
+    else.
     """
-    return Quiet(min(claims, Quiet.PROCESS))
+    return Idleness(min(claims, Idleness.PROCESS))
 
 
 class Target(Value, frozen=True, kw_only=True):
-    """One recipient of one channel, and the rules its channel sets. While it is `held`, nothing but tests goes out.
+    """One recipient of one channel, and the rules of its channel. While `held` is set, only tests are sent.
 
-    `in_flight` counts its own sends. `quiet` says how far this process sends nothing: what was lost before goes alone.
+    `in_flight` counts the target's own sends. `idle` is the current idleness: a delivery lost before is sent alone.
     """
 
     tokens: float | None
@@ -54,14 +55,14 @@ class Target(Value, frozen=True, kw_only=True):
     digest: bool
     pace: Duration
     held: bool = False
-    quiet: Quiet = Quiet.PROCESS
+    idle: Idleness = Idleness.PROCESS
 
 
 class Pending(Value, frozen=True, kw_only=True):
     """One pending delivery.
 
-    `is_test`: sent whatever blocks the target. `never_digest`: never merged into a digest. `frozen`: sent before,
-    so that the same body goes out on every retry.
+    `is_test` means that it is sent even if the target is blocked, `never_digest` that no digest may carry it, and
+    `frozen` that it was sent before, so that each retry sends the same body.
     """
 
     id: str
@@ -76,10 +77,10 @@ class Pending(Value, frozen=True, kw_only=True):
 
 
 class Front(Value, frozen=True, kw_only=True):
-    """The first of what waits for a target, in the order of its turn: enough to decide, however much there is.
+    """The first deliveries that wait for a target, in order of their turn: as many as a decision needs.
 
-    `pending` are deliveries of threads with none in flight, thread by thread, and of each thread all. `more` says that
-    further threads have something due. `later` is when the first of what is not among them is due.
+    `pending` holds all deliveries of each thread that has none in flight. `more` says that further threads have a due
+    delivery. `later` is the earliest due time of the deliveries left out.
     """
 
     pending: Sequence[Pending] = ()
@@ -88,17 +89,18 @@ class Front(Value, frozen=True, kw_only=True):
 
 
 class Send(Value, frozen=True, kw_only=True):
-    """Send `newest`; it carries the `older` unsent ones of its thread."""
+    """Send the delivery `newest`, merged with the `older` unsent ones of its thread."""
 
     newest: str
     older: tuple[str, ...]
 
 
 class SendPlan(Value, frozen=True, kw_only=True):
-    """A plan of sends. `digest` holds sends that go as one message, with all others that may be merged and are due.
+    """The sends to one target now.
 
-    `tokens` is the bucket afterwards; `next_at` is when to look again, None: when something changes. `needs` is how
-    quiet it must be before the next may go.
+    `digest` holds sends to be merged into one message, together with all others that are due and may be merged.
+    `tokens` is the content of the bucket afterwards. `next_at` is when to plan again, or None to wait for a change.
+    `needs` is the idleness needed before the next send.
     """
 
     sends: tuple[Send, ...] = ()
@@ -106,13 +108,13 @@ class SendPlan(Value, frozen=True, kw_only=True):
     dead: tuple[tuple[str, Outcome], ...] = ()
     tokens: float | None = None
     next_at: Instant | None = None
-    needs: Quiet = Quiet.NOWHERE
+    needs: Idleness = Idleness.NONE
 
 
 def tokens_now(
     limit: RateLimit | None, tokens: float | None, tokens_at: Instant | None, now: Instant
 ) -> float | None:
-    """The tokens at `now` of a bucket that held `tokens` at `tokens_at`; None where nothing limits."""
+    """The tokens at `now` of a bucket that held `tokens` at `tokens_at`; None without a rate limit."""
     if limit is None:
         return None
     if tokens is None or tokens_at is None:
@@ -125,7 +127,7 @@ def _bucket(limit: RateLimit) -> TokenBucket:
 
 
 def needed(target: Target, now: Instant, slots: int) -> int:
-    """How many threads with something due `plan` has to see: one more than it can send, or than are too many."""
+    """How many threads with a due delivery `plan` needs: one more than it can send, or than lead to a digest."""
     enough = max(slots, 1)
     if target.disabled:
         return max(enough, DYING_AT_ONCE)
@@ -137,10 +139,10 @@ def needed(target: Target, now: Instant, slots: int) -> int:
 
 
 def plan(target: Target, front: Front, now: Instant, slots: int) -> SendPlan:
-    """Decide for one target with `slots` sends at most."""
+    """Plan up to `slots` sends to one target."""
     tokens = tokens_now(target.rate_limit, target.tokens, target.tokens_at, now)
     if target.held:
-        # Nothing expires either: the time counts from the release.
+        # During a hold nothing expires either: the time counts from the release.
         passing = tuple(Send(newest=delivery.id, older=()) for delivery in front.pending if delivery.is_test)
         return SendPlan(sends=passing, tokens=tokens)
     dead, alive = _dying(target, front.pending, now)
@@ -151,7 +153,7 @@ def plan(target: Target, front: Front, now: Instant, slots: int) -> SendPlan:
     slots -= len(tests)
     blocked_until = _blocked_until(target, now, slots)
     if not ready or blocked_until is not None:
-        # `blocked_until` of 0 means that every slot is taken: the send that ends looks again.
+        # A `blocked_until` of 0 means that every slot is taken: the end of a send triggers the next plan.
         at = later if not ready else _earliest(later, blocked_until or None)
         return SendPlan(sends=tuple(tests), dead=dead, tokens=tokens, next_at=at)
     chosen = _choose(
@@ -186,7 +188,7 @@ def _dying(
 
 
 def _threads(pending: Sequence[Pending]) -> list[tuple[Instant, Send]]:
-    """Per thread, in the order of their turn: when what goes first is due, and what it carries."""
+    """For each thread, in order of its turn: when its first message is due, and what that merges."""
     by_thread: dict[str, list[Pending]] = {}
     for delivery in pending:
         by_thread.setdefault(delivery.thread, []).append(delivery)
@@ -198,14 +200,14 @@ def _threads(pending: Sequence[Pending]) -> list[tuple[Instant, Send]]:
 
 
 def _first(ones: list[Pending]) -> list[Pending]:
-    """The deliveries of a thread that go first: all in one message, unless it is frozen and an older one came back."""
+    """The deliveries of a thread to merge into the next message; a frozen one that returned is sent by itself."""
     while len(ones) > 1 and ones[-1].frozen:
         ones = ones[:-1]
     return ones
 
 
 def _blocked_until(target: Target, now: Instant, slots: int) -> Instant | None:
-    """Until when nothing may be sent (0: until a send in flight ends); None: go."""
+    """Until when nothing may be sent, 0 until a send in flight ends, or None if nothing blocks the target."""
     if target.cool_until is not None and target.cool_until > now:
         return target.cool_until
     probing = target.failures >= FAILURES_TO_COOL
@@ -218,19 +220,19 @@ def _blocked_until(target: Target, now: Instant, slots: int) -> Instant | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """The sends that may go now, in their order, and the deliveries behind them."""
+    """The sends that may go now, in order, and the deliveries by id."""
 
     sends: list[Send]
     by_id: dict[str, Pending]
 
-    def goes_alone(self, send: Send) -> bool:
+    def never_digest(self, send: Send) -> bool:
         return self.by_id[send.newest].never_digest
 
     def is_stale(self, send: Send, now: Instant) -> bool:
         return self.by_id[send.newest].created_at + STALE <= now
 
-    def quiet(self, send: Send) -> Quiet:
-        return quiet_for(self.by_id[send.newest].claims)
+    def idleness_needed(self, send: Send) -> Idleness:
+        return idleness_needed(self.by_id[send.newest].claims)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,38 +241,38 @@ class _Chosen:
     digest: Sequence[Send] = ()
     spent: int = 0
     wait: Instant | None = None
-    needs: Quiet = Quiet.NOWHERE
+    needs: Idleness = Idleness.NONE
 
 
 def _choose(target: Target, ready: Ready, tokens: float | None, now: Instant, slots: int) -> _Chosen:
-    """The sends that go now, the tokens spent, and when the rest may go."""
+    """Choose what to send now, the tokens spent, and when the rest may be sent."""
     probing = target.failures >= FAILURES_TO_COOL
     affordable = len(ready.sends) if tokens is None else int(tokens)
-    merge = [send for send in ready.sends if not ready.goes_alone(send)]
-    alone = [send for send in ready.sends if ready.goes_alone(send)]
+    merge = [send for send in ready.sends if not ready.never_digest(send)]
+    alone = [send for send in ready.sends if ready.never_digest(send)]
     stale = sum(ready.is_stale(send, now) for send in merge)
     paced = len(merge) * target.pace > PACED_AT_MOST
     crowded = affordable < len(ready.sends) or probing or paced or stale >= DIGEST_AT_LEAST
     first = ready.sends
     if probing and alone:
-        # A digest that failed before goes first: one message probes the target.
+        # A failed digest goes first: one message probes the target.
         first = alone[:1]
     elif target.digest and affordable and crowded and len(merge) >= DIGEST_AT_LEAST:
         return _Chosen(digest=merge, spent=1, wait=now)
     at_most = min(affordable, slots, 1 if probing or target.pace else slots)
-    chosen, needs = _in_company(first[:at_most], ready, target.quiet)
+    chosen, needs = _concurrent(first[:at_most], ready, target.idle)
     wait: Instant | None = now + target.pace if chosen else None
     if tokens is not None and len(chosen) >= affordable:
         wait = next_token(target, tokens - len(chosen), now)
     return _Chosen(sends=chosen, spent=len(chosen), wait=wait, needs=needs)
 
 
-def _in_company(sends: list[Send], ready: Ready, quiet: Quiet) -> tuple[list[Send], Quiet]:
-    """The sends that may go side by side, and how quiet it must be for the first, if that waits to go alone."""
-    needs = [ready.quiet(send) for send in sends]
+def _concurrent(sends: list[Send], ready: Ready, idle: Idleness) -> tuple[list[Send], Idleness]:
+    """The sends that may run concurrently, and the idleness needed if the first of them must be sent alone."""
+    needs = [ready.idleness_needed(send) for send in sends]
     if not sends or not needs[0]:
-        return sends[: next((place for place, each in enumerate(needs) if each), len(sends))], Quiet.NOWHERE
-    return (sends[:1], Quiet.NOWHERE) if needs[0] <= quiet else ([], needs[0])
+        return sends[: next((place for place, each in enumerate(needs) if each), len(sends))], Idleness.NONE
+    return (sends[:1], Idleness.NONE) if needs[0] <= idle else ([], needs[0])
 
 
 def next_token(target: Target, tokens: float, now: Instant) -> Instant:

@@ -1,4 +1,4 @@
-"""Findings of a look at the clock: time that nobody kept, or a clock that was set back."""
+"""Clock findings: an outage in which no process kept time, or a clock that was set back."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from notifier.domain.time import DAY, MINUTE, SECOND, Duration, Instant
 
 NOTED_EVERY: Duration = 30 * SECOND
 OUTAGE: Duration = 5 * MINUTE
-"""Whoever kept no time for so long was away, or stood still: a restart takes less."""
+"""A longer gap is an outage; a restart takes less."""
 SET_BACK: Duration = MINUTE
-"""A clock is so far behind only where somebody has set it."""
+"""A clock that is further behind was set back."""
 DOUBTED: Duration = DAY
-"""A step ahead that is longer may be a clock that is wrong, by which everything would be old."""
+"""A longer jump ahead may be a wrong clock, by which all data would be old."""
 DOUBTED_FOR: Duration = DAY
-"""How long people have to set such a clock right before anything is removed for its age."""
+"""How long people have to correct such a clock before anything is deleted for its age."""
 
 
 class ClockFinding(StrEnum):
-    """A finding: what a look at the clock asks for."""
+    """The result of a clock check."""
 
     NOTHING = "nothing"
     NOTE = "note"
@@ -27,7 +27,7 @@ class ClockFinding(StrEnum):
 
 
 def judge(noted: Instant | None, now: Instant) -> ClockFinding:
-    """The finding, where somebody last kept time at `noted`; None: nobody ever did."""
+    """The finding at `now`, if time was last kept at `noted`; None if never before."""
     if noted is None:
         return ClockFinding.NOTE
     passed = now - noted
@@ -39,5 +39,5 @@ def judge(noted: Instant | None, now: Instant) -> ClockFinding:
 
 
 def is_doubted(noted: Instant | None, now: Instant) -> bool:
-    """Whether the clock has gone so far ahead since somebody last kept time that it may be wrong."""
+    """Whether the clock has jumped so far ahead since time was last kept that it may be wrong."""
     return noted is not None and now - noted > DOUBTED

@@ -32,7 +32,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
     keeper = Housekeeper(retention=runtime.settings.retention, max_size=runtime.settings.database.max_size)
 
     async def ends() -> Instant | None:
-        await runtime.timekeeper.look()
+        await runtime.timekeeper.check()
         return await alerting.auto_resolve()
 
     def broken(error: StoreBroken) -> None:

@@ -79,7 +79,7 @@ async def running(
             )
         )
         runtime = _assemble(database, current_config, channel_pool, read_config or _reader(settings), stack)
-        await runtime.timekeeper.look()
+        await runtime.timekeeper.check()
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
             # What was being sent to a removed target may have become pending only now.

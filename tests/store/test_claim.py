@@ -18,7 +18,7 @@ from notifier.domain.route import Route
 from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR
 from notifier.domain.value import replace
-from notifier.policy.targets import Quiet
+from notifier.policy.targets import Idleness
 from notifier.store import notifications
 from notifier.store.database import Tx
 from notifier.store.schema import attempts, deliveries, targets
@@ -190,7 +190,7 @@ async def test_what_ended_a_worker_takes_nobody_along(bench: Bench) -> None:
     died: list[tuple[str, Outcome]] = []
     arrived: set[str] = set()
     for _ in range(200):
-        claimed = await _claim(bench, slots=8, quiet=Quiet.PROCESS)
+        claimed = await _claim(bench, slots=8, idle=Idleness.PROCESS)
         died += claimed.died
         if not claimed.jobs and not claimed.died:
             break
@@ -205,19 +205,19 @@ async def test_what_ended_a_worker_takes_nobody_along(bench: Bench) -> None:
 
 
 async def test_what_must_go_alone_waits_for_quiet_and_keeps_its_turn(bench: Bench) -> None:
-    """Its channel claims nothing else until it is quiet; after a second loss the whole process must be."""
+    """Its channel claims nothing else until it is idle; after a second loss the whole process must be."""
     bench.channels = {"mail": ("a@example.com", "b@example.com")}
     await bench.start()
     await _backlog(bench, 1)
     (job, *_) = (await _claim(bench, slots=1)).jobs
     await bench.sweep(restarted=True)
-    waits = await _claim(bench, quiet=Quiet.NOWHERE)
-    assert (waits.jobs, waits.needs) == ((), {"mail": Quiet.CHANNEL})
-    alone = await _claim(bench, quiet=Quiet.CHANNEL)
-    assert [(one.id, one.quiet) for one in alone.jobs] == [(job.id, Quiet.CHANNEL)]
+    waits = await _claim(bench, idle=Idleness.NONE)
+    assert (waits.jobs, waits.needs) == ((), {"mail": Idleness.CHANNEL})
+    alone = await _claim(bench, idle=Idleness.CHANNEL)
+    assert [(one.id, one.needs_idle) for one in alone.jobs] == [(job.id, Idleness.CHANNEL)]
     await bench.sweep(restarted=True)
-    assert (await _claim(bench, quiet=Quiet.CHANNEL)).needs == {"mail": Quiet.PROCESS}
-    assert [one.quiet for one in (await _claim(bench)).jobs] == [Quiet.PROCESS]
+    assert (await _claim(bench, idle=Idleness.CHANNEL)).needs == {"mail": Idleness.PROCESS}
+    assert [one.needs_idle for one in (await _claim(bench)).jobs] == [Idleness.PROCESS]
 
 
 async def test_a_disabled_target_gives_up_all_that_waits(bench: Bench) -> None:

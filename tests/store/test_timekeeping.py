@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from notifier import alerting
-from notifier.alerting.timekeeping import SURE_S, Timekeeper
+from notifier.alerting.timekeeping import CONFIRM_S, Timekeeper
 from notifier.delivery import jobs
 from notifier.domain.route import Route, Step
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
@@ -63,12 +63,12 @@ class Time:
 
     async def look(self) -> None:
         self.world.clock.advance(SECOND)
-        await self.keeper.look()
+        await self.keeper.check()
 
     async def is_sure(self) -> None:
         """Look, and once more when a clock that was set back is believed."""
         await self.look()
-        self.monotonic.at += SURE_S
+        self.monotonic.at += CONFIRM_S
         await self.look()
 
     async def value(self, column: sa.Column[int]) -> Instant | None:
@@ -100,7 +100,7 @@ async def test_what_is_new_of_a_known_group_does_not_wait_for_the_old_clock(keep
     assert due > world.clock.now() + HOUR
     await keeping.look()
     assert await keeping.value(groups.c.due_at) == due  # other replicas may not have seen it yet
-    keeping.monotonic.at += SURE_S
+    keeping.monotonic.at += CONFIRM_S
     await keeping.look()
     due = await keeping.value(groups.c.due_at)
     assert due is not None
@@ -115,7 +115,7 @@ async def test_a_clock_that_was_wrong_for_a_moment_moves_nothing(keeping: Time) 
     await keeping.look()
     await keeping.was_kept(0)
     await keeping.look()
-    keeping.monotonic.at += SURE_S
+    keeping.monotonic.at += CONFIRM_S
     await keeping.was_kept(2 * HOUR)
     await keeping.look()
     noted = await keeping.world.database.read(timers.noted)

@@ -14,7 +14,7 @@ from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.value import replace
-from notifier.policy.targets import Quiet
+from notifier.policy.targets import Idleness
 
 pytestmark = pytest.mark.anyio
 
@@ -82,7 +82,7 @@ async def test_as_many_begin_as_there_are_slots_and_the_rest_is_in_line() -> Non
     assert ([one.job.id for one in ended], back) == (["a"], [])
     await receiver.answer("b", "c", "d", "e")
     assert len(receiver.sends.take(10)[0]) == 4
-    assert receiver.sends.quiet("hook") is Quiet.PROCESS
+    assert receiver.sends.idle("hook") is Idleness.PROCESS
 
 
 async def test_a_target_that_hangs_leaves_half_of_the_slots() -> None:
@@ -129,12 +129,12 @@ async def test_at_a_stop_nothing_in_line_begins() -> None:
 async def test_nothing_is_claimed_beside_what_goes_alone() -> None:
     """In its channel, or in the process."""
     receiver = Receiver()
-    receiver.sends.add([sending("a", quiet=Quiet.CHANNEL)])
+    receiver.sends.add([sending("a", needs_idle=Idleness.CHANNEL)])
     assert receiver.sends.free("hook", slots=4, targets=1) == 0
     assert receiver.sends.free("mail", slots=4, targets=1) == 12
-    assert (receiver.sends.quiet("hook"), receiver.sends.quiet("mail")) == (Quiet.NOWHERE, Quiet.CHANNEL)
+    assert (receiver.sends.idle("hook"), receiver.sends.idle("mail")) == (Idleness.NONE, Idleness.CHANNEL)
     await receiver.answer("a")
-    receiver.sends.add([sending("b", quiet=Quiet.PROCESS)])
+    receiver.sends.add([sending("b", needs_idle=Idleness.PROCESS)])
     assert receiver.sends.free("mail", slots=4, targets=1) == 0
     await receiver.answer("b")
 
@@ -160,25 +160,25 @@ async def test_what_is_not_recorded_yet_is_still_claimed() -> None:
     await receiver.answer("a", "b", "c", "d")
     assert receiver.sends.free("hook", slots=2, targets=1) == 2
     assert receiver.sends.free("mail", slots=2, targets=1) == 6
-    assert (receiver.sends.quiet("hook"), receiver.sends.quiet("mail")) == (Quiet.NOWHERE, Quiet.CHANNEL)
+    assert (receiver.sends.idle("hook"), receiver.sends.idle("mail")) == (Idleness.NONE, Idleness.CHANNEL)
     receiver.sends.take(10)
     assert receiver.sends.free("hook", slots=2, targets=1) == 6
-    assert receiver.sends.quiet("hook") is Quiet.PROCESS
+    assert receiver.sends.idle("hook") is Idleness.PROCESS
 
 
 async def test_a_channel_that_must_be_quiet_is_claimed_for_when_it_is() -> None:
     """However many claims are made for others meanwhile; and the process, before what it was lost with goes again."""
     receiver = Receiver()
     receiver.sends.add([sending("a"), sending("b", channel="mail")])
-    receiver.sends.wait_for({"hook": Quiet.CHANNEL})
-    receiver.sends.wait_for({})
+    receiver.sends.wait_until_idle({"hook": Idleness.CHANNEL})
+    receiver.sends.wait_until_idle({})
     assert receiver.sends.free("hook", slots=4, targets=1) == 0
     assert receiver.sends.free("mail", slots=4, targets=1) == 11
     await receiver.answer("a")
     assert receiver.sends.free("hook", slots=4, targets=1) == 0
     receiver.sends.take(10)
     assert receiver.sends.free("hook", slots=4, targets=1) == 12
-    receiver.sends.wait_for({"hook": Quiet.PROCESS})
+    receiver.sends.wait_until_idle({"hook": Idleness.PROCESS})
     assert receiver.sends.free("hook", slots=4, targets=1) == 0
     assert receiver.sends.free("mail", slots=4, targets=1) == 0
     await receiver.answer("b")

@@ -1,6 +1,6 @@
-"""Secrets in texts, by the shapes that they have and the names that they stand under there. Pure.
+"""Secrets in texts, recognised by their form and by the names before them. Pure.
 
-The service and the client, which imports nothing of the service, each have this module, the same to the letter.
+The service and the client, which imports nothing of the service, each have an identical copy of this module.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .secret_tokens import TOKENS
 
 SCRUBBED: Final = "[scrubbed]"
 
-# Where a value begins: one that is quoted, escaped as often as its quotes say; a list; or a word.
+# The beginning of a value: a quoted text, with its quotes escaped to any depth; a list; or a word.
 _VALUE = (
     r"""(?P<quote>\\{0,8}["'])(?:(?!(?<!\\)(?P=quote))[^\n]){1,1000}"""
     r"""|[|>][+-]?(?:\n|\\n)[ \t]{1,40}[^\n\\]{1,500}"""
     r"""|[\[{][^\]}\n]{1,500}|\$\{\w{1,100}\}"""
     r"""|[^\s"'&;,()<>{}\\]+"""
 )
-# Between them; bytes, and what only wraps a secret, is shown as Python shows it.
+# What may separate name and value. Bytes, and wrappers of a secret, appear as Python shows them.
 _TO = (
     r"""(?:\\{0,8}["'])?\]?\s{0,8}(?:=>|:=|=(?!=)|::(?=\s)|:(?!:))(?:\s|\\{1,8}[nrt](?=\s)){0,8}"""
     r"""(?:(?:Secret\w{0,20}|str|bytes|Some|Just)\((?=[bBuU]?\\{0,8}["']))?(?:[bBuU](?=["']))?(?:(?:\\{0,8}["']){2}(?=\\{0,8}["']))?"""
@@ -36,15 +36,15 @@ _WORD = (
     "|was|when|will|with|wrong|yes|your|ok|str|bytes|int|bool|optional|any|secretstr"
 )
 _PROSE = re.compile(_WORD, FLAGS)
-# What a value is put into, or was before: `%s`, `?`, `${DB_PASSWORD}`, `****`.
+# Placeholders for a value: `%s`, `?`, `${DB_PASSWORD}`, `****`.
 _PLACEHOLDER = re.compile(
     r"%s|%\(\w+\)s|\$\d{1,2}|\?|\*+|x{3,}|\$\{?[A-Z_]{3,}(?:\}|$)|\.{3}|…|~|%[A-Z_]{3,}%", re.ASCII
 )
 _STRICT_NAMES = ("password", "passwort", "kennwort", "passphrase", "passcode", "passe", "pin", "otp", "code")
-# Names whose value is never a word about it. A bare `pass` counts as well as it permits.
+# Names whose value is never a word about it. A bare `pass` also means to be allowed through.
 _STRICT = re.compile("^x-|pass.|ps?wd?|wort|cvv|cvc|key|pin|otp|code|senha|parola|phrase", FLAGS)
 
-# A row's values, in the statement or, as SQLAlchemy shows them, below it.
+# The values of a row, in the statement or, as SQLAlchemy shows them, below it.
 _INSERT = (
     r"(?P<head>\binsert into [^\s(]{1,200}\s{0,4}\((?P<columns>[^()]{1,2000})\)\s{0,4}values\s{0,4}\()"
     r"(?P<values>[^()]{1,4000})"
@@ -54,7 +54,7 @@ _INSERT = (
 _LITERAL = re.compile(r"""\s*(?:[bBuUNE]?'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|\\.)*"|[^,'"]+)""").findall
 _BOUND = re.compile(r"\?|%s|%\(\w+\)s|:\w+|\$\d{1,3}|@\w+|null|default|none", FLAGS).fullmatch
 
-# As people say it: `the password is X`, `with password X`, `invalid API key X`.
+# Plain sentences: `the password is X`, `with password X`, `invalid API key X`.
 _SAID_NAMES = (
     "password|passwort|kennwort|mot de passe|passphrase|passcode|pin|otp|(?:api|secret|access|private)[ _-]?key"
     "|token|secret|(?:verification|security|confirmation|2fa|mfa|access|login|recovery) code"
@@ -68,7 +68,7 @@ _SAID = (
     r"|(?<=\S) ?:\s(?=\S{1,64}\d))?(?(verb)|(?:\s|\\t){1,4})"
     r"""(?P<value>"[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s"'`,;()<>{}\[\]|]{4,200})"""
 )
-# What a password is said to be, and what is no password though it has digits.
+# Words that describe a password, and texts with digits that are no password.
 _QUALITY = re.compile(
     r"\w+(?:ed|ing|ly|able|ible|less|ful|ous|ive|al|ic|ent|ant)|correct|wrong|weak|strong|short|long|old|new|bad|good|blank"
     r"|stale|known|unsafe|safe|case|only|plain|plaintext|clear|shown|never|still|also|already|both|same|equal|different"
@@ -101,7 +101,7 @@ _ELEMENT = (
 )
 # `name=value`.
 _ASSIGNED = rf"(?<![\w.-])(?P<name>[\w.-]{{1,80}}){_TO}"
-# A text that one of these holds in any case, and the rule: the name that a secret stands under, and the secret.
+# A rule for values under a name, with texts of which one occurs in any case: the rule's groups are name and value.
 _VALUE_RULES = (
     # `password%3Dx`, `user%5Bpassword%5D=x`.
     (
@@ -113,7 +113,7 @@ _VALUE_RULES = (
     ),
     ("',", _LISTED),
     ('",', _LISTED),
-    # pydantic's line under a name, and its error with the place of one.
+    # pydantic's line under a name, and its error with a location.
     (
         "input_value",
         r"^(?P<name>[\w.\[\]-]{1,200})\n[^\n]{0,500}?input_value=(?P<value>[^\n]{1,1000}?)(?=, input_type=|\]?$)",
@@ -125,7 +125,7 @@ _VALUE_RULES = (
             rf"(?P<value>{_VALUE})"
         ),
     ),
-    # As databases quote a row: `Key (token)=(x)`, `Duplicate entry 'x' for key 'users.token'`.
+    # Rows as databases quote them: `Key (token)=(x)`, `Duplicate entry 'x' for key 'users.token'`.
     (
         ")=(",
         r"""\((?P<name>[\w., "-]{1,200})\)=\((?P<value>[^)\n]{1,500})\)""",
@@ -171,7 +171,7 @@ _HEADER = (
     r"""[^\s"'\\][^"'\r\n\\]*(?:(?<==)\\{0,8}"[^"\r\n]*"[^"'\r\n\\]*)*"""
 )
 
-# Thirteen to nineteen digits, in one piece, in fours, or in four, six and the rest; not within a UUID or an identifier.
+# 13 to 19 digits, in one piece or in groups, not within a UUID or an identifier.
 _DIGITS = (
     r"(?<![\w.])(?<!_-)(?<![0-9a-fA-F]{4}-)"
     r"(?:\d{4}(?:[ -]?\d{4}){2}[ -]?\d{1,4}(?:[ -]?\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?!\w)"
@@ -197,11 +197,11 @@ HINTS: Final = (
     r"(?:^|[^0-9.])[2-6][0-9]{3}(?:[ -]?[0-9]{4}|[ -][0-9]{6})[ -]?[0-9]{4}",
     rf"(?-i:(?:{_COUNTRIES})[0-9]{{2}} ?[A-Z0-9]{{4}} ?[A-Z0-9]{{4}})",
 )
-"""What RE2 looks for in raw bytes, in any case. Looser than the rules: its silence means that they change nothing."""
+"""What RE2 searches for in raw bytes, regardless of case. Looser than the rules: without a match, no rule matches."""
 
 
 def without_secrets(text: str) -> str:
-    """The text with everything of a secret's shape replaced."""
+    """The text with every secret replaced."""
     rules = _compiled()
     lower = text.lower()
     for needle, shape in rules.shapes:
@@ -221,7 +221,7 @@ def without_secrets(text: str) -> str:
 
 
 def is_card(digits: str) -> bool:
-    """A brand's first digits and length, and Luhn's check, which tells a card's number from nine others in ten."""
+    """Whether the digits are a card number, by issuer, length and Luhn check (one number in ten passes)."""
     if _BRANDS.fullmatch(digits) is None:
         return False
     doubled = [
@@ -231,7 +231,7 @@ def is_card(digits: str) -> bool:
 
 
 class _Compiled:
-    """The rules, compiled when the first text needs them: an application's start waits for none."""
+    """The rules, compiled at first use so that an application starts without the delay."""
 
     def __init__(self) -> None:
         tokens = "|".join(rule for _, rule in TOKENS)
@@ -258,11 +258,11 @@ _compiled = cache(_Compiled)
 def _values(
     rule: re.Pattern[str], text: str, is_innocent: Callable[[re.Match[str], str], bool] | None = None
 ) -> str:
-    """The text without the values that stand under a secret's name. What a value holds is looked at on its own."""
+    """The text without values under a secret's name. Each value is itself searched for further names."""
     parts, done, at = [], 0, 0
     while (found := rule.search(text, at)) is not None:
         start, end = found.span("value")
-        # Another name may begin within this one's value: `url: https://x?token=y`.
+        # Another name may begin within this value: `url: https://x?token=y`.
         at = max(found.start() + 1, start)
         if not names_secret(found["name"]) or (is_innocent or _is_prose)(found, text):
             continue
@@ -273,7 +273,10 @@ def _values(
 
 
 def _assignments(names: re.Pattern[str], rule: re.Pattern[str], text: str) -> str:
-    """The same; a value is read under a secret's name alone, so that a text of nothing but names costs its length."""
+    """Replace assigned values.
+
+    Values are only parsed after a secret's name, so that the cost is linear in the text.
+    """
     parts, done, at = [], 0, 0
     while (name := names.search(text, at)) is not None:
         at = name.end()
@@ -286,7 +289,7 @@ def _assignments(names: re.Pattern[str], rule: re.Pattern[str], text: str) -> st
 
 
 def _is_not_said(found: re.Match[str], _: str) -> bool:
-    """`password is required`, `token of the session`; what a password is said to be may be a word without digits."""
+    """Whether the text states no value: `password is required`, `token of the session`."""
     value = found["value"]
     word = value.strip("\"'").rstrip(".,:!?)")
     if (
@@ -311,7 +314,7 @@ def _is_not_said(found: re.Match[str], _: str) -> bool:
 
 
 def _is_prose(found: re.Match[str], text: str) -> bool:
-    """`token: expired` and `--password is missing` are prose; `token: 9f86d081` and `password: hunter` are not."""
+    """Whether the value is prose, as in `token: expired`, unlike `token: 9f86d081` and `password: hunter`."""
     name, value = found["name"], found["value"]
     bare = value.lstrip("\\\"'[{")
     word = bare.rstrip(".,:!?)]}\\\"'")
@@ -321,7 +324,7 @@ def _is_prose(found: re.Match[str], text: str) -> bool:
     variable = word.partition("!")[0] if value.startswith("{") else word
     if text[found.end("value") :][:1] == "(" or variable.rpartition(".")[2] == name.rpartition(".")[2]:
         return True
-    # The working directory, in a listing of variables.
+    # The working directory (`PWD`) in a listing of variables.
     if (name.lower() == "pass" and word.isdecimal()) or (name.lower() in _DIRECTORIES and word[0] in "/~"):
         return True
     if _STRICT.search(name):
@@ -359,7 +362,7 @@ def _digits(match: re.Match[str]) -> str:
 
 
 def _iban(match: re.Match[str]) -> str:
-    """ISO 7064: what is rearranged and read as a number leaves 1 by 97."""
+    """Whether the IBAN is valid by ISO 7064: rearranged and read as a number, it is 1 modulo 97."""
     text = match.group().replace(" ", "")
     number = int("".join(str(int(char, 36)) for char in text[4:] + text[:4]))
     return SCRUBBED if 15 <= len(text) <= 34 and number % 97 == 1 else match.group()

@@ -190,7 +190,7 @@ def write_told(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def pass_on_critical(dialect: Dialect) -> sa.ClauseElement:
+def propagate_critical(dialect: Dialect) -> sa.ClauseElement:
     """Members of a group whose incidents followed these of the same identities."""
     rows = rows_from_json(
         dialect,

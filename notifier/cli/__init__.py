@@ -1,8 +1,8 @@
 """The command line. `main` is the script `notifier`.
 
-Commands are clients of the running service and need httpx alone; `serve`, `check`, `schema`, `db upgrade` and
-`keys create --offline` work on files and need the extra `server`. It is argparse, because the client's
-installation has nothing else, and because `--help` then costs a quarter of what typer's or click's does.
+Commands are clients of the running service and need httpx alone; `serve`, `check`, `schema`, `db upgrade` and `keys
+create --offline` work on files and need the extra `server`. The parser is argparse: it needs no dependency, and
+`--help` takes a quarter of the time of typer or click.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ Data goes to standard output, talk to standard error."""
 
 @cache
 def parser() -> Parser:
-    """Every command that this version has."""
+    """The parser with every command."""
     top = Parser(
         prog="notifier",
         description="Error reports in, alerts out. Commands ask the running service.",
@@ -96,7 +96,7 @@ def parser() -> Parser:
 
 
 def run(arguments: Sequence[str], session: CommandSession) -> int:
-    """Run one command. Answers its exit status; argparse leaves by SystemExit(2) where the usage is wrong."""
+    """Run one command and return its exit status. argparse raises SystemExit(2) on wrong usage."""
     top = parser()
     given, unknown = top.parse_known_args(_written_out(arguments))
     if unknown:
@@ -135,13 +135,13 @@ def _unusable(error: ConfigError | OSError) -> str:
 
 
 def _written_out(arguments: Sequence[str]) -> list[str]:
-    """The arguments as the parser knows them; what stands behind `--` is somebody else's."""
+    """The arguments in the parser's form; those after `--` are left unchanged."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return [*joined(spelled_out(arguments[:end])), *arguments[end:]]
 
 
 def main() -> int:
-    """The script: this process's arguments, environment and streams."""
+    """The script: uses this process's arguments, environment and streams."""
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -156,15 +156,15 @@ def main() -> int:
 
 
 def _open_closed_streams() -> None:
-    """Open what the parent has closed, as nothing to read and a place where data cannot be written.
+    """Open the standard streams that the parent has closed, on /dev/null.
 
-    Otherwise the next file that is opened, a database perhaps, has its number, and gets what is printed.
+    Otherwise the next file opened, perhaps a database, would get the descriptor of standard output.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest number that is free.
+            # `open` returns the lowest free descriptor.
             os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
     if sys.stdin is None:
         sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
@@ -175,7 +175,7 @@ def _open_closed_streams() -> None:
 
 
 def _drop_what_cannot_be_written() -> None:
-    """Drop what is still buffered: it would raise once more when the interpreter closes the stream."""
+    """Discard buffered output, which would raise again when the interpreter closes the stream."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -1,4 +1,4 @@
-"""`python -m notifier.cli` is the script `notifier`."""
+"""`python -m notifier.cli`, the same as the script `notifier`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`notifier incidents ack`, `unack`, `snooze`, `unsnooze`, `resolve`, `reopen`, `note`: what people do to incidents."""
+"""`notifier incidents ack`, `unack`, `snooze`, `unsnooze`, `resolve`, `reopen`, `note`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DONE = {
 
 
 def add(commands: Subparsers) -> None:
-    """Into the family `incidents`."""
+    """Add the commands to the family `incidents`."""
     add_acknowledge(commands, "ack", aliases=["acknowledge"])
     _command(commands, "unacknowledge", "say that nobody has them any more", aliases=["unack"])
     parser = _many(commands, "snooze", "tell nothing but their resolution for a while")
@@ -46,7 +46,7 @@ def add(commands: Subparsers) -> None:
 
 
 def add_acknowledge(commands: Subparsers, name: str, *, aliases: Sequence[str] = ()) -> None:
-    """As `incidents ack`, and as `ack` alone: the shortest way at night."""
+    """Add `incidents ack`, or `ack` alone, the shortest form."""
     parser = _many(
         commands,
         name,
@@ -61,7 +61,7 @@ def add_acknowledge(commands: Subparsers, name: str, *, aliases: Sequence[str] =
 def _many(
     commands: Subparsers, name: str, summary: str, *, action: str | None = None, aliases: Sequence[str] = ()
 ) -> Parser:
-    """A command that takes a query as well, and then acts on all that it finds in one call."""
+    """A command that also takes a query, and then acts on all matches in one request."""
     parser = _command(commands, name, summary, run=found_or_named(action or name), least="*", aliases=aliases)
     parser.add_argument(
         "--query", metavar="Q", help="on what is unresolved and matches: 'service=\"billing\" timeout'"
@@ -92,7 +92,7 @@ def add_actor(parser: Parser) -> None:
 
 
 def acting(action: str) -> Run:
-    """A command that does this to each incident; one that refuses does not keep it from the others."""
+    """A command that performs the act on each incident, and continues after one that is refused."""
 
     def run(arguments: Arguments, session: CommandSession) -> Exit:
         body = _body(arguments, session, until=until_of(arguments, session))
@@ -115,7 +115,7 @@ def acting(action: str) -> Run:
 
 
 def found_or_named(action: str) -> Run:
-    """A command that does this to the incidents that are named, or to those that `--query` finds."""
+    """A command that performs the act on the named incidents, or on those that match `--query`."""
 
     def run(arguments: Arguments, session: CommandSession) -> int:
         if arguments.query is None and arguments.ids:
@@ -170,7 +170,7 @@ def _act(service: ServiceClient, id_: str, action: str, body: Mapping[str, Any])
 def _show(
     done: Sequence[Any], action: str, arguments: Arguments, session: CommandSession, *, alone: bool
 ) -> None:
-    """The incidents as they are now."""
+    """Print the incidents after the act."""
     if arguments.json:
         session.put(as_json(done[0] if alone else {"items": done}))
     elif done:

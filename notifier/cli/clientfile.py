@@ -1,6 +1,6 @@
-"""A person's own settings: `$XDG_CONFIG_HOME/notifier/client.toml` with `url`, `key_file` and `actor`.
+"""The user's settings: `$XDG_CONFIG_HOME/notifier/client.toml` with `url`, `key_file` and `actor`.
 
-The environment stands above it, and it stands above `--config`.
+Environment variables override it, and it overrides `--config`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LARGEST = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientFile:
-    """Settings of the client file. `key_file` is read from the file's own folder where it is no whole path."""
+    """The client file. A relative `key_file` is relative to the file's folder."""
 
     url: str | None = None
     key_file: str | None = None
@@ -27,7 +27,7 @@ class ClientFile:
 
 
 def client_file(environ: Mapping[str, str]) -> ClientFile:
-    """The settings of the client file; none where there is no such file."""
+    """The settings in the client file; empty if it does not exist."""
     path = _path(environ)
     if path is None or not _is_there(path):
         return ClientFile()
@@ -40,14 +40,14 @@ def client_file(environ: Mapping[str, str]) -> ClientFile:
 
 
 def actor_of(session: CommandSession, given: str | None) -> str | None:
-    """The actor: as `--actor` says, else NOTIFIER_ACTOR, else the client file, else who is logged in."""
+    """The actor: `--actor`, else NOTIFIER_ACTOR, else the client file's, else the login name."""
     environ = session.environ
     told = given or environ.get("NOTIFIER_ACTOR") or client_file(environ).actor
     return told or session.login()
 
 
 def warn_if_shared(session: CommandSession, name: str) -> None:
-    """A key that others may read is everybody's; whose file it is can change that."""
+    """Warn if others can read the key file, and its owner can change that."""
     try:
         status = os.stat(name)  # noqa: PTH116 - a name, not a path of ours
     except OSError:
@@ -57,7 +57,7 @@ def warn_if_shared(session: CommandSession, name: str) -> None:
 
 
 def _is_there(path: Path) -> bool:
-    """A home that this user may not look into has none."""
+    """Whether the file exists; false if the folder may not be read."""
     try:
         return path.is_file()
     except OSError:

@@ -1,4 +1,4 @@
-"""`notifier completion bash|zsh|fish`: the commands, options and choices, as each shell wants to know them."""
+"""`notifier completion bash|zsh|fish`: a completion script with the commands, options and choices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EPILOG = """\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """A command or an option, and what it does. `values`: what may follow an option; `takes`: whether anything does."""
+    """A command or option with its help. `values` are an option's choices; `takes` is whether it has a value."""
 
     text: str
     help: str
@@ -32,7 +32,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandNode:
-    """One command, by the words that lead to it: `/incidents/list`. `choices` are those of its first argument."""
+    """A command, at the path of its words: `/incidents/list`. `choices` are those of its first argument."""
 
     path: str
     commands: tuple[Word, ...]
@@ -56,7 +56,7 @@ def completing(top: Parser) -> Run:
 
 
 def nodes_of(parser: argparse.ArgumentParser, path: str = "") -> Iterator[CommandNode]:
-    """The command and all commands below it."""
+    """The command and all its subcommands."""
     below: dict[str, argparse.ArgumentParser] = {}
     helps: dict[str, str] = {}
     options: list[Word] = []
@@ -77,7 +77,7 @@ def nodes_of(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Comman
 
 
 def _help(helps: dict[str, str], name: str) -> str:
-    """An alias stands in the help beside its command: `ack (acknowledge)`."""
+    """The help of a command; argparse lists aliases with it: `ack (acknowledge)`."""
     return next((text for names, text in helps.items() if names.split(" ")[0] == name), "")
 
 
@@ -215,6 +215,6 @@ def _texts(node: CommandNode) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """In single quotes, as all three shells read them; a quote itself becomes a typographic one."""
+    """The text in single quotes, for all three shells; an apostrophe in it is replaced by a typographic one."""
     plain = text.replace("'", "\u2019").replace("\\", "/")
     return f"'{plain}'"

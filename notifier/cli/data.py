@@ -1,4 +1,4 @@
-"""`notifier data export` and `data delete`: everything about a label's value or a person."""
+"""`notifier data export` and `data delete`: all data about a label's value or a person."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notifier.cli.session import CommandFailure, CommandSession, Exit
 from notifier.cli.text import as_json, table
 
 SECONDS = 3_600.0
-"""Everything is read, and that may take a while."""
+"""The timeout in seconds: every table is read."""
 
 
 def add(commands: Subparsers) -> None:

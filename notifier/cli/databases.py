@@ -1,4 +1,4 @@
-"""Commands that look after the database while no service runs on it: `db upgrade`, `db check`, `db copy`, `restore`."""
+"""Commands on the database while no service uses it: `db upgrade`, `db check`, `db copy`, `restore`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def upgrade(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def say_new(made: str | None, session: CommandSession) -> None:
-    """A database at a mistyped path is a new one: say so."""
+    """Report that a database was created: the path may be mistyped."""
     if made is not None:
         session.say(f"There was no database: a new one was made at {made}.")
 

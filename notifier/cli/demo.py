@@ -1,4 +1,4 @@
-"""`notifier demo`: the service, an inbox and a sample application, to try."""
+"""`notifier demo`: the service, an inbox and a sample application in one command."""
 
 from __future__ import annotations
 

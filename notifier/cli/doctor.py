@@ -1,4 +1,4 @@
-"""`notifier doctor`: what is wrong with the service, or will be, and what to do."""
+"""`notifier doctor`: problems of the service with their remedies."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def doctor(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def _through(url: str, secret: str) -> list[dict[str, Any]]:
-    """Where `server.url` leads, and whether a stream comes through; the key goes nowhere else, and not in the clear."""
+    """Findings about `server.url` and its stream of changes.
+
+    The key is sent to no other host, and not in clear text.
+    """
     where = _address(url)
     at = urlsplit(url)
     if where["level"] != "ok" or (at.scheme != "https" and at.hostname not in LOOPBACK):
@@ -61,7 +64,7 @@ def _through(url: str, secret: str) -> list[dict[str, Any]]:
 
 
 def stream(url: str, secret: str, *, within_s: float = STREAM_S) -> dict[str, Any]:
-    """Whether the stream by which open pages hear of changes comes through as it is said."""
+    """A finding on whether `/live` arrives unbuffered through the proxies."""
     import httpx
 
     headers = {"accept": "text/event-stream", "authorization": f"Bearer {secret}"}
@@ -91,7 +94,7 @@ def stream(url: str, secret: str, *, within_s: float = STREAM_S) -> dict[str, An
 
 
 def _address(url: str) -> dict[str, Any]:
-    """Whether `server.url` leads to a service like this one, through whatever stands before it."""
+    """A finding on whether `server.url` leads to a service of this version."""
     import httpx
 
     asked = secrets.token_hex(8)

@@ -1,4 +1,4 @@
-"""`notifier doctor client`: why an application's errors do not arrive, as its client sees it from here."""
+"""`notifier doctor client`: why an application's errors do not arrive, checked from the application's side."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add(doctors: Subparsers) -> None:
 
 
 def client(arguments: Arguments, session: CommandSession) -> Exit:
-    # What the client would warn of is said here, and better.
+    # The findings replace the client's own warnings.
     logging.getLogger("notifier.client").addHandler(logging.NullHandler())
     service = arguments.service or session.environ.get("NOTIFIER_SERVICE")
     diagnosis = _diagnosis(service, test=not arguments.no_test)
@@ -66,7 +66,7 @@ def _diagnosis(service: str | None, *, test: bool) -> Diagnosis:
 
 
 def _of_all_services() -> list[Process]:
-    """The processes in the spool of each service here."""
+    """The processes in the spools of all services."""
     from notifier.client.dispatch.processes import all_processes
 
     return all_processes()

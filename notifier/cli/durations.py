@@ -1,4 +1,4 @@
-"""Moments to come as people type them: an instant, a time of day by their own clock, or how long from now."""
+"""Future times as people type them: a date and time, a time of day, or a duration from now."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _NAMED = {"noon": "12:00", "midnight": "00:00"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenTime:
-    """`at` in milliseconds. `exact`: as it was written, where that says its offset and nobody needs to be told."""
+    """`at` in milliseconds. `exact` is true if the input named its UTC offset, so the result need not be echoed."""
 
     at: Instant
     exact: str | None = None
@@ -59,7 +59,7 @@ class GivenTime:
 
 
 def add_until(parser: Parser, *, required: bool) -> None:
-    """`--until` and `--for`, of which at most one is given."""
+    """`--until` and `--for`, which exclude each other."""
     group = parser.add_mutually_exclusive_group(required=required)
     group.add_argument(
         "--until",
@@ -73,9 +73,9 @@ def add_until(parser: Parser, *, required: bool) -> None:
 
 
 def until_of(arguments: Arguments, session: CommandSession, start: GivenTime | None = None) -> str | None:
-    """When it ends, as the API takes it; None where neither was given. What it means is said in full.
+    """The end in the API's form, or None if neither option was given; the end is echoed in full.
 
-    A span counts from the start, which is now where none is given.
+    A duration counts from `start`, or from now if that is None.
     """
     if arguments.span is not None:
         begins = int(time.time()) * SECOND if start is None else start.at
@@ -89,7 +89,7 @@ def until_of(arguments: Arguments, session: CommandSession, start: GivenTime | N
 
 
 def echo(word: str, end: GivenTime, session: CommandSession) -> None:
-    """Say it in full: `Until Friday 27 November 2026, 18:00 CET (UTC+01:00), in 18h 40m.`, by their clock."""
+    """Echo the time in full: `Until Friday 27 November 2026, 18:00 CET (UTC+01:00), in 18h 40m.`, in local time."""
     if end.exact is not None:
         return
     here = _local(end.at)
@@ -103,7 +103,7 @@ def echo(word: str, end: GivenTime, session: CommandSession) -> None:
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with `--until tomorrow 09:00` in one even where the shell's quotes were forgotten."""
+    """The arguments with `--until tomorrow 09:00` joined, in case the shell's quotes were forgotten."""
     whole: list[str] = []
     for argument in arguments:
         if (
@@ -119,14 +119,14 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 
 def moment(text: str) -> GivenTime:
-    """The argument of `--until`."""
+    """The argument type of `--until`."""
     return read(text, now=int(time.time()) * SECOND)
 
 
 def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> GivenTime:
-    """An RFC 3339 time with its offset, or a day and a time by the clock of `zone` (None: of this machine).
+    """Parse an RFC 3339 time with its offset, or a date and time in `zone` (None for the zone of this machine).
 
-    Without a day it is the next time that the clock shows this. A zone may stand at the end: its clock is meant then.
+    Without a date, the next such time of day is meant. A zone at the end of the text overrides `zone`.
     """
     stripped = text.strip()
     try:
@@ -148,7 +148,7 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> GivenTime:
     for day in _days(written["day"], now, zone):
         try:
             at = _instant(day, clock, zone)
-            _local(at)  # whether the reader's clock can show it
+            _local(at)  # Whether local time has such a time.
         except (ValueError, OverflowError, OSError):
             raise argparse.ArgumentTypeError("this moment is too far away: give a nearer one") from None
         if at > now:
@@ -157,7 +157,7 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> GivenTime:
 
 
 def span(text: str) -> Duration:
-    """Milliseconds from `30m`, `2h`, `1d12h` or `1w`."""
+    """Parse `30m`, `2h`, `1d12h` or `1w` to milliseconds."""
     parts = _SPAN.fullmatch(text)
     total = 0
     if parts is not None:
@@ -189,7 +189,7 @@ def _clock(written: re.Match[str]) -> tuple[int, int, int]:
 
 
 def _zone(written: re.Match[str]) -> tzinfo:
-    """The clock that stands after a time."""
+    """The zone that is written after a time."""
     from datetime import UTC, datetime
 
     from notifier.domain.calendar import zone
@@ -208,7 +208,7 @@ def _zone(written: re.Match[str]) -> tzinfo:
 
 
 def _days(day: str | None, now: Instant, zone: tzinfo | None) -> list[date]:
-    """The days that may be meant, the nearest first."""
+    """The dates that may be meant, nearest first."""
     from datetime import date, timedelta
 
     today = _local(now, zone).date()
@@ -227,11 +227,14 @@ def _days(day: str | None, now: Instant, zone: tzinfo | None) -> list[date]:
 
 
 def _instant(day: date, clock: tuple[int, int, int], zone: tzinfo | None) -> Instant:
-    """A time that the clocks skip is as much later, and of one that comes twice the first is meant (RFC 5545)."""
+    """The instant of a local time.
+
+    A time in a gap is moved forward, and of a repeated one the first is used (RFC 5545).
+    """
     from datetime import datetime
 
-    wall = datetime(day.year, day.month, day.day, *clock)  # noqa: DTZ001 - the zone comes next
-    # Without a zone it is this machine's; `astimezone()` would be as much earlier.
+    wall = datetime(day.year, day.month, day.day, *clock)  # noqa: DTZ001 - the zone is set below
+    # Without a zone it is this machine's; `astimezone()` would move a time in a gap backward.
     there = wall if zone is None else wall.replace(tzinfo=zone)
     return int(there.timestamp()) * SECOND
 

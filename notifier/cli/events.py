@@ -1,4 +1,4 @@
-"""`notifier send`: post an error event, from options or as JSON from standard input."""
+"""`notifier send`: post an event, from options or as JSON from standard input."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def send(arguments: Arguments, session: CommandSession) -> Exit:
         answer = _posted(service, body, kind)
     try:
         return _tell(answer, arguments, session)
-    except CommandFailure as failure:  # what was given is no good, and not how the command was called
+    except CommandFailure as failure:  # The input is invalid, not the usage.
         raise CommandFailure(
             Exit.NO if failure.status is Exit.USAGE else failure.status, str(failure)
         ) from failure
@@ -91,7 +91,7 @@ def _posted(service: ServiceClient, body: bytes, kind: str) -> httpx.Response:
 
 
 def _parts(body: bytes, kind: str) -> Iterator[tuple[int, bytes]]:
-    """How many events before it, and an NDJSON body, of at most a thousand events or a few MB each."""
+    """NDJSON bodies of at most a thousand events or a few MB, each with the number of events before it."""
     if kind == NDJSON:
         items = [line for line in body.split(b"\n") if line.strip(b" \t\r\n\xef\xbb\xbf")]
     else:
@@ -107,7 +107,7 @@ def _parts(body: bytes, kind: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _items(body: bytes) -> list[bytes]:
-    """The events of an array, each as a line; what is none, or small, goes as it is."""
+    """The events of an array, each on a line. A small body, or one that is no array, is sent unchanged."""
     if len(body) < BYTES_AT_ONCE and body.count(b"{") <= EVENTS_AT_ONCE:
         return []
     try:
@@ -122,7 +122,7 @@ def _items(body: bytes) -> list[bytes]:
 def _send_parts(
     service: ServiceClient, parts: Sequence[tuple[int, bytes]], arguments: Arguments, session: CommandSession
 ) -> Exit:
-    """One request after the other. What is busy is waited for; where one fails for good, the rest is not sent."""
+    """Send one request at a time. A busy service is retried; after a permanent failure nothing more is sent."""
     summary = SendSummary()
     total = parts[-1][0] + parts[-1][1].count(b"\n") + 1
     for start, body in parts:
@@ -161,14 +161,14 @@ def _patiently(service: ServiceClient, body: bytes, session: CommandSession) -> 
 
 
 class SendSummary:
-    """Results of several requests' events, as one answer would give them."""
+    """The results of several requests, combined into one answer."""
 
     def __init__(self) -> None:
         self.results: list[Any] = []
         self.counts: dict[str, int] = {}
 
     def count(self, results: Sequence[Any], start: int) -> Iterator[Mapping[str, Any]]:
-        """Take these in; those that were rejected come back, each with its place in the input."""
+        """Count the results, and return the rejected ones with their position in the input."""
         for place, result in enumerate(results, start):
             rejected = _rejected(result)
             status = "rejected" if rejected else str(result.get("status"))
@@ -239,7 +239,7 @@ def _from_input(session: CommandSession) -> tuple[bytes, str]:
 
 
 def _is_lines(body: bytes) -> bool:
-    """Whether more than one line is a JSON value of its own; the first may be the one that is broken."""
+    """Whether several lines are JSON values; the first may be malformed."""
     lines = body.removeprefix(b"\xef\xbb\xbf").strip().split(b"\n", LOOKED_AT)
     if len(lines) < 2 or lines[0].startswith(b"["):
         return False
@@ -280,7 +280,7 @@ def _rejected(result: Any) -> bool:
 
 
 def _say_rejected(result: Any, session: CommandSession) -> None:
-    """A line for an event that was rejected: its place in the input, counted from 1, and why."""
+    """Print a line for a rejected event: its position in the input, counted from 1, and the reason."""
     if isinstance(result, Mapping) and isinstance(result.get("index"), int):
         session.say(f"rejected: event {result['index'] + 1:,}: {cell(result.get('error'))}")
     else:

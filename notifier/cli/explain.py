@@ -1,4 +1,4 @@
-"""`notifier explain`: why was I told, why was I not, in one ordered list."""
+"""`notifier explain`: why notifications were sent or not, in one ordered list."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def explain(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def history(items: Sequence[Row], screen: Screen, *, indent: int = 0) -> Iterator[str]:
-    """When, what kind, why, and the sentence: on a terminal by the reader's clock, through a pipe in UTC."""
+    """Time, kind, reason and sentence of each item: in local time on a terminal, in UTC through a pipe."""
     when = _moment if screen.width is None else partial(_near, screen=screen)
     rows = [[when(item), cell(item.get("kind")), _why(item)] for item in items]
     widths = [max((len(row[place]) for row in rows), default=0) for place in range(3)]
@@ -63,13 +63,13 @@ def history(items: Sequence[Row], screen: Screen, *, indent: int = 0) -> Iterato
 
 
 def _said(item: Row, screen: Screen) -> list[str]:
-    """The sentence within the screen; a note has lines of its own."""
+    """The sentence, wrapped to the screen; a note keeps its own lines."""
     lines = [line for line in str(item.get("text") or "").splitlines() if line.strip()]
     return [part for line in lines or ["-"] for part in screen.wrap(cell(line))]
 
 
 def _inner(screen: Screen, taken: int) -> Screen:
-    """The screen without so many columns."""
+    """The screen, `taken` columns narrower."""
     return replace(screen, width=None if screen.width is None else screen.width - taken)
 
 
@@ -92,7 +92,7 @@ def _head(incident: Row) -> Iterator[str]:
 
 
 def _moment(item: Row) -> str:
-    """`2026-11-22 05:00:00Z`: to the second, and one word less."""
+    """`2026-11-22 05:00:00Z`, to the second and without a space."""
     at = cell(item.get("at"))
     return f"{at[:19].replace('T', ' ')}Z" if at.endswith("Z") else at
 

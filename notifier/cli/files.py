@@ -100,7 +100,7 @@ def backup(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def _backup_to(session: CommandSession, arguments: Arguments) -> Exit:
-    """To standard output, as bytes; what fails in the middle has another status, and what was written is no backup."""
+    """Write the backup to standard output. If it fails midway, the exit status says that the output is incomplete."""
     if session.stdout.isatty() or arguments.json:
         raise CommandFailure(
             Exit.USAGE, "a backup is no text: redirect it, as in `notifier backup - > copy.db`."
@@ -120,7 +120,7 @@ def _backup_to(session: CommandSession, arguments: Arguments) -> Exit:
 
 
 def _write(target: Path, chunks: Iterator[bytes]) -> int:
-    """All of it or nothing: a part under another name, its owner's only, renamed once it is on the disk."""
+    """Write a file atomically: a temporary file with mode 600 is renamed once it is on the disk."""
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         with open(part, "xb", opener=_private) as file:

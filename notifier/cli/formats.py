@@ -1,4 +1,4 @@
-"""`notifier check --format NAME --sample FILE`: what a format makes of a body."""
+"""`notifier check --format NAME --sample FILE`: the events that a format makes of a body."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST = 8 * 1024 * 1024
 
 
 def check(arguments: Arguments, session: CommandSession) -> Exit:
-    """The events on standard output, as JSON; what is not mapped, and what is wrong, is said beside them."""
+    """Print the events as JSON; unmapped fields and problems are printed to standard error."""
     try:
         tried = session.local().try_format(
             arguments.config, session.environ, arguments.format, _sample(arguments.sample, session)

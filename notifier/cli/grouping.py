@@ -1,4 +1,4 @@
-"""`notifier explain-grouping`: how an event would be told from others, and what to send to have it otherwise."""
+"""`notifier explain-grouping`: how an event would be grouped, and what to send to change that."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _input(name: str, session: CommandSession) -> bytes:
 
 
 def _is_event(data: bytes) -> bool:
-    """A list is sent as well: the service says what is wrong with it."""
+    """Whether the data may be an event. A list counts: the service explains what is wrong with it."""
     try:
         return isinstance(json.loads(data), dict | list)
     except (ValueError, RecursionError):

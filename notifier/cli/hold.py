@@ -1,4 +1,4 @@
-"""`notifier release`: end the hold that `serve --hold` began."""
+"""`notifier release`: end the hold of `serve --hold`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The incidents that a command is about, as people write them."""
+"""The selection of incidents by options and arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_filters(parser: Parser) -> None:
 
 
 def filters(arguments: Arguments) -> dict[str, str]:
-    """Parameters of the query, as the API takes them."""
+    """The selection as the API's query parameters."""
     asked = query(arguments, ("sort", "limit", "cursor"))
     terms = [*map(term, arguments.terms), *([arguments.q] if arguments.q else [])]
     if terms:
@@ -36,7 +36,7 @@ def filters(arguments: Arguments) -> dict[str, str]:
 
 
 def term(text: str) -> str:
-    """An argument as a part of a query: what the shell has unquoted is quoted again."""
+    """An argument as a term of the query language, with the quotes that the shell removed."""
     matcher = _MATCHER.fullmatch(text)
     if text.startswith("{") or (matcher and matcher[3].startswith('"')):
         return text

@@ -1,4 +1,4 @@
-"""Incidents as rows of a table: what is broken, how bad, since when, and who is on it."""
+"""Incidents as table rows: title, severity, age and owner."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WIDE = (*COLUMNS[:-1], Column(name="id"), Column(name="title"))
 
 
 def rows(incidents: Sequence[Row], screen: Screen, *, wide: bool) -> Iterator[str]:
-    """A head, and a line for each."""
+    """A header, and a row for each incident."""
     cells = [_cells(incident, screen, wide=wide) for incident in incidents]
     if wide:
         yield from replace(screen, width=None).table(WIDE, cells)

@@ -1,4 +1,4 @@
-"""`notifier incidents list` and `show`: what is broken, how bad, since when, and what to do."""
+"""`notifier incidents list` and `show`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Row = Mapping[str, Any]
 
 
 def add(commands: Subparsers) -> None:
-    """Into the family `incidents`."""
+    """Add the commands to the family `incidents`."""
     parser = command(
         commands, "list", list_incidents, "list incidents: those that are not over, newest first"
     )
@@ -123,7 +123,7 @@ def _links(event: Row, screen: Screen) -> Iterator[str]:
 
 
 def _error(incident: Row, event: Row, screen: Screen) -> Iterator[str]:
-    """The exception as Python prints it, and the message where it says something else."""
+    """The exception in Python's form, and the message if it differs."""
     exception = event.get("exception")
     message = event.get("message")
     if isinstance(exception, Mapping):
@@ -141,7 +141,7 @@ def _message(exception: object) -> str:
 
 
 def _own_labels(incident: Row, event: Row) -> dict[str, Any]:
-    """The sender's; those that differ from event to event with the last one's value."""
+    """The sender's labels; those that vary between events have the last event's value."""
     latest = event.get("labels") or {}
     labels = dict(incident.get("labels") or {})
     labels |= {name: f"{cell(latest.get(name))} (last, it varies)" for name in incident.get("varying") or ()}
@@ -149,7 +149,7 @@ def _own_labels(incident: Row, event: Row) -> dict[str, Any]:
 
 
 def _facts(incident: Row, event: Row) -> dict[str, Any]:
-    """Further facts of the last event, and whether other events differ in them."""
+    """Other facts of the last event, marked if they differ between events."""
     task = event.get("task") or {}
     facts = {name: event.get(name) for name in ("release", "host", "trace_id")}
     if task.get("name"):

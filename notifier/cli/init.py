@@ -1,4 +1,4 @@
-"""`notifier init`: a configuration to begin with, and the files of an operator beside it."""
+"""`notifier init`: a starting configuration, with files for operating the service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add(commands: Subparsers) -> None:
 
 
 def init(arguments: Arguments, session: CommandSession) -> Exit:
-    """Write what is not there yet; a file that exists is left as it is, and said."""
+    """Write the files that do not exist yet; existing ones are reported and left unchanged."""
     target: Path = arguments.file
     if target.is_dir():
         raise CommandFailure(
@@ -60,7 +60,7 @@ def init(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def _write(path: Path, content: bytes) -> bool:
-    """Whether there was no such file; then it has this content now."""
+    """Write the file unless it exists; true if it was written."""
     try:
         with path.open("xb") as file:
             file.write(content)
@@ -71,7 +71,7 @@ def _write(path: Path, content: bytes) -> bool:
 
 @contextmanager
 def _kit() -> Iterator[Path]:
-    """The folder of the files: in the wheel `notifier/kit`, in a clone `config`."""
+    """The folder with the files: `notifier/kit` in the wheel, `config` in a clone."""
     packaged = files("notifier") / "kit"
     if packaged.is_dir():
         with as_file(packaged) as folder:

@@ -1,4 +1,4 @@
-"""The monitor that a job checks in at: `notifier run --monitor NAME -- CMD`."""
+"""The check-ins of a job: `notifier run --monitor NAME -- CMD`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAUSES_S: Final = (1.0, 2.0)
 
 
 class JobMonitor:
-    """The check-ins of one run. That it has begun is said beside the job, which waits for nobody."""
+    """The check-ins of one run. The first is sent in a thread, so that the job does not wait for it."""
 
     def __init__(self, name: str, arguments: Arguments, session: CommandSession) -> None:
         self._path = f"/v1/monitors/{segment(name)}"
@@ -29,7 +29,7 @@ class JobMonitor:
         self._beginning.start()
 
     def ended(self, **said: Any) -> str | None:
-        """Check in at the end, once more where nobody answers. Answers why it was not taken, or None."""
+        """Check in at the end, with two retries if nobody answers. Returns why it failed, or None."""
         self._beginning.join(2 * ANSWER_S)
         if self._service is None:
             return self._why
@@ -54,7 +54,7 @@ class JobMonitor:
 
 
 def _said(arguments: Arguments, session: CommandSession) -> dict[str, str]:
-    """The fields that are the same in each of its check-ins."""
+    """The fields that all check-ins of the run share."""
     environ = session.environ
     fields = {
         "environment": arguments.environment or environ.get("NOTIFIER_ENVIRONMENT"),

@@ -1,7 +1,7 @@
-"""Jobs of a crontab or a unit: `notifier run -- CMD` runs one, and tells where it fails.
+"""`notifier run -- CMD` runs a job of a crontab or a unit, and reports its failure.
 
-The job is what counts: its output passes as it comes, its exit status is this command's, and nothing that is wrong with
-the service or the key keeps it from running.
+The job's output is passed on as it arrives, its exit status becomes this command's, and it runs even if the service
+cannot be reached or the key is wrong.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ SEND_S: Final = 10.0
 MESSAGE_CHARS: Final = 8_000
 PASSED_ON: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 FROM_TERMINAL: Final = frozenset({"SIGINT", "SIGQUIT"})
-"""The terminal sends these to the job as well."""
+"""Signals that the terminal sends to the job as well."""
 
-NOT_FOUND, NOT_STARTED, BY_SIGNAL = 127, 126, 128  # as shells answer
+NOT_FOUND, NOT_STARTED, BY_SIGNAL = 127, 126, 128  # The statuses of shells.
 
 EPILOG = f"""\
 Its output passes through, and its exit status is this command's ({NOT_FOUND} where there is no such program,
@@ -48,7 +48,7 @@ It needs a key with the scope `ingest`; without one the job runs all the same.""
 
 
 class ProgramRun:
-    """One run of a program: how it ended, and the last lines of its output and its errors."""
+    """One run of a program: its exit status, and the last lines of its output and errors."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.command = command
@@ -61,11 +61,11 @@ class ProgramRun:
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
-        """Run it to its end."""
+        """Run the program until it ends."""
         began = time.monotonic()
         with self._signals():
             try:
-                self._process = subprocess.Popen(  # noqa: S603 - what the person wrote on the command line
+                self._process = subprocess.Popen(  # noqa: S603 - the command line of the person who calls
                     self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
                 )
             except (OSError, ValueError) as error:
@@ -85,7 +85,7 @@ class ProgramRun:
         for copy in copies:
             copy.start()
         code = process.wait()
-        for copy in copies:  # what it has left running may keep them open
+        for copy in copies:  # A background process of the job may keep the pipes open.
             copy.join(DRAIN_S)
         if code < 0:
             self.status, self.ended = BY_SIGNAL - code, f"was ended by {_signal_name(-code)}"
@@ -94,7 +94,7 @@ class ProgramRun:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Pass signals on, and outlive them: they are the job's. What is ignored here, the job ignores as well."""
+        """Forward signals to the job and do not end by them. Signals ignored here are ignored by the job too."""
         before: dict[int, Any] = {}
         for name in PASSED_ON:
             number = getattr(signal, name, None)
@@ -114,7 +114,7 @@ class ProgramRun:
 
 
 class Tail:
-    """The last lines of an output, of each its beginning."""
+    """The last lines of an output, each truncated."""
 
     def __init__(self) -> None:
         self._lines: deque[bytes] = deque(maxlen=LINES)
@@ -171,7 +171,7 @@ def run(arguments: Arguments, session: CommandSession) -> int:
 
 
 def _check_in(monitor: JobMonitor, job: ProgramRun, session: CommandSession) -> bool:
-    """Whether the monitor has heard how the job ended; why it has not is said."""
+    """Whether the monitor received the end of the job; if not, the reason is printed."""
     from notifier.client.capture.scrub import scrub_text
 
     errors = job.errors.text()
@@ -189,7 +189,7 @@ def _last(job: ProgramRun) -> str:
 
 
 def _tell(job: ProgramRun, arguments: Arguments, session: CommandSession) -> None:
-    """An event about how the job ended; what goes wrong with it is said, and changes nothing of that."""
+    """Post an event about the end of the job. A failure to do so is printed, and does not change the exit status."""
     try:
         url, secret = address(session, arguments.config), key(session)
     except CommandFailure as failure:
@@ -218,7 +218,7 @@ def _tell(job: ProgramRun, arguments: Arguments, session: CommandSession) -> Non
 
 
 def _copy(source: IO[bytes], target: int, tail: Tail) -> None:
-    """Pass on what comes, as it comes. Where nobody reads it any more, the job hears of it by the end of its pipe."""
+    """Copy output as it arrives. If the reader has gone, the job gets SIGPIPE from its own pipe."""
     with source, suppress(OSError):
         while chunk := os.read(source.fileno(), CHUNK):
             tail.add(chunk)

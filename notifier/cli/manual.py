@@ -1,4 +1,4 @@
-"""`notifier manual [WORD ...]`: the manual of this version in the terminal; it asks no service."""
+"""`notifier manual [WORD ...]`: the manual of this version in the terminal, without a running service."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def manual(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def _search(query: str) -> Sequence[ManualHit]:
-    """The chapters as they are written; where none answers, with what the code writes, whose import takes seconds."""
+    """The search over the files' text; if nothing matches, over generated parts as well, whose imports take seconds."""
     listed = [chapter for chapter in chapters() if chapter.path]
     return ManualIndex(listed).find(query) or ManualIndex(chapter.whole() for chapter in listed).find(query)
 
 
 def _page(chapter: Chapter, screen: Screen) -> Iterator[str]:
-    """The chapter as it is written, which reads well; links are named by what opens them here."""
+    """The chapter's Markdown, with links replaced by the commands that open them."""
     fence = False
     for line in chapter.text.splitlines():
         mark = FENCE.match(line.strip()) is not None

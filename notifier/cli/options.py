@@ -1,4 +1,4 @@
-"""How commands are declared: a name, a sentence, what runs, and the options that they share."""
+"""Declaration of commands: name, summary, function, and shared options."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from notifier.cli.session import CommandFailure, CommandSession, Exit
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - the type has no public name
 Arguments = argparse.Namespace
 Run = Callable[[Arguments, CommandSession], int]
-"""Answers the exit status."""
+"""A command's function, which returns the exit status."""
 
 KEY_LIKE = re.compile(r"(ntf|whsec)_\S+")
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Examples keep their lines, and names of commands stand beside their sentences."""
+    """A formatter that keeps the lines of examples, and prints commands beside their summaries."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=26)
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse without abbreviations, whose complaints never repeat a key that was typed as an argument."""
+    """An argparse parser without abbreviations.
+
+    Its error messages never contain a key that was typed as an argument.
+    """
 
     def __init__(self, **parts: object) -> None:
         parts.setdefault("formatter_class", HelpFormatter)
@@ -48,9 +51,9 @@ def command(
     prints: bool = True,
     aliases: Sequence[str] = (),
 ) -> Parser:
-    """A command with the options that all take: `--config`, and `--json` where it `prints` an answer.
+    """A command with the options that all commands have: `--config`, and `--json` if it `prints` an answer.
 
-    `summary` is its sentence, in its own help and in its parent's.
+    `summary` is shown in its own help and in its parent's.
     """
     parser = parent.add_parser(
         name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.", aliases=aliases
@@ -70,11 +73,11 @@ def command(
 
 
 LISTED = ("incidents", "deliveries", "dead-letters", "silences", "channels", "groups", "tasks", "keys")
-"""Families whose name alone lists them."""
+"""Families that list when called without a subcommand."""
 
 
 def spelled_out(arguments: Sequence[str]) -> list[str]:
-    """`notifier incidents --wide` and `notifier incidents service=billing` list, as `incidents list` does."""
+    """The arguments with `list` inserted, so that `notifier incidents service=billing` lists incidents."""
     first, options = list(arguments[:1]), list(arguments[1:])
     bare = not options or (
         options[0] not in {"-h", "--help"} and re.search(r"^-|[={]", options[0]) is not None
@@ -83,7 +86,7 @@ def spelled_out(arguments: Sequence[str]) -> list[str]:
 
 
 def family(parent: Subparsers, name: str, summary: str) -> Subparsers:
-    """A word that only groups commands: `keys list`, `keys create`."""
+    """A group of commands, such as `keys list` and `keys create`."""
     parser = parent.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
     return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
@@ -94,7 +97,7 @@ def paged(parser: Parser) -> None:
 
 
 def query(arguments: Arguments, names: Iterable[str]) -> dict[str, str]:
-    """The given options among `names`, as a query."""
+    """The options among `names` that were given, as query parameters."""
     given = ((name, getattr(arguments, name, None)) for name in names)
     return {name: str(value) for name, value in given if value is not None}
 
@@ -108,7 +111,7 @@ def port(text: str) -> int:
 
 
 def _whole(text: str, least: int, most: int, sentence: str) -> int:
-    """A number in plain digits, no more of them than `most` has."""
+    """A number in plain digits between `least` and `most`."""
     short = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
     if not (short and least <= int(text) <= most):
         raise argparse.ArgumentTypeError(sentence)
@@ -120,7 +123,7 @@ def wide(parser: Parser) -> None:
 
 
 def pair(text: str) -> tuple[str, str]:
-    """`name=value`; the value may hold further equals signs, and may be empty."""
+    """Parse `name=value`; the value may be empty or contain equals signs."""
     name, sign, value = text.partition("=")
     if not (name.strip() and sign):
         raise argparse.ArgumentTypeError("a label is written name=value, such as region=eu-west-1")
@@ -128,19 +131,19 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def named(path: str, given: Sequence[str]) -> str:
-    """The typed argument that `matchers[1]` stands for."""
+    """The argument as typed, for the place `matchers[1]` in an error."""
     place = re.fullmatch(r"[a-z_]+\[([0-9]{1,6})\]", path)
     return given[int(place[1])] if place and int(place[1]) < len(given) else path
 
 
 def segment(text: str) -> str:
-    """An id or a name as one segment of a URL's path; of a link to a page, as messages have them, its last one."""
+    """An id or name as one segment of a URL's path; for a link to a page, its last segment."""
     from urllib.parse import parse_qs, quote, urlsplit
 
     name = text.strip()
     if name.startswith(("http://", "https://")):
         link = urlsplit(name)
-        # The number of a restored database may be another's.
+        # In a restored database, another incident may have the number.
         name = parse_qs(link.query).get("id", [link.path.rstrip("/").rpartition("/")[2]])[0]
     name = name.removeprefix("#")
     if not name:

@@ -1,4 +1,4 @@
-"""Commands that try something out: `test-channel`, `route-test`, `healthcheck`."""
+"""Commands that test something: `test-channel`, `route-test`, `healthcheck`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notifier.domain.delivery import Outcome
 
 # An attempt may take 30 s, and a channel may have several targets.
 TEST_SECONDS = 90
-HEALTH_SECONDS = 8  # the service itself gives a commit five
+HEALTH_SECONDS = 8  # The service itself allows a commit five seconds.
 
 
 def add(commands: Subparsers) -> None:
@@ -36,14 +36,14 @@ def test_channel(arguments: Arguments, session: CommandSession) -> Exit:
         answer = service.post(f"/v1/channels/{segment(arguments.name)}/test", acted(arguments, session))
     show(answer, arguments, session)
     for target, detail in _failures(answer):
-        # A table cuts what is long, and this is what the command was called for.
+        # A table would cut the answer, which is the purpose of the command.
         session.say(f"{target}: {detail}")
     outcomes = list(_outcomes(answer))
     return Exit.OK if outcomes and set(outcomes) == {Outcome.DELIVERED} else Exit.NO
 
 
 def _failures(answer: Mapping[str, Any]) -> Iterator[tuple[object, object]]:
-    """Each target that was not reached, and why."""
+    """Each target that was not reached, with the error."""
     for row in _rows(answer):
         if row.get("outcome") != Outcome.DELIVERED and row.get("detail"):
             yield row.get("target", "it"), row["detail"]
@@ -56,7 +56,7 @@ def _rows(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _outcomes(answer: Mapping[str, Any]) -> Iterator[object]:
-    """The channel's own outcome, and that of each of its targets."""
+    """The outcome of the channel, then those of its targets."""
     if "outcome" in answer:
         yield answer["outcome"]
     yield from (row.get("outcome") for row in _rows(answer))
@@ -74,7 +74,7 @@ def route_test(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def _route_words(answer: Mapping[str, Any]) -> Iterator[str]:
-    """A tree of the routes that the labels meet, then a few sentences for each that tells."""
+    """The tree of matching routes, then a few sentences for each that notifies."""
     for node in answer.get("tree") or ():
         match = ", ".join(map(cell, node.get("match") or ())) or "every event"
         mark = " <- tells" if node.get("tells") else ""
@@ -118,7 +118,7 @@ def _telling(route: Mapping[str, Any]) -> Iterator[str]:
 
 
 def healthcheck(arguments: Arguments, session: CommandSession) -> Exit:
-    """Docker knows 0 and 1 only, so a service that cannot be reached is 1 as well."""
+    """Check the service. Docker allows the statuses 0 and 1 only, so an unreachable service is 1 too."""
     try:
         document = _ready(arguments, session)
     except CommandFailure as failure:

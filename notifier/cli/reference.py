@@ -1,4 +1,4 @@
-"""The manual's chapter of the command line, from the parser that reads it."""
+"""The manual's chapter of the command line, generated from the argument parser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 def commands() -> str:
-    """Every command with its options, and the environment."""
+    """Every command with its options, then the environment variables."""
     from notifier.cli import EPILOG, parser
 
     lines = [line for name, each in _commands(parser()) for line in _command(name, each)]
@@ -27,7 +27,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     yield f"### {name}"
     yield ""
     yield "```text"
-    # Wide enough that no line depends on the terminal of whoever asks.
+    # A fixed width, so that the text does not depend on the terminal.
     formatter = argparse.RawDescriptionHelpFormatter(name, max_help_position=30, width=110)
     formatter.add_text(parser.description)
     formatter.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups)  # noqa: SLF001

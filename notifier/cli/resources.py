@@ -1,4 +1,4 @@
-"""Commands that show what the service holds, and act on it: incidents, deliveries, dead letters."""
+"""Commands that list, show and change what the service stores: incidents, deliveries, dead letters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BAD = {"dead": RED, "failed": RED, "lost": RED, "disabled": RED, "cooling": YELL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A list as people see it: its columns, and an item's cells in them. `all_columns` are the fields with `--wide`.
+    """The columns of a list, and the cells of an item in them. `all_columns` are those with `--wide`.
 
     The first column is the end of the item's id.
     """
@@ -72,7 +72,7 @@ def _letter(item: Row, screen: Screen) -> Sequence[str]:
 
 
 def _what(item: Row) -> str:
-    """The error of a delivery, where there is one, and the title of what it tells."""
+    """The error of a delivery, if there is one, and the title of its incident."""
     parts = [item.get("detail") if item.get("state") != "delivered" else None, item.get("title")]
     return ": ".join(cell(part) for part in parts if part) or "-"
 
@@ -140,7 +140,7 @@ def _add_dead_letters(commands: Subparsers) -> None:
 
 
 def listing(path: str, view: View, row: Callable[[Row], Row] = dict) -> Run:
-    """A command that shows one page of a list; `row` makes of an item what a table shows of it."""
+    """A command that shows one page of a list; `row` converts an item to a table row."""
 
     def run(arguments: Arguments, session: CommandSession) -> Exit:
         with connect(session, arguments.config) as service:
@@ -153,7 +153,7 @@ def listing(path: str, view: View, row: Callable[[Row], Row] = dict) -> Run:
 
 
 def letter(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A dead letter in the columns of both kinds: a run's reason is its state, its detail what it failed with."""
+    """A dead letter in columns that fit both kinds: a run's reason is its state, its detail the error."""
     if item.get("kind") != "task_run":
         return item
     error = item.get("error") or {}
@@ -178,7 +178,7 @@ def redeliver(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def acted(arguments: Arguments, session: CommandSession) -> dict[str, Any]:
-    """A body that says who acts."""
+    """A request body with the actor."""
     actor = actor_of(session, arguments.actor)
     return {} if actor is None else {"actor": actor}
 
@@ -212,7 +212,7 @@ _DECIDED = {"redeliver": "sent again", "discard": "given up"}
 
 
 def show(document: Any, arguments: Arguments, session: CommandSession) -> None:
-    """One answer: as the service gave it, or as fields."""
+    """Print an answer, as JSON or as fields."""
     if arguments.json:
         session.put(as_json(document))
     elif isinstance(document, Mapping):
@@ -224,7 +224,7 @@ def show(document: Any, arguments: Arguments, session: CommandSession) -> None:
 
 
 def _fitted(document: Row, screen: Screen) -> Iterator[str]:
-    """One thing on a terminal: its fields, wrapped, then each list of things that it holds as a table that fits."""
+    """A document on a terminal: its fields, wrapped, then a fitted table for each list in it."""
     plain = {name: value for name, value in document.items() if not is_rows(value)}
     width = max((len(name) for name in plain), default=0)
     for name, value in plain.items():
@@ -241,7 +241,7 @@ def _fitted(document: Row, screen: Screen) -> Iterator[str]:
 
 
 def show_page(page: Any, view: View, arguments: Arguments, session: CommandSession) -> None:
-    """One page of a list; how to get the next one is talk."""
+    """Print one page of a list; the hint about the next page goes to standard error."""
     if arguments.json:
         session.put(as_json(page))
         return

@@ -1,4 +1,4 @@
-"""Commands that show how the running service stands: `channels`, `groups`, `tasks`; and `reload`."""
+"""Commands that show the state of the running service: `channels`, `groups`, `tasks`; and `reload`."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _channel(channel: Row, screen: Screen) -> Iterator[list[str]]:
 
 
 def _trouble(target: Row, screen: Screen) -> str:
-    """The trouble that a channel has now; what went wrong before it last worked is over."""
+    """The target's current error; one from before its last success is omitted."""
     if target.get("disabled_why"):
         return f"disabled: {cell(target['disabled_why'])}"
     if target.get("cool_until"):

@@ -1,4 +1,4 @@
-"""Text for a terminal, by its width and colours, with tables that fit; through a pipe all of it, and plain."""
+"""Text for a terminal of a given width, with colours and fitted tables; through a pipe it is complete and plain."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ SMALLEST = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column. Where the terminal is narrow it gives way, down to `least`; None: it never does.
+    """A table column. On a narrow terminal it shrinks to `least` characters; None if it never shrinks.
 
-    `short` is what its values become before any is cut. `right`: its values are numbers. Where not even so all find
-    room, the columns with a `rank` are left out, the highest first.
+    `short` abbreviates its values before any is cut. `right` aligns numbers. If the columns still do not fit, those
+    with a `rank` are dropped, highest first.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """`width` is None where nothing is cut; `dots` say where it is. `now` is in milliseconds."""
+    """An output. `width` is None if nothing is cut; `dots` mark cut text. `now` is in milliseconds."""
 
     width: int | None
     colour: bool
@@ -61,37 +61,37 @@ class Screen:
         return self.style(cell(word), SEVERITIES.get(str(word)))
 
     def ago(self, moment: object) -> str:
-        """`12s ago`, `3h ago`, `in 4d`: one unit. What is no moment stays as it is."""
+        """The distance in one unit: `12s ago`, `3h ago`, `in 4d`. Anything but a time is returned unchanged."""
         return _distance(self._span(moment), moment, words_of=lambda span: words(span).partition(" ")[0])
 
     def when(self, moment: object) -> str:
-        """`2026-11-22 14:02:10 CET (3h 5m ago)`, by the reader's clock."""
+        """`2026-11-22 14:02:10 CET (3h 5m ago)`, in local time."""
         span = self._span(moment)
         if span is None:
             return cell(moment)
         return f"{local(self.now - span)} ({_distance(span, moment, words_of=words)})"
 
     def clock(self, moment: object) -> str:
-        """`Nov 22 14:02:10`, by the reader's clock."""
+        """`Nov 22 14:02:10`, in local time."""
         span = self._span(moment)
         return cell(moment) if span is None else local(self.now - span, "%b %d %H:%M:%S")
 
     def _span(self, moment: object) -> Duration | None:
-        """How long ago it was."""
+        """The time since `moment`, or None if it is no time."""
         try:
             return self.now - parse_rfc3339(str(moment))
         except ValueError:
             return None
 
     def wrap(self, text: str, indent: str = "") -> Iterator[str]:
-        """Lines that fit, those after the first indented."""
+        """The text in lines that fit; all but the first are indented."""
         if self.width is None:
             yield text
         else:
             yield from _wrapped(text, max(self.width, NARROWEST), indent)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-        """A head and the rows, aligned; as narrow as the terminal is."""
+        """A header and aligned rows, fitted to the width."""
         head = [column.name.upper() for column in columns]
         body = [list(row) for row in rows]
         gap = GAP
@@ -110,13 +110,13 @@ class Screen:
             yield self._line(columns, widths, row, gap, plain=False)
 
     def _over(self, rows: Sequence[Sequence[str]], gap: int) -> int:
-        """How many columns too wide it is."""
+        """The number of characters by which the rows are too wide."""
         if self.width is None:
             return 0
         return max(0, sum(_widths(rows)) + gap * (len(rows[0]) - 1) - self.width)
 
     def _kept(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: int) -> list[int]:
-        """The places of the columns that find room."""
+        """The indexes of the columns that fit."""
         least = [
             width if column.least is None else min(width, column.least)
             for column, width in zip(columns, _widths(rows), strict=True)
@@ -129,7 +129,10 @@ class Screen:
         return kept
 
     def _fitted(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: int) -> list[int]:
-        """Widths of the columns. The widest gives way first; the last, which says the most, half as much."""
+        """The widths of the columns.
+
+        The widest shrinks first; the last, which is the most informative, half as much.
+        """
         widths = _widths(rows)
         over = self._over(rows, gap)
         for floor in (None, SMALLEST):
@@ -147,7 +150,7 @@ class Screen:
     def _line(
         self, columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], gap: int, *, plain: bool
     ) -> str:
-        # What is wider than the terminal even so is cut, and plain: a cut could end in the middle of a colour.
+        # What is still too wide is cut without its colours: a cut could split an escape sequence.
         wide = sum(widths) + gap * (len(widths) - 1)
         over = self.width is not None and wide > self.width
         parts = []
@@ -161,7 +164,7 @@ class Screen:
 
 
 def screen_of(stdout: TextIO, environ: Mapping[str, str]) -> Screen:
-    """The terminal that standard output is, or what is read through a pipe."""
+    """The screen of standard output: a terminal, or unlimited and plain for anything else."""
     terminal = stdout.isatty()
     colour = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
     return Screen(
@@ -183,7 +186,7 @@ def _columns(stdout: TextIO, environ: Mapping[str, str]) -> int:
 
 
 def local(at: Instant, form: str = "%Y-%m-%d %H:%M:%S %Z") -> str:
-    """`2026-11-22 14:02:10 CET`, by the clock of this machine, which `TZ` may set otherwise."""
+    """`2026-11-22 14:02:10 CET`, in the time zone of this machine or of `TZ`."""
     from datetime import UTC, datetime, timedelta
 
     try:
@@ -194,7 +197,7 @@ def local(at: Instant, form: str = "%Y-%m-%d %H:%M:%S %Z") -> str:
 
 
 def cut(text: str, width: int, dots: str = "...") -> str:
-    """The text in at most so many columns; where something is left out, the dots say so."""
+    """The text in at most `width` columns; `dots` mark what is cut."""
     if columns_of(text) <= width:
         return text
     room, head = max(0, width - len(dots)), ""
@@ -207,7 +210,7 @@ def cut(text: str, width: int, dots: str = "...") -> str:
 
 
 def columns_of(text: str) -> int:
-    """How many columns a terminal needs for it: Chinese letters take two, accents and joiners of their own none."""
+    """The number of terminal columns of a text: two for wide characters, none for combining ones and joiners."""
     if text.isascii():
         return len(text)
     return sum(
@@ -219,7 +222,7 @@ def columns_of(text: str) -> int:
 
 
 def _wrapped(text: str, width: int, indent: str) -> Iterator[str]:
-    """Lines of at most so many columns; a word that is longer, as in scripts without spaces, is broken."""
+    """The text in lines of at most `width` columns; longer words are broken, as in scripts without spaces."""
     indent, line = indent[: width // 2], ""
     for word in re.findall(r"\s*\S+", text):
         if line.strip() and columns_of(line + word) > width:

@@ -1,4 +1,4 @@
-"""The running service, as a command asks it: one request, and every way it can fail as one sentence."""
+"""The HTTP client of the commands. Every failure is a `CommandFailure` with one sentence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where it listens, turned into where to ask
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - listened on, never connected to
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 KEY = re.compile(r"[!-~]+")
 TOLD_AT_MOST = 10
@@ -31,7 +31,7 @@ UNEXPECTED_SERVER = (
     "what answers there is no notifier, for its answer is of another form. Check NOTIFIER_URL."
 )
 MISUSED = {400, 405, 406, 408, 411, 413, 414, 415, 422, 431}
-"""What the service says of a request that it cannot make sense of."""
+"""Statuses that mean the request was invalid."""
 
 OTHERS = {
     502: "nothing answers behind it",
@@ -47,7 +47,7 @@ HINTS = {
 
 
 def address(session: CommandSession, config: str | None) -> str:
-    """Where the service is: NOTIFIER_URL, else the client file's, else where the configuration says, else here."""
+    """The service's address: NOTIFIER_URL, else that of the client file, the configuration, or the local default."""
     environ = session.environ
     if url := environ.get("NOTIFIER_URL"):
         return _checked(url, "NOTIFIER_URL")
@@ -65,7 +65,7 @@ def address(session: CommandSession, config: str | None) -> str:
 
 
 def key(session: CommandSession) -> str:
-    """The API key; never from the arguments, which every user of a machine can read."""
+    """The API key. It is never an argument, because every user of a machine can read those."""
     given, name = session.environ.get("NOTIFIER_KEY"), session.environ.get("NOTIFIER_KEY_FILE")
     if given and name:
         raise CommandFailure(Exit.USAGE, "both NOTIFIER_KEY and NOTIFIER_KEY_FILE are set: keep one of them.")
@@ -82,7 +82,7 @@ def key(session: CommandSession) -> str:
 
 
 class ServiceClient:
-    """Sends requests and returns the decoded answer; a `CommandFailure` says why there is none."""
+    """Sends requests and returns decoded answers. `CommandFailure` is raised if there is none."""
 
     def __init__(self, http: httpx.Client, base: str) -> None:
         self._http = http
@@ -106,13 +106,13 @@ class ServiceClient:
         return self.request("DELETE", path, params=dict(query))
 
     def request(self, method: str, path: str, **parts: Any) -> Any:
-        """One request. Answers the decoded JSON object, an empty one where there is no body."""
+        """The JSON object that answers a request; empty if the answer has no body."""
         answer = self.answer(method, path, **parts)
         refuse(answer)
         return decoded(answer)
 
     def answer(self, method: str, path: str, **parts: Any) -> httpx.Response:
-        """One request and its answer, whatever its status."""
+        """The response to a request, whatever its status."""
         with self._reaching():
             return self._http.request(method, path, **parts)
 
@@ -120,7 +120,7 @@ class ServiceClient:
     def stream(
         self, method: str, path: str, document: Mapping[str, Any] | None = None
     ) -> Iterator[Iterator[bytes]]:
-        """One request whose answer is too large for memory."""
+        """The chunks of an answer that may be too large for memory."""
         with self._reaching(), self._http.stream(method, path, json=document) as answer:
             if not answer.is_success:
                 answer.read()
@@ -150,7 +150,7 @@ class ServiceClient:
 
 
 def insecure(error: BaseException, url: str) -> str | None:
-    """The sentence on why TLS failed at this address; None where something else did."""
+    """Why TLS failed at this address, in a sentence; None if the error is not about TLS."""
     import ssl
 
     cause: BaseException | None = error
@@ -170,7 +170,7 @@ def insecure(error: BaseException, url: str) -> str | None:
 
 
 def authorities() -> ssl.SSLContext:
-    """A client's context: it trusts what SSL_CERT_FILE or SSL_CERT_DIR names, else Mozilla's; and this machine's."""
+    """A TLS context that trusts SSL_CERT_FILE or SSL_CERT_DIR, else Mozilla's authorities, and the system's."""
     import httpx
 
     context = httpx.create_ssl_context()
@@ -182,7 +182,7 @@ def authorities() -> ssl.SSLContext:
 def connect(
     session: CommandSession, config: str | None, *, keyed: bool = True, seconds: float = 30
 ) -> Iterator[ServiceClient]:
-    """The service at its address, with the key where it wants one. No answer for `seconds` is a failure."""
+    """A client of the service, with the key if `keyed`. It fails if no answer arrives within `seconds`."""
     import ssl
 
     import httpx
@@ -192,9 +192,9 @@ def connect(
     if keyed:
         headers["Authorization"] = f"Bearer {key(session)}"
     url = urlsplit(base)
-    # A proxy that the environment names cannot reach this machine's own loopback.
+    # A proxy cannot reach this machine's loopback.
     beyond = url.hostname not in LOOPBACK
-    # To read the authorities takes longer than most calls, and plain HTTP has no use for them.
+    # Loading the authorities takes longer than most requests, and plain HTTP does not need them.
     verify = authorities() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with httpx.Client(
         base_url=base, headers=headers, timeout=seconds, trust_env=beyond, verify=verify
@@ -203,7 +203,7 @@ def connect(
 
 
 def refuse(answer: httpx.Response) -> None:
-    """Raise the `CommandFailure` that a status of 300 or more stands for."""
+    """Raise `CommandFailure` for a status of 300 or more."""
     if answer.is_success:
         return
     status = answer.status_code
@@ -220,7 +220,7 @@ def refuse(answer: httpx.Response) -> None:
 
 
 def decoded(answer: httpx.Response) -> Any:
-    """The JSON object of an answer, an empty one where it has no body."""
+    """The JSON object of an answer; empty if it has no body."""
     if not answer.content:
         return {}
     try:
@@ -259,7 +259,7 @@ def _read(session: CommandSession, name: str) -> str:
 
 
 def _problem(answer: httpx.Response) -> str:
-    """An RFC 9457 problem as a sentence; what else is wrong, one line each. What is HTTP's own stays unsaid."""
+    """An RFC 9457 problem as a sentence, then one line for each member of `errors`; standard members are omitted."""
     try:
         document = answer.json()
     except (ValueError, RecursionError):
@@ -276,7 +276,7 @@ def _problem(answer: httpx.Response) -> str:
         lines[0] += HINTS[403]
     errors = document.get("errors")
     listed = [_line(error) for error in (errors if isinstance(errors, list) else [])[:TOLD_AT_MOST]]
-    # One that says no more than the sentence does is not said twice.
+    # A single error that repeats the sentence is omitted.
     lines += [line for line in listed if line.strip() != detail and detail != line.strip().partition(": ")[2]]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""The surroundings of a command: the environment, the three streams, and what works on files."""
+"""The context of a command: its environment, its streams, and access to the service's files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Exit(IntEnum):
 
 
 class CommandFailure(Exception):
-    """The command ends here: one sentence for people, and the exit status that goes with it."""
+    """Ends the command with a sentence for people and an exit status."""
 
     def __init__(self, status: Exit, sentence: str) -> None:
         super().__init__(sentence)
@@ -43,7 +43,7 @@ class CommandFailure(Exception):
 
 
 class Local(Protocol):
-    """The part that works on files instead of asking the service. A problem's text is `file:line:column: message`."""
+    """The operations on files, without a running service. A problem's text is `file:line:column: message`."""
 
     def serve(self, config: str | None, *, port: int | None, hold: bool) -> int: ...
 
@@ -56,7 +56,7 @@ class Local(Protocol):
     def try_format(
         self, config: str | None, environ: Mapping[str, str], name: str, sample: bytes | None
     ) -> Any:
-        """The answer of `runtime.configuration.try_format`."""
+        """The result of `runtime.configuration.try_format`."""
         ...
 
     def upgrade(self, config: str | None, environ: Mapping[str, str]) -> str: ...
@@ -71,7 +71,7 @@ class Local(Protocol):
         door: str | None,
         service: str | None,
     ) -> tuple[str, str | None]:
-        """A new key, and the service's own address where the configuration gives it."""
+        """A new key, and the service's address if the configuration names one."""
         ...
 
     def copy_database(self, config: str | None, environ: Mapping[str, str], to: str) -> Any: ...
@@ -83,7 +83,7 @@ class Local(Protocol):
     ) -> Any: ...
 
     def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
-        """The file that would be made, for there is none; None: there is a database."""
+        """The file that would be created, or None if the database exists."""
         ...
 
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
@@ -96,12 +96,12 @@ class Local(Protocol):
 
 
 class Installed:
-    """The service in this installation, imported when a command needs it: the client alone comes without."""
+    """The operations of the installed service, imported on use: the client can be installed alone."""
 
     def serve(self, config: str | None, *, port: int | None, hold: bool) -> int:
-        # It asks for a reload; the imports take a second, and what has read no configuration has none to reload.
+        # SIGHUP asks for a reload. The imports take a second, in which there is no configuration to reload.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        if port is not None:  # a reload reads it there again
+        if port is not None:  # `serve` installs its own handler.
             os.environ["NOTIFIER_SERVER__PORT"] = str(port)
         return cast("int", _service("notifier.app").serve(config, hold=hold))
 
@@ -153,7 +153,7 @@ class Installed:
 
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
         loading = _service("notifier.settings.loading")
-        # Who runs a command may not be allowed to read the service's secrets.
+        # The user may not be allowed to read the service's secrets.
         server = loading.load(config, environ, needed=("server",)).server
         return server.host, server.port
 
@@ -188,7 +188,7 @@ def _user() -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSession:
-    """One run of the command line. Data goes to `stdout`, talk to `stderr`."""
+    """One run of the command line. Data is written to `stdout`, messages for people to `stderr`."""
 
     environ: Mapping[str, str]
     stdin: BinaryIO
@@ -198,22 +198,22 @@ class CommandSession:
     user: Callable[[], str | None] = _user
 
     def login(self) -> str | None:
-        """The name of who is logged in, by the environment, else by the system; None where neither says."""
+        """The user's login name from the environment, else from the system; None if neither has one."""
         named = (self.environ.get(name, "").strip() for name in ("LOGNAME", "USER", "LNAME", "USERNAME"))
         return next(filter(None, named), None) or self.user()
 
     def screen(self) -> Screen:
-        """Where data is shown."""
+        """The screen of standard output."""
         return screen_of(self.stdout, self.environ)
 
     def say(self, sentence: str) -> None:
-        """Tell the person, on standard error; control characters cannot reach the terminal."""
+        """Print a sentence to standard error, without control characters."""
         with suppress(OSError):
             self.stderr.write("".join(f"{visible(line)}\n" for line in sentence.splitlines()))
             self.stderr.flush()
 
     def put(self, text: str) -> None:
-        """Write data to standard output, and at once: it may be a key that is shown only now."""
+        """Write data to standard output and flush it: it may be a key that is shown only once."""
         with writing():
             self.stdout.write(f"{text}\n")
             self.stdout.flush()
@@ -221,7 +221,7 @@ class CommandSession:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Turn what the system says of standard output into the command's failure; a reader that left is passed on."""
+    """Turn errors of standard output into `CommandFailure`; a closed pipe is passed on."""
     try:
         yield
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""`notifier sign-in-link`: a link that signs in to the pages once."""
+"""`notifier sign-in-link`: a one-time link that signs in to the pages."""
 
 from __future__ import annotations
 

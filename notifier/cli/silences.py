@@ -1,4 +1,4 @@
-"""`notifier silences`: keep alerts quiet for a while, see what that would meet, extend it, end it."""
+"""`notifier silences`: create, preview, extend and end silences."""
 
 from __future__ import annotations
 
@@ -121,9 +121,9 @@ def _matchers(parser: Parser) -> None:
 
 
 def weekly(text: str) -> Mapping[str, Any]:
-    """`monday:friday,sun 22:00-06:00` or `mon-fri` as a silence's `recur`; days or hours may be left out.
+    """Parse `monday:friday,sun 22:00-06:00` or `mon-fri` into a silence's `recur`; days or hours may be omitted.
 
-    Several hours stand beside each other as days do: `weekdays 09:00-12:00, 13:00-17:00`.
+    Several ranges of hours are separated like days: `weekdays 09:00-12:00, 13:00-17:00`.
     """
     plain = re.sub(r"\s*([,:-])\s*", r"\1", re.sub("[\u2010-\u2015]", "-", text.strip().lower()))
     written = _EVERY.fullmatch(plain)
@@ -144,7 +144,7 @@ def _hours_of(text: str) -> dict[str, str]:
 
 
 def _day_range(text: str) -> str:
-    """`mon-fri` as `monday:friday`."""
+    """`monday:friday` for `mon-fri`."""
     numbers = [weekday(part) for part in re.split("[:-]", text)]
     if not 1 <= len(numbers) <= 2 or None in numbers:
         raise argparse.ArgumentTypeError("days are written like saturday, sat or mon:fri")
@@ -158,7 +158,7 @@ def create(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         made = service.post(PATH, body)
         _show(made, arguments, session)
-        # It is made, whatever becomes of the question.
+        # The silence exists, whether or not the preview succeeds.
         try:
             seen = _met(service, arguments)
             session.say(f"It meets {_count(seen)}.")
@@ -175,7 +175,7 @@ def show_silence(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def _show(silence: Mapping[str, Any], arguments: Arguments, session: CommandSession) -> None:
-    """A silence is printed; of a recurring one also when it is on."""
+    """Print a silence; for a recurring one, also its window."""
     recur, window = silence.get("recur"), silence.get("window")
     row = dict(silence)
     if not arguments.json:
@@ -207,7 +207,7 @@ def _window_words(window: object, silence: Mapping[str, Any], screen: Screen) ->
 
 
 def span_of(silence: Mapping[str, Any], screen: Screen) -> str:
-    """`until in 2h`, `from in 3d`, `ended 5h ago`, and of one that recurs its window."""
+    """`until in 2h`, `from in 3d` or `ended 5h ago`, and the window of a recurring silence."""
     window, state = silence.get("window"), silence.get("state")
     recurs = isinstance(silence.get("recur"), Mapping)
     if state == "expired":
@@ -222,7 +222,7 @@ def span_of(silence: Mapping[str, Any], screen: Screen) -> str:
 
 
 def _doubt(seen: Mapping[str, Any], arguments: Arguments, session: CommandSession) -> None:
-    """A warning of matchers that no event has met so far, by the words that were typed."""
+    """Print a warning, with the argument as typed, for each matcher that matches no recent event."""
     for doubt in seen.get("warnings") or ():
         session.say(f"warning: {named(str(doubt.get('path')), arguments.matchers)}: {doubt.get('message')}")
 

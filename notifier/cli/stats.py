@@ -1,4 +1,4 @@
-"""`notifier stats`: how tasks, errors and deliveries have done, as tables and sparklines."""
+"""`notifier stats`: statistics of tasks, errors and deliveries as tables and sparklines."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def show_stats(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def blocks(encoding: str | None) -> str:
-    """Bars from the lowest to the highest, in ASCII where this encoding has no others."""
+    """The bar characters from lowest to highest; ASCII ones if the encoding has no others."""
     try:
         BLOCKS.encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
@@ -56,7 +56,7 @@ def blocks(encoding: str | None) -> str:
 
 
 def sparkline(values: Sequence[int], bars: str) -> str:
-    """A bar for each value, at most `WIDEST_LINE`: beyond that each stands for as many neighbours. Only 0 is lowest."""
+    """A bar for each value. Above `WIDEST_LINE` values, each bar stands for several. Only 0 has the lowest bar."""
     each = -(-len(values) // WIDEST_LINE) or 1
     sums = [sum(values[start : start + each]) for start in range(0, len(values), each)]
     top, steps = max(sums, default=0), len(bars) - 1
@@ -64,18 +64,18 @@ def sparkline(values: Sequence[int], bars: str) -> str:
 
 
 def percentage(part: object) -> str:
-    """`99.9 %` of 0..1, rounded down: only all of it is 100 %, and only nothing is 0."""
+    """A fraction as `99.9 %`, rounded down, so that only 1 gives 100 %; only 0 gives 0."""
     number = _number(part)
     if number is None:
         return cell(part)
     if 0 < number < 0.001:
         return "<0.1 %"
-    # What a float leaves out of 0.29 must not cost a tenth.
+    # Without the tolerance, the binary error of 0.29 would cost a tenth.
     return f"{math.floor(number * 1000 + 1e-9) / 10:.1f} %"
 
 
 def duration(millis: object) -> str:
-    """`<0.1 ms`, `3.4 ms`, `340 ms`, `1.2 s`, `12m`, `3h 5m`."""
+    """A duration: `<0.1 ms`, `3.4 ms`, `340 ms`, `1.2 s`, `12m`, `3h 5m`."""
     number = _number(millis)
     if number is None:
         return cell(millis)
@@ -85,7 +85,7 @@ def duration(millis: object) -> str:
         return f"{number:.1f} ms"
     if round(number) < SECOND:
         return f"{number:.0f} ms"
-    # What is nearly a minute would be rounded to 60.0 s.
+    # 59.96 s would be rounded to 60.0 s.
     return f"{number / SECOND:.1f} s" if number < MINUTE - 50 else words(round(number / SECOND) * SECOND)
 
 
@@ -140,7 +140,7 @@ def _error(row: Row, screen: Screen) -> Row:
 
 
 def _moment(at: object, screen: Screen, near: Callable[[object], str]) -> str:
-    """On a terminal as a distance; through a pipe as it is."""
+    """The time as a distance on a terminal, and unchanged through a pipe."""
     return cell(at) if screen.width is None else near(at)
 
 
@@ -172,5 +172,5 @@ def _grouped(row: Row, name: str) -> str:
 
 
 def _number(value: object) -> float | None:
-    """A finite number; JSON of Python's kind knows others."""
+    """The value as a finite number, or None: Python's JSON allows NaN and infinity."""
     return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else None

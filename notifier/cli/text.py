@@ -1,4 +1,4 @@
-"""JSON answers as text for people: aligned tables and lists of fields, or the JSON itself."""
+"""JSON answers as text: aligned tables and fields, or the JSON itself."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from notifier.domain.direction import FSI, PDI, paired
 WIDEST = 80
 UNCUT = 100_000
 SUFFIX = 8
-"""Characters of an id's end that lists show; the service wants six."""
+"""The characters of an id that lists show; the service accepts six or more."""
 
 MomentFormat = Callable[[object], str] | None
 
 
 def as_json(document: object) -> str:
-    """Indented JSON in ASCII: any terminal can show it, and no escape sequence survives in it."""
+    """Indented ASCII JSON, which contains no escape sequences that a terminal would interpret."""
     return json.dumps(document, indent=2).replace("\x7f", "\\u007f")
 
 
 def visible(text: str) -> str:
-    """The text without control, format or unassigned characters: an event's words never steer a terminal.
+    """The text without control, format or unassigned characters, so that it cannot steer a terminal.
 
-    Isolates of right-to-left text stay where they come in pairs.
+    Balanced isolates of right-to-left text are kept.
     """
     return text if text.isprintable() else "".join(map(_visible, paired(text, "\ufffd")))
 
@@ -36,7 +36,7 @@ def _visible(part: str) -> str:
 
 
 def cell(value: object) -> str:
-    """One value in one line."""
+    """A value on one line."""
     match value:
         case None:
             return "-"
@@ -53,7 +53,7 @@ def cell(value: object) -> str:
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:
-    """The end of each id, by which the service finds it: as long as it takes to tell these apart."""
+    """The shortest suffix of each id, at least `SUFFIX` characters long, that identifies it among `ids`."""
     length = SUFFIX
     while len({id_[-length:] for id_ in ids}) < len(set(ids)):
         length += 1
@@ -67,7 +67,7 @@ def table(
     widest: int = WIDEST,
     moment: MomentFormat = None,
 ) -> str:
-    """Rows under a head, aligned; without `columns`, those that any row has, in order of appearance."""
+    """Aligned rows under a header. Without `columns`, every key of any row is shown, in order of appearance."""
     names = columns or list(dict.fromkeys(name for row in rows for name in row))
     head = [visible(name).replace("_", " ").upper() for name in names]
     body = [[_short(field_cell(name, row.get(name), moment), widest) for name in names] for row in rows]
@@ -75,7 +75,7 @@ def table(
 
 
 def details(document: Mapping[str, Any], moment: MomentFormat = None) -> str:
-    """One thing: a line for each field, then a table for each list of things that it holds."""
+    """A document: a line for each field, then a table for each list in it."""
     plain = {name: value for name, value in document.items() if not is_rows(value)}
     parts = [
         "\n".join(
@@ -98,7 +98,7 @@ def is_rows(value: object) -> bool:
 
 
 def field_cell(name: str, value: object, moment: MomentFormat) -> str:
-    """With `moment`, fields that are named as moments are shown by it."""
+    """A field's value. `moment` formats fields that are named like times."""
     if moment is not None and isinstance(value, str) and (name == "at" or name.endswith(("_at", "_until"))):
         return moment(value)
     return cell(value)

@@ -1,4 +1,4 @@
-"""An event's exception, as Python prints it: causes first, frames outermost first, the type and message last."""
+"""An event's exception in Python's form: causes first, outermost frames first, the type and message last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Exception_ = Mapping[str, Any]
 
 
 def lines(exception: Exception_) -> Iterator[str]:
-    """Every line of it."""
+    """The lines of the traceback."""
     chain = list(_chain(exception))
     for place, failure in enumerate(reversed(chain)):
         if place:
@@ -23,7 +23,7 @@ def lines(exception: Exception_) -> Iterator[str]:
 
 
 def _chain(exception: Exception_) -> Iterator[Exception_]:
-    """An exception, its cause, the cause's cause."""
+    """The exception, its cause, the cause's cause and so on."""
     failure: Any = exception
     for _ in range(DEEPEST):
         if not isinstance(failure, Mapping):
@@ -56,7 +56,7 @@ def _place(frame: Mapping[str, Any]) -> str:
 
 
 def _said(failure: Exception_) -> Iterator[str]:
-    """`billing.errors.Declined: card expired`, over as many lines as the message has; `builtins` goes unsaid."""
+    """`billing.errors.Declined: card expired`, with the lines of the message; the module `builtins` is omitted."""
     module, name = failure.get("module"), failure.get("type")
     kind = f"{module}.{name}" if module and module not in {"builtins", "__main__"} else str(name or "")
     message = str(failure.get("message") or "")

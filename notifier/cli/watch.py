@@ -1,4 +1,4 @@
-"""`notifier incidents watch`: what is open, as it changes, until Ctrl-C."""
+"""`notifier incidents watch`: the open incidents, updated until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _look_for_ever(service: ServiceClient, arguments: Arguments, session: Comman
 
 
 def _as_it_is(service: ServiceClient, incident: Row) -> Row:
-    """An incident that is no longer among those watched, read anew; a pruned one is as it was."""
+    """The current state of an incident that left the list; the last known state if it was deleted."""
     try:
         now: Row = service.get(f"{PATH}/{segment(_id(incident))}")
     except CommandFailure as failure:
@@ -95,7 +95,7 @@ def _as_it_is(service: ServiceClient, incident: Row) -> Row:
 
 
 def _draw(incidents: Sequence[Row], session: CommandSession, *, whole: bool) -> None:
-    """The whole screen anew. `whole`: there are no more than these."""
+    """Redraw the whole screen. `whole` is true if there are no further incidents."""
     screen = session.screen()
     lines = list(rows(incidents, screen, wide=False)) if incidents else ["nothing is open."]
     room = shutil.get_terminal_size().lines - 2
@@ -105,7 +105,7 @@ def _draw(incidents: Sequence[Row], session: CommandSession, *, whole: bool) -> 
 
 
 def _write(changed: Sequence[Row], arguments: Arguments, session: CommandSession, *, first: bool) -> None:
-    """A line for each; the head comes once."""
+    """Print a line for each changed incident; the header is printed once."""
     if arguments.json:
         for incident in changed:
             session.put(json.dumps(incident))

@@ -35,8 +35,8 @@ from notifier.cli import (
     silences,
     stats,
 )
-from notifier.cli.durations import joined
-from notifier.cli.options import Parser, spelled_out
+from notifier.cli.durations import with_until_joined
+from notifier.cli.options import Parser, with_list_inserted
 from notifier.cli.session import CommandFailure, CommandSession, Exit
 from notifier.domain.errors import ConfigError, NotifierError, StoreUnavailable
 
@@ -98,7 +98,7 @@ def parser() -> Parser:
 def run(arguments: Sequence[str], session: CommandSession) -> int:
     """Run one command and return its exit status. argparse raises SystemExit(2) on wrong usage."""
     top = parser()
-    given, unknown = top.parse_known_args(_written_out(arguments))
+    given, unknown = top.parse_known_args(_normalized(arguments))
     if unknown:
         (given.parser or top).error(f"this is no part of it: {' '.join(unknown)}")
     try:
@@ -134,10 +134,10 @@ def _unusable(error: ConfigError | OSError) -> str:
     )
 
 
-def _written_out(arguments: Sequence[str]) -> list[str]:
+def _normalized(arguments: Sequence[str]) -> list[str]:
     """The arguments in the parser's form; those after `--` are left unchanged."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    return [*joined(spelled_out(arguments[:end])), *arguments[end:]]
+    return [*with_until_joined(with_list_inserted(arguments[:end])), *arguments[end:]]
 
 
 def main() -> int:
@@ -152,7 +152,7 @@ def main() -> int:
     except BrokenPipeError:
         return Exit.BROKEN_PIPE
     finally:
-        _drop_what_cannot_be_written()
+        _discard_output()
 
 
 def _open_closed_streams() -> None:
@@ -174,7 +174,7 @@ def _open_closed_streams() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
-def _drop_what_cannot_be_written() -> None:
+def _discard_output() -> None:
     """Discard buffered output, which would raise again when the interpreter closes the stream."""
     for stream in (sys.stdout, sys.stderr):
         try:

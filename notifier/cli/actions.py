@@ -62,7 +62,9 @@ def _many(
     commands: Subparsers, name: str, summary: str, *, action: str | None = None, aliases: Sequence[str] = ()
 ) -> Parser:
     """A command that also takes a query, and then acts on all matches in one request."""
-    parser = _command(commands, name, summary, run=found_or_named(action or name), least="*", aliases=aliases)
+    parser = _command(
+        commands, name, summary, run=act_on_selection(action or name), least="*", aliases=aliases
+    )
     parser.add_argument(
         "--query", metavar="Q", help="on what is unresolved and matches: 'service=\"billing\" timeout'"
     )
@@ -78,7 +80,7 @@ def _command(
     least: str = "+",
     aliases: Sequence[str] = (),
 ) -> Parser:
-    parser = command(commands, name, run or acting(name), summary, aliases=aliases)
+    parser = command(commands, name, run or act_on_each(name), summary, aliases=aliases)
     parser.add_argument("ids", nargs=least, metavar="ID", help="numbers, or ids or the last six of one")
     add_actor(parser)
     parser.set_defaults(until=None, span=None, take_over=False)
@@ -91,7 +93,7 @@ def add_actor(parser: Parser) -> None:
     )
 
 
-def acting(action: str) -> Run:
+def act_on_each(action: str) -> Run:
     """A command that performs the act on each incident, and continues after one that is refused."""
 
     def run(arguments: Arguments, session: CommandSession) -> Exit:
@@ -114,12 +116,12 @@ def acting(action: str) -> Run:
     return run
 
 
-def found_or_named(action: str) -> Run:
+def act_on_selection(action: str) -> Run:
     """A command that performs the act on the named incidents, or on those that match `--query`."""
 
     def run(arguments: Arguments, session: CommandSession) -> int:
         if arguments.query is None and arguments.ids:
-            return acting(action)(arguments, session)
+            return act_on_each(action)(arguments, session)
         if arguments.query is None:
             raise CommandFailure(
                 Exit.USAGE, "name incidents by their numbers or ids, or find them by --query."

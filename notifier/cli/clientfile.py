@@ -29,7 +29,7 @@ class ClientFile:
 def client_file(environ: Mapping[str, str]) -> ClientFile:
     """The settings in the client file; empty if it does not exist."""
     path = _path(environ)
-    if path is None or not _is_there(path):
+    if path is None or not _exists(path):
         return ClientFile()
     try:
         text = path.read_bytes()[:LARGEST].decode("utf-8-sig")
@@ -56,7 +56,7 @@ def warn_if_shared(session: CommandSession, name: str) -> None:
         session.say(f"notifier: warning: others may read the key in {name}: chmod 600 it.")
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     """Whether the file exists; false if the folder may not be read."""
     try:
         return path.is_file()

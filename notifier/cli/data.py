@@ -6,7 +6,7 @@ from typing import Any
 
 from notifier.cli.actions import add_actor
 from notifier.cli.options import Arguments, Parser, Subparsers, command, family
-from notifier.cli.resources import acted
+from notifier.cli.resources import actor_body
 from notifier.cli.service import connect
 from notifier.cli.session import CommandFailure, CommandSession, Exit
 from notifier.cli.text import as_json, table
@@ -53,7 +53,7 @@ def export(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def delete(arguments: Arguments, session: CommandSession) -> Exit:
-    asked = {**_subject(arguments), **acted(arguments, session), "dry_run": not arguments.yes}
+    asked = {**_subject(arguments), **actor_body(arguments, session), "dry_run": not arguments.yes}
     with connect(session, arguments.config, seconds=SECONDS) as service:
         done = service.post("/v1/data/delete", asked)
     if arguments.json:

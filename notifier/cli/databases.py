@@ -48,12 +48,12 @@ def add(commands: Subparsers) -> None:
 def upgrade(arguments: Arguments, session: CommandSession) -> Exit:
     made = session.local().new_database(arguments.config, session.environ)
     result = session.local().upgrade(arguments.config, session.environ)
-    say_new(made, session)
+    report_new_database(made, session)
     session.put(as_json({"result": result}) if arguments.json else result)
     return Exit.OK
 
 
-def say_new(made: str | None, session: CommandSession) -> None:
+def report_new_database(made: str | None, session: CommandSession) -> None:
     """Report that a database was created: the path may be mistyped."""
     if made is not None:
         session.say(f"There was no database: a new one was made at {made}.")

@@ -36,7 +36,7 @@ def doctor(arguments: Arguments, session: CommandSession) -> Exit:
         found = service.post("/v1/doctor")
     items: list[dict[str, Any]] = [*found["items"]]
     if found["url"] is not None:
-        items += _through(found["url"], key(session))
+        items += _proxy_findings(found["url"], key(session))
     healthy = all(item["level"] != "problem" for item in items)
     if arguments.json:
         session.put(as_json({"healthy": healthy, "items": items}))
@@ -51,12 +51,12 @@ def doctor(arguments: Arguments, session: CommandSession) -> Exit:
     return Exit.OK if healthy else Exit.NO
 
 
-def _through(url: str, secret: str) -> list[dict[str, Any]]:
+def _proxy_findings(url: str, secret: str) -> list[dict[str, Any]]:
     """Findings about `server.url` and its stream of changes.
 
     The key is sent to no other host, and not in clear text.
     """
-    where = _address(url)
+    where = _server_url_finding(url)
     at = urlsplit(url)
     if where["level"] != "ok" or (at.scheme != "https" and at.hostname not in LOOPBACK):
         return [where]
@@ -93,7 +93,7 @@ def stream(url: str, secret: str, *, within_s: float = STREAM_S) -> dict[str, An
     }
 
 
-def _address(url: str) -> dict[str, Any]:
+def _server_url_finding(url: str) -> dict[str, Any]:
     """A finding on whether `server.url` leads to a service of this version."""
     import httpx
 

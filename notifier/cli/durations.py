@@ -102,7 +102,7 @@ def echo(word: str, end: GivenTime, session: CommandSession) -> None:
     )
 
 
-def joined(arguments: Sequence[str]) -> list[str]:
+def with_until_joined(arguments: Sequence[str]) -> list[str]:
     """The arguments with `--until tomorrow 09:00` joined, in case the shell's quotes were forgotten."""
     whole: list[str] = []
     for argument in arguments:

@@ -24,9 +24,9 @@ NDJSON = "application/x-ndjson"
 EVENTS_AT_ONCE = 1_000
 BYTES_AT_ONCE = 4 * 1024 * 1024
 REJECTED_SHOWN = 20
-LOOKED_AT = 5
+SAMPLED_LINES = 5
 TRIES = 8
-PATIENCE_S = 60
+LONGEST_WAIT_S = 60
 
 EPILOG = """\
 Without these options, standard input is sent: one event as JSON, an array of events, or one event a line. More than
@@ -71,7 +71,7 @@ def send(arguments: Arguments, session: CommandSession) -> Exit:
             answer = _posted(service, json.dumps(event).encode(), "application/json")
         if answer.status_code == 422 and "results" not in decoded(answer):
             refuse(answer)
-        return _tell(answer, arguments, session)
+        return _report(answer, arguments, session)
     body, kind = _from_input(session)
     parts = list(_parts(body, kind))
     with connect(session, arguments.config) as service:
@@ -79,7 +79,7 @@ def send(arguments: Arguments, session: CommandSession) -> Exit:
             return _send_parts(service, parts, arguments, session)
         answer = _posted(service, body, kind)
     try:
-        return _tell(answer, arguments, session)
+        return _report(answer, arguments, session)
     except CommandFailure as failure:  # The input is invalid, not the usage.
         raise CommandFailure(
             Exit.NO if failure.status is Exit.USAGE else failure.status, str(failure)
@@ -127,7 +127,7 @@ def _send_parts(
     total = parts[-1][0] + parts[-1][1].count(b"\n") + 1
     for start, body in parts:
         try:
-            results = _results(_patiently(service, body, session))
+            results = _results(_post_with_retries(service, body, session))
         except KeyboardInterrupt:
             _finish(summary, total, arguments, session)
             raise
@@ -147,13 +147,13 @@ def _send_parts(
     return Exit.NO if summary.counts.get("rejected") else Exit.OK
 
 
-def _patiently(service: ServiceClient, body: bytes, session: CommandSession) -> httpx.Response:
+def _post_with_retries(service: ServiceClient, body: bytes, session: CommandSession) -> httpx.Response:
     for _ in range(TRIES - 1):
         answer = _posted(service, body, NDJSON)
         if answer.status_code not in {429, 503}:
             return answer
         after = answer.headers.get("Retry-After", "")
-        seconds = min(int(after), PATIENCE_S) if after.isdigit() else 1
+        seconds = min(int(after), LONGEST_WAIT_S) if after.isdigit() else 1
         _erase(session)
         session.say(f"the service is busy: trying again in {seconds} s.")
         time.sleep(seconds)
@@ -240,10 +240,10 @@ def _from_input(session: CommandSession) -> tuple[bytes, str]:
 
 def _is_lines(body: bytes) -> bool:
     """Whether several lines are JSON values; the first may be malformed."""
-    lines = body.removeprefix(b"\xef\xbb\xbf").strip().split(b"\n", LOOKED_AT)
+    lines = body.removeprefix(b"\xef\xbb\xbf").strip().split(b"\n", SAMPLED_LINES)
     if len(lines) < 2 or lines[0].startswith(b"["):
         return False
-    return any(map(_is_object, lines[:LOOKED_AT]))
+    return any(map(_is_object, lines[:SAMPLED_LINES]))
 
 
 def _is_object(line: bytes) -> bool:
@@ -253,12 +253,12 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _tell(answer: httpx.Response, arguments: Arguments, session: CommandSession) -> Exit:
+def _report(answer: httpx.Response, arguments: Arguments, session: CommandSession) -> Exit:
     results = _results(answer)
     if arguments.json:
         session.put(as_json(decoded(answer)))
     else:
-        _tell_each(results, session)
+        _report_each(results, session)
         if len(results) > 1:
             summary = SendSummary()
             list(summary.count(results, 0))
@@ -287,7 +287,7 @@ def _say_rejected(result: Any, session: CommandSession) -> None:
         session.say(f"rejected: {cell(result)}")
 
 
-def _tell_each(results: list[Any], session: CommandSession) -> None:
+def _report_each(results: list[Any], session: CommandSession) -> None:
     for result in results:
         if _rejected(result):
             _say_rejected(result, session)

@@ -46,7 +46,7 @@ def explain(arguments: Arguments, session: CommandSession) -> Exit:
 
 def history(items: Sequence[Row], screen: Screen, *, indent: int = 0) -> Iterator[str]:
     """Time, kind, reason and sentence of each item: in local time on a terminal, in UTC through a pipe."""
-    when = _moment if screen.width is None else partial(_near, screen=screen)
+    when = _moment if screen.width is None else partial(_time_with_age, screen=screen)
     rows = [[when(item), cell(item.get("kind")), _why(item)] for item in items]
     widths = [max((len(row[place]) for row in rows), default=0) for place in range(3)]
     margin = sum(widths) + 6
@@ -55,25 +55,25 @@ def history(items: Sequence[Row], screen: Screen, *, indent: int = 0) -> Iterato
         head = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
         if narrow:
             yield head.rstrip()
-            yield from (f"    {line}" for line in _said(item, _inner(screen, indent + 4)))
+            yield from (f"    {line}" for line in _sentence_lines(item, _narrowed(screen, indent + 4)))
         else:
-            first, *more = _said(item, _inner(screen, indent + margin))
+            first, *more = _sentence_lines(item, _narrowed(screen, indent + margin))
             yield f"{head}  {first}"
             yield from (" " * margin + line for line in more)
 
 
-def _said(item: Row, screen: Screen) -> list[str]:
+def _sentence_lines(item: Row, screen: Screen) -> list[str]:
     """The sentence, wrapped to the screen; a note keeps its own lines."""
     lines = [line for line in str(item.get("text") or "").splitlines() if line.strip()]
     return [part for line in lines or ["-"] for part in screen.wrap(cell(line))]
 
 
-def _inner(screen: Screen, taken: int) -> Screen:
+def _narrowed(screen: Screen, taken: int) -> Screen:
     """The screen, `taken` columns narrower."""
     return replace(screen, width=None if screen.width is None else screen.width - taken)
 
 
-def _near(item: Row, screen: Screen) -> str:
+def _time_with_age(item: Row, screen: Screen) -> str:
     """`Nov 22 14:02:10 (3h ago)`."""
     return f"{screen.clock(item.get('at'))} ({screen.ago(item.get('at'))})"
 

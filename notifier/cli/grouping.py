@@ -41,7 +41,7 @@ def explain_grouping(arguments: Arguments, session: CommandSession) -> Exit:
         answer = service.request(
             "POST", "/v1/fingerprint", content=body, headers={"Content-Type": "application/json"}
         )
-    session.put(as_json(answer) if arguments.json else "\n".join(_told(answer)))
+    session.put(as_json(answer) if arguments.json else "\n".join(_sentences(answer)))
     return Exit.OK
 
 
@@ -76,7 +76,7 @@ def _message(data: bytes, service: str) -> bytes:
     return json.dumps({"service": service, "message": text}).encode()
 
 
-def _told(answer: Row) -> Iterator[str]:
+def _sentences(answer: Row) -> Iterator[str]:
     message = answer["message"]
     given = ", with the sender's own list" if answer["given"] else ""
     yield cell(answer["title"])

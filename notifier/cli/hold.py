@@ -6,7 +6,7 @@ from typing import Any
 
 from notifier.cli.actions import add_actor
 from notifier.cli.options import Arguments, Subparsers, command
-from notifier.cli.resources import acted
+from notifier.cli.resources import actor_body
 from notifier.cli.service import connect
 from notifier.cli.session import CommandSession, Exit
 from notifier.cli.text import as_json, table
@@ -21,16 +21,20 @@ def add(commands: Subparsers) -> None:
 def release(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         before = service.get("/v1/hold")
-        after = before if arguments.dry_run else service.post("/v1/hold/release", acted(arguments, session))
+        after = (
+            before if arguments.dry_run else service.post("/v1/hold/release", actor_body(arguments, session))
+        )
     if arguments.json:
         session.put(as_json(after))
     elif before["items"]:
         session.put(table(before["items"], ("count", "channel", "route")))
-    session.say(_said(before, after, session.screen().when(before.get("since")), dry_run=arguments.dry_run))
+    session.say(
+        _summary(before, after, session.screen().when(before.get("since")), dry_run=arguments.dry_run)
+    )
     return Exit.OK
 
 
-def _said(before: Any, after: Any, since: str, *, dry_run: bool) -> str:
+def _summary(before: Any, after: Any, since: str, *, dry_run: bool) -> str:
     if not before["held"]:
         return "Nothing was on hold."
     if dry_run:

@@ -21,22 +21,22 @@ class JobMonitor:
 
     def __init__(self, name: str, arguments: Arguments, session: CommandSession) -> None:
         self._path = f"/v1/monitors/{segment(name)}"
-        self._said = _said(arguments, session)
-        self._open = ExitStack()
+        self._fields = _common_fields(arguments, session)
+        self._exit_stack = ExitStack()
         self._service: ServiceClient | None = None
-        self._why = "the service did not answer in time."
-        self._beginning = threading.Thread(target=self._begin, args=(arguments, session), daemon=True)
-        self._beginning.start()
+        self._failure = "the service did not answer in time."
+        self._starting = threading.Thread(target=self._begin, args=(arguments, session), daemon=True)
+        self._starting.start()
 
-    def ended(self, **said: Any) -> str | None:
+    def finish(self, **fields: Any) -> str | None:
         """Check in at the end, with two retries if nobody answers. Returns why it failed, or None."""
-        self._beginning.join(2 * ANSWER_S)
+        self._starting.join(2 * ANSWER_S)
         if self._service is None:
-            return self._why
-        with self._open:
+            return self._failure
+        with self._exit_stack:
             for pause in (*PAUSES_S, None):
                 try:
-                    self._service.post(self._path, {**self._said, **said})
+                    self._service.post(self._path, {**self._fields, **fields})
                 except CommandFailure as failure:
                     if failure.status is not Exit.UNREACHABLE or pause is None:
                         return str(failure)
@@ -47,13 +47,15 @@ class JobMonitor:
 
     def _begin(self, arguments: Arguments, session: CommandSession) -> None:
         try:
-            self._service = self._open.enter_context(connect(session, arguments.config, seconds=ANSWER_S))
-            self._service.post(self._path, {**self._said, "status": "in_progress"})
+            self._service = self._exit_stack.enter_context(
+                connect(session, arguments.config, seconds=ANSWER_S)
+            )
+            self._service.post(self._path, {**self._fields, "status": "in_progress"})
         except CommandFailure as failure:
-            self._why = str(failure)
+            self._failure = str(failure)
 
 
-def _said(arguments: Arguments, session: CommandSession) -> dict[str, str]:
+def _common_fields(arguments: Arguments, session: CommandSession) -> dict[str, str]:
     """The fields that all check-ins of the run share."""
     environ = session.environ
     fields = {

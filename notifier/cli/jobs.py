@@ -29,8 +29,8 @@ CHUNK: Final = 65_536
 DRAIN_S: Final = 1.0
 SEND_S: Final = 10.0
 MESSAGE_CHARS: Final = 8_000
-PASSED_ON: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-FROM_TERMINAL: Final = frozenset({"SIGINT", "SIGQUIT"})
+FORWARDED: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+TERMINAL_SIGNALS: Final = frozenset({"SIGINT", "SIGQUIT"})
 """Signals that the terminal sends to the job as well."""
 
 NOT_FOUND, NOT_STARTED, BY_SIGNAL = 127, 126, 128  # The statuses of shells.
@@ -79,7 +79,7 @@ class ProgramRun:
         assert process.stdout is not None
         assert process.stderr is not None
         copies = [
-            threading.Thread(target=_copy, args=(pipe, number, tail), daemon=True)
+            threading.Thread(target=_copy_output, args=(pipe, number, tail), daemon=True)
             for pipe, number, tail in ((process.stdout, 1, self.output), (process.stderr, 2, self.errors))
         ]
         for copy in copies:
@@ -96,20 +96,20 @@ class ProgramRun:
     def _signals(self) -> Iterator[None]:
         """Forward signals to the job and do not end by them. Signals ignored here are ignored by the job too."""
         before: dict[int, Any] = {}
-        for name in PASSED_ON:
+        for name in FORWARDED:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, self._passed_on)
+                before[number] = signal.signal(number, self._forwarded)
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _passed_on(self, number: int, _: object) -> None:
+    def _forwarded(self, number: int, _: object) -> None:
         name = _signal_name(number)
         self.interrupted = self.interrupted or name == "SIGINT"
-        if self._process is not None and not (name in FROM_TERMINAL and os.isatty(0)):
+        if self._process is not None and not (name in TERMINAL_SIGNALS and os.isatty(0)):
             self._process.send_signal(number)
 
 
@@ -166,7 +166,7 @@ def run(arguments: Arguments, session: CommandSession) -> int:
         return job.status
     taken = monitor is not None and _check_in(monitor, job, session)
     if job.status and not taken:
-        _tell(job, arguments, session)
+        _report(job, arguments, session)
     return job.status
 
 
@@ -177,7 +177,7 @@ def _check_in(monitor: JobMonitor, job: ProgramRun, session: CommandSession) -> 
     errors = job.errors.text()
     lines = "\n".join([f"{job.name} {job.ended}{_last(job)}", *(errors if len(errors) > 1 else ())])
     failed = {"status": "error", "message": scrub_text(lines)[:MESSAGE_CHARS]}
-    why = monitor.ended(duration_ms=job.seconds * 1_000, **(failed if job.status else {"status": "ok"}))
+    why = monitor.finish(duration_ms=job.seconds * 1_000, **(failed if job.status else {"status": "ok"}))
     if why is not None:
         session.say(f"notifier: its monitor has not heard that {job.name} {job.ended or 'ended well'}: {why}")
     return why is None
@@ -188,7 +188,7 @@ def _last(job: ProgramRun) -> str:
     return f": {said}" if said else ""
 
 
-def _tell(job: ProgramRun, arguments: Arguments, session: CommandSession) -> None:
+def _report(job: ProgramRun, arguments: Arguments, session: CommandSession) -> None:
     """Post an event about the end of the job. A failure to do so is printed, and does not change the exit status."""
     try:
         url, secret = address(session, arguments.config), key(session)
@@ -217,7 +217,7 @@ def _tell(job: ProgramRun, arguments: Arguments, session: CommandSession) -> Non
         session.say(f"notifier: its failure could not be told: {', '.join(counts.dropped)}.")
 
 
-def _copy(source: IO[bytes], target: int, tail: Tail) -> None:
+def _copy_output(source: IO[bytes], target: int, tail: Tail) -> None:
     """Copy output as it arrives. If the reader has gone, the job gets SIGPIPE from its own pipe."""
     with source, suppress(OSError):
         while chunk := os.read(source.fileno(), CHUNK):

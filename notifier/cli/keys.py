@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from notifier.cli.actions import add_actor
-from notifier.cli.databases import say_new
+from notifier.cli.databases import report_new_database
 from notifier.cli.options import Arguments, Subparsers, command, family, paged, query, segment, wide
-from notifier.cli.resources import View, acted, show_page
+from notifier.cli.resources import View, actor_body, show_page
 from notifier.cli.screen import Column
 from notifier.cli.service import address, connect
 from notifier.cli.session import CommandSession, Exit
@@ -98,11 +98,11 @@ def create(arguments: Arguments, session: CommandSession) -> Exit:
         secret, url = session.local().create_key_offline(
             arguments.config, session.environ, **body, door=door, service=service
         )
-        say_new(new, session)
+        report_new_database(new, session)
         made = {**asked, "key": secret}
     else:
         with connect(session, arguments.config) as connected:
-            made = connected.post("/v1/keys", {**asked, **acted(arguments, session)})
+            made = connected.post("/v1/keys", {**asked, **actor_body(arguments, session)})
         url = None
     if door == "sentry" and not made.get("dsn"):
         made["dsn"] = sentry_dsn(url or address(session, arguments.config), made["key"])
@@ -115,7 +115,7 @@ def create(arguments: Arguments, session: CommandSession) -> Exit:
 
 def revoke(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
-        service.delete(f"/v1/keys/{segment(arguments.id)}", acted(arguments, session))
+        service.delete(f"/v1/keys/{segment(arguments.id)}", actor_body(arguments, session))
     if arguments.json:
         session.put(as_json({"id": arguments.id, "revoked": True}))
     session.say("Revoked.")

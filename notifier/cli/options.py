@@ -72,17 +72,28 @@ def command(
     return parser
 
 
-LISTED = ("incidents", "deliveries", "dead-letters", "silences", "channels", "groups", "tasks", "keys")
+LISTING_FAMILIES = (
+    "incidents",
+    "deliveries",
+    "dead-letters",
+    "silences",
+    "channels",
+    "groups",
+    "tasks",
+    "keys",
+)
 """Families that list when called without a subcommand."""
 
 
-def spelled_out(arguments: Sequence[str]) -> list[str]:
+def with_list_inserted(arguments: Sequence[str]) -> list[str]:
     """The arguments with `list` inserted, so that `notifier incidents service=billing` lists incidents."""
     first, options = list(arguments[:1]), list(arguments[1:])
     bare = not options or (
         options[0] not in {"-h", "--help"} and re.search(r"^-|[={]", options[0]) is not None
     )
-    return [*first, "list", *options] if first and first[0] in LISTED and bare else [*first, *options]
+    return (
+        [*first, "list", *options] if first and first[0] in LISTING_FAMILIES and bare else [*first, *options]
+    )
 
 
 def family(parent: Subparsers, name: str, summary: str) -> Subparsers:

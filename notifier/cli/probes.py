@@ -7,7 +7,7 @@ from typing import Any
 
 from notifier.cli.actions import add_actor
 from notifier.cli.options import Arguments, Subparsers, command, named, pair, segment
-from notifier.cli.resources import acted, show
+from notifier.cli.resources import actor_body, show
 from notifier.cli.service import connect, decoded, refuse
 from notifier.cli.session import CommandFailure, CommandSession, Exit
 from notifier.cli.text import as_json, cell
@@ -33,7 +33,7 @@ def add(commands: Subparsers) -> None:
 
 def test_channel(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config, seconds=TEST_SECONDS) as service:
-        answer = service.post(f"/v1/channels/{segment(arguments.name)}/test", acted(arguments, session))
+        answer = service.post(f"/v1/channels/{segment(arguments.name)}/test", actor_body(arguments, session))
     show(answer, arguments, session)
     for target, detail in _failures(answer):
         # A table would cut the answer, which is the purpose of the command.
@@ -82,7 +82,7 @@ def _route_words(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"{branch}{match}  ({_line(node)}){mark}"
     for route in answer["routes"]:
         yield ""
-        yield from _telling(route)
+        yield from _notified(route)
 
 
 def _after(wait: object) -> str:
@@ -93,7 +93,7 @@ def _line(route: Mapping[str, Any]) -> str:
     return cell(route["line"]) if route.get("line") else "built in"
 
 
-def _telling(route: Mapping[str, Any]) -> Iterator[str]:
+def _notified(route: Mapping[str, Any]) -> Iterator[str]:
     channels = [cell(name) for name in route.get("channels") or ()]
     yield f"{cell(route.get('route'))} ({_line(route)}) tells {' and '.join(channels) or 'nobody'}."
     if not channels:

@@ -105,12 +105,14 @@ def add(commands: Subparsers) -> None:
 
 
 def _add_deliveries(commands: Subparsers) -> None:
-    parser = command(commands, "list", listing("/v1/deliveries", DELIVERIES), "list deliveries, newest first")
+    parser = command(
+        commands, "list", list_page("/v1/deliveries", DELIVERIES), "list deliveries, newest first"
+    )
     parser.add_argument("--state", choices=[state.value for state in DeliveryState], help="only these")
     parser.add_argument("--channel", metavar="NAME", help="only of this channel")
     wide(parser)
     paged(parser)
-    parser = command(commands, "show", showing("/v1/deliveries"), "show one delivery with its attempts")
+    parser = command(commands, "show", show_one("/v1/deliveries"), "show one delivery with its attempts")
     parser.add_argument("id", metavar="ID")
     parser = command(commands, "redeliver", redeliver, "send one delivery again, under its id")
     parser.add_argument("id", metavar="ID")
@@ -121,7 +123,7 @@ def _add_dead_letters(commands: Subparsers) -> None:
     parser = command(
         commands,
         "list",
-        listing("/v1/dead-letters", DEAD_LETTERS, letter),
+        list_page("/v1/dead-letters", DEAD_LETTERS, dead_letter_row),
         "list dead letters, newest first",
     )
     parser.add_argument("--kind", choices=["delivery", "task_run"], help="only these")
@@ -132,14 +134,14 @@ def _add_dead_letters(commands: Subparsers) -> None:
         ("redeliver", "send dead deliveries again, and ask for dead task runs again"),
         ("discard", "give dead letters up"),
     ):
-        parser = command(commands, name, deciding(name), summary)
+        parser = command(commands, name, decision(name), summary)
         parser.add_argument("ids", nargs="*", metavar="ID")
         parser.add_argument("--channel", metavar="NAME", help="all of this channel, instead of ids")
         parser.add_argument("--task", metavar="NAME", help="all runs of this task, instead of ids")
         add_actor(parser)
 
 
-def listing(path: str, view: View, row: Callable[[Row], Row] = dict) -> Run:
+def list_page(path: str, view: View, row: Callable[[Row], Row] = dict) -> Run:
     """A command that shows one page of a list; `row` converts an item to a table row."""
 
     def run(arguments: Arguments, session: CommandSession) -> Exit:
@@ -152,7 +154,7 @@ def listing(path: str, view: View, row: Callable[[Row], Row] = dict) -> Run:
     return run
 
 
-def letter(item: Mapping[str, Any]) -> Mapping[str, Any]:
+def dead_letter_row(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """A dead letter in columns that fit both kinds: a run's reason is its state, its detail the error."""
     if item.get("kind") != "task_run":
         return item
@@ -161,7 +163,7 @@ def letter(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**item, "reason": item.get("state"), "detail": ": ".join(said) or None}
 
 
-def showing(path: str) -> Run:
+def show_one(path: str) -> Run:
     def run(arguments: Arguments, session: CommandSession) -> Exit:
         with connect(session, arguments.config) as service:
             show(service.get(f"{path}/{segment(arguments.id)}"), arguments, session)
@@ -173,17 +175,17 @@ def showing(path: str) -> Run:
 def redeliver(arguments: Arguments, session: CommandSession) -> Exit:
     path = f"/v1/deliveries/{segment(arguments.id)}/redeliver"
     with connect(session, arguments.config) as service:
-        show(service.post(path, acted(arguments, session)), arguments, session)
+        show(service.post(path, actor_body(arguments, session)), arguments, session)
     return Exit.OK
 
 
-def acted(arguments: Arguments, session: CommandSession) -> dict[str, Any]:
+def actor_body(arguments: Arguments, session: CommandSession) -> dict[str, Any]:
     """A request body with the actor."""
     actor = actor_of(session, arguments.actor)
     return {} if actor is None else {"actor": actor}
 
 
-def deciding(action: str) -> Run:
+def decision(action: str) -> Run:
     def run(arguments: Arguments, session: CommandSession) -> Exit:
         given = {name: getattr(arguments, name) for name in ("ids", "channel", "task")}
         chosen = {name: value for name, value in given.items() if value}
@@ -193,7 +195,7 @@ def deciding(action: str) -> Run:
                 "name the dead letters by their ids, or all of a channel (--channel NAME) or a task (--task NAME).",
             )
         with connect(session, arguments.config) as service:
-            answer = service.post(f"/v1/dead-letters/{action}", {**chosen, **acted(arguments, session)})
+            answer = service.post(f"/v1/dead-letters/{action}", {**chosen, **actor_body(arguments, session)})
         skipped = answer.get("skipped") or ()
         if arguments.json:
             session.put(as_json(answer))

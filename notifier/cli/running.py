@@ -8,7 +8,7 @@ from typing import Any
 from notifier.cli import traceback
 from notifier.cli.actions import add_actor
 from notifier.cli.options import Arguments, Subparsers, command, family, paged, segment, wide
-from notifier.cli.resources import BAD, View, acted, listing, show
+from notifier.cli.resources import BAD, View, actor_body, list_page, show
 from notifier.cli.screen import Column, Screen
 from notifier.cli.service import connect
 from notifier.cli.session import CommandSession, Exit
@@ -85,7 +85,7 @@ def add(commands: Subparsers) -> None:
     parser = command(
         family(commands, "groups", "show what waits to be told"),
         "list",
-        listing("/v1/groups", GROUPS),
+        list_page("/v1/groups", GROUPS),
         "list the groups that wait: until when, and held by what",
     )
     wide(parser)
@@ -96,7 +96,7 @@ def add(commands: Subparsers) -> None:
 
 
 def _add_tasks(commands: Subparsers) -> None:
-    parser = command(commands, "list", listing("/v1/task-runs", TASKS), "list task runs, newest first")
+    parser = command(commands, "list", list_page("/v1/task-runs", TASKS), "list task runs, newest first")
     parser.add_argument("--state", choices=[state.value for state in RunState], help="only these")
     parser.add_argument("--task", metavar="NAME", help="only of this task")
     parser.add_argument("--service", metavar="NAME", help="only of this service")
@@ -175,7 +175,7 @@ def show_task(arguments: Arguments, session: CommandSession) -> Exit:
 def replay(arguments: Arguments, session: CommandSession) -> Exit:
     path = f"/v1/task-runs/{segment(arguments.id)}/replay"
     with connect(session, arguments.config) as service:
-        made = service.post(path, acted(arguments, session))
+        made = service.post(path, actor_body(arguments, session))
     show(made, arguments, session)
     session.say("It runs again once a process that has its task asks for work.")
     return Exit.OK
@@ -183,7 +183,7 @@ def replay(arguments: Arguments, session: CommandSession) -> Exit:
 
 def reload(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
-        done = service.post("/v1/config/reload", acted(arguments, session))
+        done = service.post("/v1/config/reload", actor_body(arguments, session))
     if arguments.json:
         session.put(as_json(done))
         return Exit.OK

@@ -95,13 +95,13 @@ class Screen:
         head = [column.name.upper() for column in columns]
         body = [list(row) for row in rows]
         gap = GAP
-        if self._over([head, *body], gap):
+        if self._excess([head, *body], gap):
             gap = NARROW_GAP
             body = [
                 [column.short.get(text, text) for column, text in zip(columns, row, strict=True)]
                 for row in body
             ]
-            kept = self._kept(columns, [head, *body], gap)
+            kept = self._visible_columns(columns, [head, *body], gap)
             columns = [columns[place] for place in kept]
             head, *body = ([row[place] for place in kept] for row in [head, *body])
         widths = self._fitted(columns, [head, *body], gap)
@@ -109,13 +109,15 @@ class Screen:
         for row in body:
             yield self._line(columns, widths, row, gap, plain=False)
 
-    def _over(self, rows: Sequence[Sequence[str]], gap: int) -> int:
+    def _excess(self, rows: Sequence[Sequence[str]], gap: int) -> int:
         """The number of characters by which the rows are too wide."""
         if self.width is None:
             return 0
         return max(0, sum(_widths(rows)) + gap * (len(rows[0]) - 1) - self.width)
 
-    def _kept(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: int) -> list[int]:
+    def _visible_columns(
+        self, columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: int
+    ) -> list[int]:
         """The indexes of the columns that fit."""
         least = [
             width if column.least is None else min(width, column.least)
@@ -134,7 +136,7 @@ class Screen:
         The widest shrinks first; the last, which is the most informative, half as much.
         """
         widths = _widths(rows)
-        over = self._over(rows, gap)
+        over = self._excess(rows, gap)
         for floor in (None, SMALLEST):
             least = [
                 width if column.least is None else min(width, floor or max(column.least, len(column.name)))
@@ -201,11 +203,11 @@ def cut(text: str, width: int, dots: str = "...") -> str:
     if columns_of(text) <= width:
         return text
     room, head = max(0, width - len(dots)), ""
-    for letter in text:
-        room -= columns_of(letter)
+    for dead_letter_row in text:
+        room -= columns_of(dead_letter_row)
         if room < 0:
             break
-        head += letter
+        head += dead_letter_row
     return closed(head.rstrip() + dots[:width])
 
 
@@ -215,9 +217,9 @@ def columns_of(text: str) -> int:
         return len(text)
     return sum(
         0
-        if unicodedata.category(letter) in {"Mn", "Me", "Cf"}
-        else 1 + (unicodedata.east_asian_width(letter) in "WF")
-        for letter in text
+        if unicodedata.category(dead_letter_row) in {"Mn", "Me", "Cf"}
+        else 1 + (unicodedata.east_asian_width(dead_letter_row) in "WF")
+        for dead_letter_row in text
     )
 
 

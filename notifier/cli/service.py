@@ -21,7 +21,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - listened on, never connected to
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 KEY = re.compile(r"[!-~]+")
-TOLD_AT_MOST = 10
+ERRORS_SHOWN = 10
 
 NO_KEY = (
     "no API key: put one into NOTIFIER_KEY, or the name of a file that holds it into NOTIFIER_KEY_FILE. "
@@ -30,7 +30,7 @@ NO_KEY = (
 UNEXPECTED_SERVER = (
     "what answers there is no notifier, for its answer is of another form. Check NOTIFIER_URL."
 )
-MISUSED = {400, 405, 406, 408, 411, 413, 414, 415, 422, 431}
+INVALID_REQUEST = {400, 405, 406, 408, 411, 413, 414, 415, 422, 431}
 """Statuses that mean the request was invalid."""
 
 OTHERS = {
@@ -113,7 +113,7 @@ class ServiceClient:
 
     def answer(self, method: str, path: str, **parts: Any) -> httpx.Response:
         """The response to a request, whatever its status."""
-        with self._reaching():
+        with self._connection_errors():
             return self._http.request(method, path, **parts)
 
     @contextmanager
@@ -121,14 +121,14 @@ class ServiceClient:
         self, method: str, path: str, document: Mapping[str, Any] | None = None
     ) -> Iterator[Iterator[bytes]]:
         """The chunks of an answer that may be too large for memory."""
-        with self._reaching(), self._http.stream(method, path, json=document) as answer:
+        with self._connection_errors(), self._http.stream(method, path, json=document) as answer:
             if not answer.is_success:
                 answer.read()
                 refuse(answer)
             yield answer.iter_bytes()
 
     @contextmanager
-    def _reaching(self) -> Iterator[None]:
+    def _connection_errors(self) -> Iterator[None]:
         import httpx
 
         try:
@@ -216,7 +216,7 @@ def refuse(answer: httpx.Response) -> None:
         raise CommandFailure(Exit.REFUSED, sentence)
     if status == 429 or status >= 500:
         raise CommandFailure(Exit.UNREACHABLE, sentence + _wait(answer))
-    raise CommandFailure(Exit.USAGE if status in MISUSED else Exit.NO, sentence)
+    raise CommandFailure(Exit.USAGE if status in INVALID_REQUEST else Exit.NO, sentence)
 
 
 def decoded(answer: httpx.Response) -> Any:
@@ -275,7 +275,7 @@ def _problem(answer: httpx.Response) -> str:
     elif answer.status_code == 403 and detail:
         lines[0] += HINTS[403]
     errors = document.get("errors")
-    listed = [_line(error) for error in (errors if isinstance(errors, list) else [])[:TOLD_AT_MOST]]
+    listed = [_line(error) for error in (errors if isinstance(errors, list) else [])[:ERRORS_SHOWN]]
     # A single error that repeats the sentence is omitted.
     lines += [line for line in listed if line.strip() != detail and detail != line.strip().partition(": ")[2]]
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from notifier.cli.durations import add_until, echo, until_of
 from notifier.cli.durations import moment as when
 from notifier.cli.incident_rows import rows
 from notifier.cli.options import Arguments, Parser, Subparsers, command, family, named, paged, segment, wide
-from notifier.cli.resources import View, acted, listing, show
+from notifier.cli.resources import View, actor_body, list_page, show
 from notifier.cli.screen import DIM, YELLOW, Column, Screen
 from notifier.cli.service import UNEXPECTED_SERVER, ServiceClient, connect
 from notifier.cli.session import CommandFailure, CommandSession, Exit
@@ -68,7 +68,7 @@ _DAYS = {
 
 def add(commands: Subparsers) -> None:
     silences = family(commands, "silences", "keep alerts quiet for a while")
-    parser = command(silences, "list", listing(PATH, SILENCES), "list silences, newest first")
+    parser = command(silences, "list", list_page(PATH, SILENCES), "list silences, newest first")
     parser.add_argument("--state", choices=PHASES, help="only these")
     wide(parser)
     paged(parser)
@@ -160,9 +160,9 @@ def create(arguments: Arguments, session: CommandSession) -> Exit:
         _show(made, arguments, session)
         # The silence exists, whether or not the preview succeeds.
         try:
-            seen = _met(service, arguments)
+            seen = _preview_all(service, arguments)
             session.say(f"It meets {_count(seen)}.")
-            _doubt(seen, arguments, session)
+            _print_warnings(seen, arguments, session)
         except CommandFailure as failure:
             session.say(f"What it meets could not be asked: {failure}")
     return Exit.OK
@@ -221,7 +221,7 @@ def span_of(silence: Mapping[str, Any], screen: Screen) -> str:
     return f"on, ends {screen.ago(end)}" if end else "no end"
 
 
-def _doubt(seen: Mapping[str, Any], arguments: Arguments, session: CommandSession) -> None:
+def _print_warnings(seen: Mapping[str, Any], arguments: Arguments, session: CommandSession) -> None:
     """Print a warning, with the argument as typed, for each matcher that matches no recent event."""
     for doubt in seen.get("warnings") or ():
         session.say(f"warning: {named(str(doubt.get('path')), arguments.matchers)}: {doubt.get('message')}")
@@ -248,20 +248,20 @@ def _body(arguments: Arguments, session: CommandSession) -> dict[str, Any]:
 
 def preview(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
-        seen = _met(service, arguments)
+        seen = _preview_all(service, arguments)
     if arguments.json:
         session.put(as_json(seen))
         return Exit.OK
     if seen["incidents"]:
         session.put("\n".join(rows(seen["incidents"], session.screen(), wide=False)))
     session.say(f"They meet {_count(seen)}.")
-    _doubt(seen, arguments, session)
+    _print_warnings(seen, arguments, session)
     if seen.get("everything"):
         session.say("A silence like this would silence everything: it needs --force.")
     return Exit.OK
 
 
-def _met(service: ServiceClient, arguments: Arguments) -> Mapping[str, Any]:
+def _preview_all(service: ServiceClient, arguments: Arguments) -> Mapping[str, Any]:
     seen: Mapping[str, Any] = service.post(f"{PATH}/preview", {"matchers": arguments.matchers})
     counts = [seen.get(name) for name in ("matching", "unresolved")]
     if not (all(type(count) is int for count in counts) and isinstance(seen.get("incidents"), list)):
@@ -279,7 +279,7 @@ def extend(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         path = f"{PATH}/{segment(arguments.id)}"
         before = service.get(path)
-        body = {"ends_at": until_of(arguments, session), **acted(arguments, session)}
+        body = {"ends_at": until_of(arguments, session), **actor_body(arguments, session)}
         changed = service.request("PATCH", path, json=body)
     _show(changed, arguments, session)
     if _end(changed) < _end(before):
@@ -299,7 +299,7 @@ def _end(silence: Mapping[str, Any]) -> float:
 
 def end(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
-        service.delete(f"{PATH}/{segment(arguments.id)}", acted(arguments, session))
+        service.delete(f"{PATH}/{segment(arguments.id)}", actor_body(arguments, session))
     if arguments.json:
         session.put(as_json({"id": arguments.id, "ended": True}))
     session.say("Ended. What is open and was held by it alone is told now.")

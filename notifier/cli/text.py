@@ -32,7 +32,7 @@ def visible(text: str) -> str:
 def _visible(part: str) -> str:
     if part in {FSI, PDI}:
         return part
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in part)
+    return "".join(dead_letter_row if dead_letter_row.isprintable() else "\ufffd" for dead_letter_row in part)
 
 
 def cell(value: object) -> str:

@@ -19,7 +19,7 @@ def lines(exception: Exception_) -> Iterator[str]:
     for place, failure in enumerate(reversed(chain)):
         if place:
             yield from ("", BETWEEN, "")
-        yield from _one(failure)
+        yield from _exception_lines(failure)
 
 
 def _chain(exception: Exception_) -> Iterator[Exception_]:
@@ -32,7 +32,7 @@ def _chain(exception: Exception_) -> Iterator[Exception_]:
         failure = failure.get("cause")
 
 
-def _one(failure: Exception_) -> Iterator[str]:
+def _exception_lines(failure: Exception_) -> Iterator[str]:
     frames = [frame for frame in failure.get("frames") or () if isinstance(frame, Mapping)]
     if frames:
         yield "Traceback (most recent call last):"
@@ -40,7 +40,7 @@ def _one(failure: Exception_) -> Iterator[str]:
         yield f"  {_place(frame)}"
         if frame.get("code"):
             yield f"    {visible(str(frame['code']).strip())}"
-    yield from _said(failure)
+    yield from _type_and_message(failure)
     for note in failure.get("notes") or ():
         yield from map(visible, str(note).splitlines())
 
@@ -55,7 +55,7 @@ def _place(frame: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _said(failure: Exception_) -> Iterator[str]:
+def _type_and_message(failure: Exception_) -> Iterator[str]:
     """`billing.errors.Declined: card expired`, with the lines of the message; the module `builtins` is omitted."""
     module, name = failure.get("module"), failure.get("type")
     kind = f"{module}.{name}" if module and module not in {"builtins", "__main__"} else str(name or "")

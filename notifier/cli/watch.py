@@ -45,13 +45,13 @@ def add(commands: Subparsers) -> None:
 def watch(arguments: Arguments, session: CommandSession) -> Exit:
     try:
         with connect(session, arguments.config) as service:
-            _look_for_ever(service, arguments, session)
+            _watch(service, arguments, session)
     except KeyboardInterrupt:
         pass
     return Exit.OK
 
 
-def _look_for_ever(service: ServiceClient, arguments: Arguments, session: CommandSession) -> None:
+def _watch(service: ServiceClient, arguments: Arguments, session: CommandSession) -> None:
     seen: Seen = {}
     away, first = False, True
     drawn = session.screen().width is not None and not arguments.json
@@ -61,7 +61,7 @@ def _look_for_ever(service: ServiceClient, arguments: Arguments, session: Comman
             page = service.page(PATH, filters(arguments))
             incidents = page["items"]
             left = [] if drawn else [seen[id_] for id_ in seen.keys() - set(map(_id, incidents))]
-            ended = [now for was in left if _state(now := _as_it_is(service, was)) != _state(was)]
+            ended = [now for was in left if _state(now := _current(service, was)) != _state(was)]
         except CommandFailure as failure:
             if failure.status is not Exit.UNREACHABLE:
                 raise
@@ -83,7 +83,7 @@ def _look_for_ever(service: ServiceClient, arguments: Arguments, session: Comman
         time.sleep(arguments.interval)
 
 
-def _as_it_is(service: ServiceClient, incident: Row) -> Row:
+def _current(service: ServiceClient, incident: Row) -> Row:
     """The current state of an incident that left the list; the last known state if it was deleted."""
     try:
         now: Row = service.get(f"{PATH}/{segment(_id(incident))}")

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from notifier.cli.durations import echo, joined, read
+from notifier.cli.durations import echo, read, with_until_joined
 from notifier.cli.session import CommandSession
 from notifier.domain.time import parse_rfc3339, rfc3339
 from tests.unit.conftest import Api, Shell
@@ -126,11 +126,16 @@ def test_what_is_meant_is_said_in_full() -> None:
 
 def test_quotes_may_be_forgotten() -> None:
     """`--until tomorrow 09:00` is one moment; what follows another word stays as it is."""
-    assert joined(["x", "--until", "tomorrow", "09:00", "7"]) == ["x", "--until", "tomorrow 09:00", "7"]
-    assert joined(["x", "--until", "mon", "at", "9am", "7"]) == ["x", "--until", "mon at 9am", "7"]
-    assert joined(["x", "--until", "mon", "9am"]) == ["x", "--until", "mon 9am"]
-    assert joined(["x", "--until", "18:00", "142"]) == ["x", "--until", "18:00", "142"]
-    assert joined(["x", "tomorrow", "09:00"]) == ["x", "tomorrow", "09:00"]
+    assert with_until_joined(["x", "--until", "tomorrow", "09:00", "7"]) == [
+        "x",
+        "--until",
+        "tomorrow 09:00",
+        "7",
+    ]
+    assert with_until_joined(["x", "--until", "mon", "at", "9am", "7"]) == ["x", "--until", "mon at 9am", "7"]
+    assert with_until_joined(["x", "--until", "mon", "9am"]) == ["x", "--until", "mon 9am"]
+    assert with_until_joined(["x", "--until", "18:00", "142"]) == ["x", "--until", "18:00", "142"]
+    assert with_until_joined(["x", "tomorrow", "09:00"]) == ["x", "tomorrow", "09:00"]
 
 
 def test_a_snooze_until_a_time_of_day(api: Api, shell: Shell) -> None:

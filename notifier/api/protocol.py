@@ -14,6 +14,7 @@ from notifier.api.body_reader import Headers
 from notifier.api.connections import Connections
 from notifier.api.direct_cycle import DirectCycle, Responder
 from notifier.api.problems import GUARDS, HttpProblem
+from notifier.telemetry.logging import get
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -31,6 +32,9 @@ _HEAD_TOO_LARGE = HttpProblem(
 )
 _TOO_SLOW = HttpProblem(408, "the head of the request did not come in time: send it at once")
 _MALFORMED = HttpProblem(400, "this is no HTTP/1.1 request: check what the client sends")
+_UNREAD = HttpProblem(500, "something went wrong here while the request was read; it has been logged")
+
+log = get("notifier.api")
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -88,8 +92,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._unread += len(data)
         try:
             self._feed(data)
-        except httptools.HttpParserError:
-            self._refuse(self._fault)
+        except httptools.HttpParserError as error:
+            self._refuse(_blamed(error) or self._fault)
             return
         if not self._unread:
             self._uncounted = len(data)
@@ -261,6 +265,15 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self.transport.write_eof()
             self._clients.headless(self)
+
+
+def _blamed(error: httptools.HttpParserError) -> HttpProblem | None:
+    """The answer where our own code failed while a request was read, which is logged; None: the request is at fault."""
+    cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
+    if cause is None or isinstance(cause, HttpProblem | httptools.HttpParserError | UnicodeError):
+        return None
+    log.error("request_not_read", exc_info=cause)
+    return _UNREAD
 
 
 def _lines(headers: Iterable[tuple[str, str]]) -> bytes:

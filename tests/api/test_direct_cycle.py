@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -78,6 +80,15 @@ class Server:
         return said.decode()
 
 
+class Faulty(dict[bytes, Echo]):
+    """A table of responders with a fault of ours."""
+
+    def get(self, path: bytes, default: object = None) -> Any:
+        if path == b"/faulty":
+            raise KeyError("a fault of ours")
+        return super().get(path, default)
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     echo = Echo()
@@ -93,7 +104,7 @@ async def server() -> AsyncIterator[Server]:
         app_state={},
         _loop=loop,
         clients=Connections(100),
-        posts={PATH.encode(): echo},
+        posts=Faulty({PATH.encode(): echo}),
     )
     listening = await loop.create_server(protocol, "127.0.0.1", 0)
     yield Server(echo, listening.sockets[0].getsockname()[1])
@@ -181,3 +192,20 @@ async def test_who_leaves_before_the_answer_troubles_nobody(server: Server) -> N
     await writer.drain()
     writer.close()
     assert await server.ask(request()) == f"{KEPT}(open)"
+
+
+async def test_a_fault_of_ours_while_a_request_is_read_is_said_and_logged(
+    server: Server,
+) -> None:
+    """The client is not blamed for it; a request that is malformed is answered 400 and costs no line in the log."""
+    with capture_logs() as lines:
+        assert (await server.ask(request(path="/faulty"))).startswith("HTTP/1.1 500 ")
+        assert [str(line["exc_info"]) for line in lines] == ["'a fault of ours'"]
+        for malformed in (
+            "GET /\u00e4 HTTP/1.1\r\n\r\n",
+            "GET http://[ HTTP/1.1\r\n\r\n",
+            "GET / HTTP/9.9.9\r\n\r\n",
+        ):
+            assert (await server.ask(malformed)).startswith("HTTP/1.1 400 ")
+        assert (await server.ask(request())).startswith("HTTP/1.1 202 ")
+    assert len(lines) == 1

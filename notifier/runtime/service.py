@@ -42,8 +42,8 @@ from notifier.runtime.sns import SnsAuthority
 from notifier.runtime.status import ServiceStatus, loop_status, release, troubles
 from notifier.settings.model import Settings
 from notifier.store import hold as holding
-from notifier.store import ledger
-from notifier.store.database import Broken, Database
+from notifier.store import integrity, ledger
+from notifier.store.database import Broken, Database, Tx
 from notifier.telemetry.logging import get
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.metrics import Metrics
@@ -160,9 +160,9 @@ class Runtime:
             problems.append("the service is stopping")
         try:
             async with asyncio.timeout(5):
-                await self.database.write(
-                    lambda tx: ledger.add(tx, {"probes": 1}), essential=False, limit=PROBE_TIMEOUT
-                )
+                lost = await self.database.write(_probe, essential=False, limit=PROBE_TIMEOUT)
+            if lost:
+                problems.append(integrity.missing_sentence(lost))
         except (StoreError, TimeoutError) as error:
             problems.append(str(error) or "a commit takes more than five seconds")
         self._ready = (now, tuple(problems))
@@ -237,3 +237,9 @@ class Runtime:
             raise StoreError("PostgreSQL is backed up with pg_dump")
         with saying_why(source, path.parent):
             await asyncio.to_thread(copy, source, path)
+
+
+def _probe(tx: Tx) -> tuple[str, ...]:
+    """A commit; and the tables that are missing."""
+    ledger.add(tx, {"probes": 1})
+    return integrity.missing_tables(tx)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from notifier.domain.errors import StoreError
 from notifier.store import ledger
 from notifier.store.database import Tx
 from notifier.store.ledger import BooksCheck
@@ -18,6 +19,7 @@ from notifier.store.schema import (
     groups,
     incidents,
     members,
+    metadata,
     notifications,
     targets,
 )
@@ -60,8 +62,26 @@ class DatabaseCheck:
 
 
 def check(tx: Tx) -> DatabaseCheck:
-    """Look at everything; that takes as long as reading the whole database."""
+    """Look at everything; that takes as long as reading the whole database. `StoreError` where a table is missing."""
+    lost = missing_tables(tx)
+    if lost:
+        raise StoreError(missing_sentence(lost))
     return DatabaseCheck(flaws=(*_pages(tx), *_orphans(tx)), books=ledger.check(tx))
+
+
+def missing_tables(tx: Tx) -> tuple[str, ...]:
+    """The names of tables that are not in the database, as after somebody else's hand or half a restore."""
+    query = (
+        "SELECT name FROM sqlite_master WHERE type = 'table'"
+        if tx.dialect == "sqlite"
+        else "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = ANY(current_schemas(false))"
+    )
+    return tuple(sorted(metadata.tables.keys() - set(tx.run(sa.text(query)).scalars())))
+
+
+def missing_sentence(names: Sequence[str]) -> str:
+    """What is wrong, and what to do."""
+    return f"the database has no table {', '.join(names)}: restore a backup"
 
 
 def _pages(tx: Tx) -> Sequence[Flaw]:

@@ -105,6 +105,28 @@ def test_on_a_full_disk_deliveries_go_on_and_it_recovers(tmp_path: Path, hook: W
             assert service.settle()["accepted"] == accepted + 1
 
 
+def test_a_table_that_is_gone_is_said(tmp_path: Path, hook: WebhookReceiver) -> None:
+    """Somebody's hand, or half a restore: not ready, with the reason, and no traceback of `db check`."""
+    with Service(tmp_path, settings(hook)) as service:
+        with closing(sqlite3.connect(service.database)) as other:
+            other.execute("DROP TABLE attempts")
+        ready = eventually(
+            lambda: next(
+                (
+                    answer
+                    for answer in [httpx.get(f"{service.url}/readyz", timeout=20)]
+                    if answer.status_code == 503
+                ),
+                None,
+            )
+        )
+        assert "the database has no table attempts: restore a backup" in ready.json()["detail"]
+        service.stop()
+        checked = service.cli("db", "check", "--config", str(service.config))
+        assert checked.returncode == 2
+        assert checked.stderr == "notifier: the database has no table attempts: restore a backup\n"
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Another program holds the write lock."""

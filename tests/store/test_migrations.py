@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from notifier.domain.errors import StoreError
-from notifier.store import migrate
+from notifier.store import integrity, migrate, schema
 from notifier.store.database import MIGRATION, Database, Tx
 from notifier.store.schema import metadata
 
@@ -53,6 +53,18 @@ async def test_migrated_and_declared_schemas_are_equal(own_database: Database) -
     assert difference == []
     assert migrated == declared
     assert version == migrate.HEAD
+
+
+async def test_a_table_that_is_missing_is_named(own_database: Database) -> None:
+    """As after somebody else's hand, or half a restore."""
+
+    def work(tx: Tx) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        before = integrity.missing_tables(tx)
+        schema.attempts.drop(tx.conn)
+        schema.audit.drop(tx.conn)
+        return before, integrity.missing_tables(tx)
+
+    assert await own_database.write(work, limit=MIGRATION) == ((), ("attempts", "audit"))
 
 
 async def test_head_is_the_newest_migration() -> None:

@@ -80,7 +80,7 @@ def missing_tables(tx: Tx) -> tuple[str, ...]:
 
 
 def missing_sentence(names: Sequence[str]) -> str:
-    """What is wrong, and what to do."""
+    """The sentence that names them, and says what to do."""
     return f"the database has no table {', '.join(names)}: restore a backup"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path as File
@@ -31,7 +31,7 @@ from notifier.settings.intervals import time_intervals
 from notifier.settings.model import Settings, SettingsFile
 from notifier.settings.monitors import declared_monitors
 from notifier.settings.names import CHANNEL_NAME, defined_in
-from notifier.settings.routes import RouteTree, route_key
+from notifier.settings.routes import PER_INCIDENT, RouteTree, route_key
 from notifier.settings.secrets import SecretFiles
 from notifier.settings.secrets import is_secret as is_secret_of
 from notifier.settings.sections import DeliverySettings
@@ -194,6 +194,22 @@ def _rules(
     if file.fallback is None and any(block.type != "console" for block in channels.values()):
         sentence = "`fallback` is missing: nobody is told when a channel fails; name a second channel"
         warnings.add(source.value(()).problem(sentence))
+    warnings.update(_floods(route, channels, source))
     inhibit = tuple(inhibition(i, block, source, warnings) for i, block in enumerate(file.inhibit))
     monitors = declared_monitors(file.monitors)
     return {"channels": channels, "route": route, "inhibit": inhibit, "monitors": monitors}
+
+
+def _floods(root: Route, channels: Mapping[str, ChannelBlock], source: SourceFile) -> Iterator[Problem]:
+    """Warnings of mail channels that one outage fills: a mail for each incident, and no limit."""
+    lines: dict[str, str | None] = {}
+    for route in root.walk():
+        if route.group_by == (PER_INCIDENT,):
+            lines = {**dict.fromkeys(route.channels, route.line), **lines}
+    for name, line in lines.items():
+        # What chats take is paced, and more of it is a digest.
+        if channels[name].type == "email" and channels[name].rate_limit is None:
+            yield source.value(("channels", name)).problem(
+                f"channels.{name}: the route at {line} sends a mail for each incident, hundreds in one outage; "
+                "add a `rate_limit` such as 30/hour, and what is more comes as a digest"
+            )

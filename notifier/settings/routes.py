@@ -22,7 +22,7 @@ from notifier.settings.sections import Block, with_default
 from notifier.settings.values import Count, Flag, Span, Wait
 
 _STEP = "{after: 15m, channels: [audit]}"
-_PER_INCIDENT = "incident"
+PER_INCIDENT = "incident"
 _HIDES_PARENT = (
     "this route takes everything, so where no later one matches it alone tells, and not the channels above; "
     "if they should be told as well, end the list with a route without `match`"
@@ -62,7 +62,7 @@ def _not_longer(steps: Sequence[StepBlock | None], _context: object) -> Iterator
 
 
 def _not_alone(labels: Sequence[str | None], _context: object) -> Iterator[Fault]:
-    if _PER_INCIDENT in labels and len(labels) > labels.count(None) + 1:
+    if PER_INCIDENT in labels and len(labels) > labels.count(None) + 1:
         yield (), "[incident] stands alone: every incident is its own group"
 
 

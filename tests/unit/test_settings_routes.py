@@ -285,6 +285,29 @@ def test_orders_that_hardly_anybody_means_are_warnings(
     assert all(one.startswith(start) for one, start in zip(found, warnings, strict=True)), found
 
 
+MAIL = "{type: email, smtp: {host: mail.example.com}, from: n@example.com, to: [a@example.com]%s}"
+
+
+@pytest.mark.parametrize(
+    ("limit", "route", "warned"),
+    [
+        ("", "{channels: [mail], group_by: [incident]}", True),
+        ("", "{channels: [log], group_by: [incident], routes: [{channels: [mail]}]}", True),
+        (", rate_limit: 30/hour", "{channels: [mail], group_by: [incident]}", False),
+        ("", "{channels: [mail]}", False),
+        ("", "{channels: [mail], routes: [{channels: [log], group_by: [incident]}]}", False),
+    ],
+)
+def test_a_mail_for_each_incident_wants_a_limit(
+    load_text: LoadText, limit: str, route: str, *, warned: bool
+) -> None:
+    """One outage with hundreds of causes would fill an inbox; the warning names the channel and the route."""
+    text = f"channels: {{log: {{type: console}}, mail: {MAIL % limit}}}\nfallback: log\nroute: {route}\n"
+    found = [str(one) for one in load_text(text).warnings if "a mail for each incident" in str(one)]
+    assert len(found) == warned
+    assert all("channels.mail: the route at n.yaml:3" in one for one in found), found
+
+
 NOBODY = """\
 route:
   channels: [a]

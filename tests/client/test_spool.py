@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from notifier.client.dispatch.counters import Counters
 from notifier.client.dispatch.journal import FileJournal
 from notifier.client.dispatch.spool import Spool
 from tests.client.receiver import OK, Receiver, Reply
+from tests.disk import small_disk
 
 KEY = "ntf_" + "0" * 40
 ROOT = Path(__file__).parents[2]
@@ -127,6 +129,61 @@ def test_what_is_damaged_is_counted(receiver: Receiver, tmp_path: Path) -> None:
     assert second.flush(5)
     assert second.counts().captured == 8
     assert not second.counts().dropped
+
+
+def fill(disk: Path) -> Path:
+    """A file that leaves no room."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
+    return filler
+
+
+def test_reports_leave_while_the_disk_is_full(receiver: Receiver, tmp_path: Path) -> None:
+    """An application fails for want of room, and so does the spool: the report of that leaves from memory."""
+    with small_disk(tmp_path / "disk") as disk:
+        notifier = make(receiver, disk)
+        notifier.message("before")
+        receiver.wait(lambda: len(receiver.events) == 1)
+        fill(disk)
+        ids = [notifier.message(secrets.token_hex(300)) for _ in range(500)]
+        receiver.wait(lambda: len(receiver.events) == 501)
+        assert receiver.ids[1:] == ids
+        assert notifier.flush(10)
+        assert notifier.counts().balanced
+        assert not notifier.counts().dropped
+        opened.pop().close(1)
+
+
+def test_what_a_full_disk_did_not_take_is_written_once_it_does(receiver: Receiver, tmp_path: Path) -> None:
+    """In its order, before what comes then; a kill before that loses what is in memory, and it is counted."""
+    with small_disk(tmp_path / "disk") as disk:
+        dead = Dead(disk)
+        dead.report(1, "1")
+        filler = fill(disk)
+        numbers = range(2, 301)
+        for n in numbers:
+            dead.report(n, f"{n} {secrets.token_hex(300)}")
+        assert dead.journal.waiting == 300
+        filler.unlink()
+        dead.report(301, "301")
+        filler = fill(disk)
+        for n in range(302, 402):
+            dead.report(n, f"{n} {secrets.token_hex(300)}")
+        filler.unlink()
+        dead.die()
+        notifier = make(receiver, disk)
+        notifier.transport.beat()
+        receiver.wait(lambda: len(receiver.events) >= 301)
+        assert notifier.flush(10)
+        told = [int(event["message"].split()[0]) for event in receiver.events]
+        assert told == list(range(1, 1 + len(told)))
+        counts = notifier.counts()
+        assert counts.balanced
+        assert counts.captured == 401
+        assert counts.dropped == {"corrupt": 401 - len(told)}
+        opened.pop().close(1)
 
 
 def test_files_that_somebody_removes_are_counted_and_end_nothing(receiver: Receiver, tmp_path: Path) -> None:

@@ -8,38 +8,31 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 import threading
 import time
-import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from notifier.client.dispatch.counters import Counters
 from notifier.client.dispatch.crash_buffer import recovered
+from notifier.client.dispatch.frames import (
+    MAGIC,
+    JournalFrame,
+    RecordBatch,
+    RecordKind,
+    batch_of,
+    frame_of,
+    parsed,
+)
+from notifier.client.options import log
 from notifier.client.transport import Document
 
-RecordKind = Literal["events", "runs"]
-KINDS: Final[tuple[RecordKind, ...]] = ("events", "runs")
 SEGMENT_BYTES: Final = 1 << 20
 MEMORY_BYTES: Final = 16 << 20
 USAGE_CHECK_S: Final = 1.0
-
-_MAGIC: Final = b"NTFJ"
-_header = struct.Struct("<4sBIIIdq")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordBatch:
-    """Consecutive records of one kind. `frames` is their number of frames, `at` the time of the first."""
-
-    kind: RecordKind
-    records: Sequence[bytes]
-    frames: int
-    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +72,6 @@ class Journal(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    kind: RecordKind
-    count: int
-    at: float
-    body: bytes
-    # The position of the next frame.
-    end: tuple[int, int] = (0, 0)
-    mark: int = 0
-
-    @property
-    def records(self) -> list[bytes]:
-        return zlib.decompress(self.body).split(b"\n")
-
-
 class MemoryJournal:
     """A journal without a writable folder: bounded, and lost with the process."""
 
@@ -101,7 +79,7 @@ class MemoryJournal:
         self, counters: Counters, *, most_bytes: int = MEMORY_BYTES, now: Callable[[], float] = time.time
     ) -> None:
         self.counters = counters
-        self._frames: deque[_Frame] = deque()
+        self._frames: deque[JournalFrame] = deque()
         self._bytes = 0
         self._waiting = 0
         self._most = most_bytes
@@ -113,7 +91,7 @@ class MemoryJournal:
         return self._waiting
 
     def append(self, kind: RecordKind, records: Sequence[bytes], mark: int) -> bool:
-        frame = _Frame(kind, len(records), self._now(), zlib.compress(b"\n".join(records), 1), mark=mark)
+        frame = frame_of(kind, records, self._now(), mark)
         with self._lock:
             if self._bytes + len(frame.body) > self._most:
                 return False
@@ -139,22 +117,6 @@ class MemoryJournal:
 
     def close(self) -> None:
         """Does nothing."""
-
-
-def batch_of(frames: Sequence[_Frame], most: int, most_bytes: int) -> RecordBatch | None:
-    """As many of the first frames as fit into one batch."""
-    records: list[bytes] = []
-    size, taken = 0, 0
-    for frame in frames:
-        if taken and (frame.kind != frames[0].kind or len(records) + frame.count > most or size > most_bytes):
-            break
-        lines = frame.records
-        records += lines
-        size += sum(map(len, lines))
-        taken += 1
-    if not taken:
-        return None
-    return RecordBatch(kind=frames[0].kind, records=records, frames=taken, at=frames[0].at)
 
 
 class FileJournal:
@@ -183,7 +145,10 @@ class FileJournal:
         at = (counters.get("segment"), counters.get("offset"))
         # A missing file has been sent completely.
         self._at = at if at[0] >= first else (first, 0)
-        self._ahead: deque[_Frame] = deque()
+        self._ahead: deque[JournalFrame] = deque()
+        self._kept: deque[JournalFrame] = deque()
+        self._kept_bytes = 0
+        self._disk_works = True
         self._read_to = self._at
         self.mark = 0
         self._waiting = self._count()
@@ -195,16 +160,18 @@ class FileJournal:
         return self._waiting
 
     def append(self, kind: RecordKind, records: Sequence[bytes], mark: int) -> bool:
-        body = zlib.compress(b"\n".join(records), 1)
-        at = self._now()
-        head = _header.pack(_MAGIC, KINDS.index(kind), len(body), zlib.crc32(body), len(records), at, mark)
+        frame = frame_of(kind, records, self._now(), mark)
+        data = frame.data
         with self._lock:
-            if self._closed or not self._fits(len(head) + len(body)):
+            if self._closed or not self._fits(len(data)):
                 return False
             try:
-                self._write(head + body)
-            except OSError:
-                return False
+                self._write_kept()
+                self._write(data)
+                self._disk_works = True
+            except OSError as error:
+                if not self._keep(frame, error):
+                    return False
             self.counters.add("written", len(records))
             self._waiting += len(records)
         return True
@@ -251,6 +218,8 @@ class FileJournal:
         """Closes the files. They are kept if records wait in them, or if drops have not been reported."""
         with self._lock:
             self._closed = True
+            with contextlib.suppress(OSError):
+                self._write_kept()
             if self._writing is not None:
                 os.close(self._writing)
                 self._writing = None
@@ -284,6 +253,28 @@ class FileJournal:
             os.ftruncate(self._writing, start)
             raise OSError("the disk took a part of it")
         self._sizes[self._last] += written
+
+    def _keep(self, frame: JournalFrame, error: OSError) -> bool:
+        """Keeps what the disk does not take; False: that is too much by now. A kill loses it, counted."""
+        if self._disk_works:
+            self._disk_works = False
+            log.warning("the spool cannot be written, so that reports wait in memory meanwhile: %s", error)
+        if self._kept_bytes + len(frame.body) > MEMORY_BYTES:
+            return False
+        self._kept.append(frame)
+        self._kept_bytes += len(frame.body)
+        return True
+
+    def _write_kept(self) -> None:
+        """Writes what was kept, oldest first."""
+        while self._kept:
+            self._write(self._kept[0].data)
+            self._next_kept()
+
+    def _next_kept(self) -> JournalFrame:
+        frame = self._kept.popleft()
+        self._kept_bytes -= len(frame.body)
+        return frame
 
     def _begin_segment(self) -> None:
         if self._writing is not None:
@@ -323,22 +314,25 @@ class FileJournal:
                     return True
             following = [later for later in self._sizes if later > number]
             if not following:
+                if self._kept:
+                    self._ahead.append(replace(self._next_kept(), end=self._read_to))
+                    return True
                 return False
             number, offset = self._read_to = (min(following), 0)
 
-    def _load(self, number: int, offset: int) -> list[_Frame]:
+    def _load(self, number: int, offset: int) -> list[JournalFrame]:
         """The intact frames of a file from an offset. Torn or damaged ones are skipped."""
         try:
             data = self._data(number, offset, self._sizes[number] - offset)
         except OSError:
             return []
-        frames: list[_Frame] = []
-        start = data.find(_MAGIC)
+        frames: list[JournalFrame] = []
+        start = data.find(MAGIC)
         while start >= 0:
-            frame = _parsed(data, start, number, offset)
+            frame = parsed(data, start, number, offset)
             if frame is not None:
                 frames.append(frame)
-            start = data.find(_MAGIC, start + 1 if frame is None else frame.end[1] - offset)
+            start = data.find(MAGIC, start + 1 if frame is None else frame.end[1] - offset)
         return frames
 
     def _data(self, number: int, offset: int, length: int) -> bytes:
@@ -381,14 +375,3 @@ class FileJournal:
     def _delete(self, number: int) -> None:
         self._path(number).unlink(missing_ok=True)
         self._sizes.pop(number, None)
-
-
-def _parsed(data: bytes, start: int, number: int, offset: int) -> _Frame | None:
-    if start + _header.size > len(data):
-        return None
-    _, kind, length, checksum, count, at, mark = _header.unpack_from(data, start)
-    end = start + _header.size + length
-    body = data[start + _header.size : end]
-    if kind >= len(KINDS) or len(body) != length or zlib.crc32(body) != checksum:
-        return None
-    return _Frame(KINDS[kind], count, at, body, (number, offset + end), mark)

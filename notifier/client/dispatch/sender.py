@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from notifier.client.capture.reentrancy import guarded
 from notifier.client.dispatch.encode import shrink
+from notifier.client.dispatch.frames import RecordBatch
 from notifier.client.dispatch.http_exchange import HEARTBEAT, Exchange, ServiceAnswer
-from notifier.client.dispatch.journal import Journal, RecordBatch
+from notifier.client.dispatch.journal import Journal
 from notifier.client.options import log
 from notifier.client.transport import Counts, Source
 

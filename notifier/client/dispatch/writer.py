@@ -18,7 +18,8 @@ from notifier.client.capture.reentrancy import guarded
 from notifier.client.dispatch.counters import SHARED, Counters
 from notifier.client.dispatch.crash_buffer import CrashBuffer
 from notifier.client.dispatch.encode import record
-from notifier.client.dispatch.journal import Journal, RecordKind
+from notifier.client.dispatch.frames import RecordKind
+from notifier.client.dispatch.journal import Journal
 from notifier.client.options import log
 from notifier.client.transport import Document, Dropped, Source
 

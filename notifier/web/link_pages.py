@@ -12,7 +12,7 @@ _BUTTONS = {"acknowledge": "Acknowledge", "snooze": "Snooze for 4 hours", "resol
 _MEANS = {
     "acknowledge": "Repeats and escalation stop, and whoever was told of it hears that you have taken it on.",
     "snooze": "For 4 hours nothing is told of it, unless it is resolved. If it is open then, it is told once more.",
-    "resolve": "It is over, and whoever was told of it hears so. If the problem comes back, it is told anew.",
+    "resolve": "It is over, and everybody who was alerted is told. If the problem comes back, it is told anew.",
 }
 _DONE = {
     "acknowledge": "You have acknowledged it",
@@ -67,12 +67,12 @@ def question(offer: Offer) -> HtmlPage:
     nothing_left = _nothing_left(offer)
     if nothing_left is not None:
         return _about(offer, "Nothing to do for", (nothing_left,))
-    as_whom = f"You act as {wording.plain(offer.recipient)}. Nothing has been done yet."
+    as_whom = f"You act as {wording.inline(offer.recipient)}. Nothing has been done yet."
     return _about(offer, _verb(offer), (_MEANS[offer.action], as_whom), button=_BUTTONS[offer.action])
 
 
 def done(offer: Offer) -> HtmlPage:
-    text = (f"{_DONE[offer.action]}, as {wording.plain(offer.recipient)}.", "You can close this page.")
+    text = (f"{_DONE[offer.action]}, as {wording.inline(offer.recipient)}.", "You can close this page.")
     return _about(offer, "Done:", text)
 
 
@@ -133,7 +133,7 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
 
 def _state(incident: Incident) -> str:
     if incident.state is State.ACKNOWLEDGED and incident.acknowledged_by:
-        return f"acknowledged by {wording.plain(incident.acknowledged_by, 60)}"
+        return f"acknowledged by {wording.inline(incident.acknowledged_by, 60)}"
     if incident.state is State.RESOLVED and incident.resolved_at is not None:
         return f"resolved, {wording.moment(incident.resolved_at)}"
     return incident.state.value

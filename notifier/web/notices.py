@@ -23,39 +23,41 @@ class Notice:
 
 
 _NOTICES: Mapping[str, Notice] = {
-    "acknowledge": Notice(text="You have it: repeats and escalation stop.", undo="unacknowledge"),
+    "acknowledge": Notice(text="It is yours: repeats and escalation stop.", undo="unacknowledge"),
     "take_over": Notice(text="You have taken it over.", undo="unacknowledge"),
     "unacknowledge": Notice(text="It counts as open again.", undo="acknowledge"),
-    "snooze": Notice(text="Snoozed: nothing is told of it until then but its end.", undo="unsnooze"),
+    "snooze": Notice(text="Snoozed: no alerts until then, except when it is resolved.", undo="unsnooze"),
     "unsnooze": Notice(text="The snooze is over."),
-    "resolve": Notice(text="Resolved: whoever was told of it hears so.", undo="reopen"),
+    "resolve": Notice(text="Resolved: everybody who was alerted is told.", undo="reopen"),
     "reopen": Notice(text="It is open again."),
     "note": Notice(text="The note is in the timeline."),
-    "silence": Notice(text="Silenced. What it holds is told once it is over, if it is open then."),
-    "test_sent": Notice(text="The test event was taken, and is committed."),
+    "silence": Notice(text="Silenced. When the silence ends, incidents that are still open are sent."),
+    "test_sent": Notice(text="The test event was accepted and committed."),
     "session_ended": Notice(text="The session has ended."),
-    "redeliver": Notice(text="It is sent again."),
-    "change_silence": Notice(text="The silence is changed: what it no longer holds is looked at again."),
-    "end_silence": Notice(text="Ended: what it held and is still open is told."),
-    "reload": Notice(text="The configuration is reloaded and in use."),
-    "reload_unchanged": Notice(text="The file is as it was: nothing changes."),
-    "reload_refused": Notice(text="The file has problems, and the configuration before goes on."),
-    "forget_monitor": Notice(text="Nothing is expected of it any more."),
-    "replay": Notice(text="The run was asked for again: a process that has its task takes it."),
+    "redeliver": Notice(text="It is being sent again."),
+    "change_silence": Notice(
+        text="The silence was changed: incidents that it no longer holds are decided again."
+    ),
+    "end_silence": Notice(text="Ended: incidents that it held and that are still open are sent."),
+    "reload": Notice(text="The configuration was reloaded."),
+    "reload_unchanged": Notice(text="The file has not changed."),
+    "reload_refused": Notice(text="The file has problems; the previous configuration stays in use."),
+    "forget_monitor": Notice(text="This monitor is no longer watched."),
+    "replay": Notice(text="The run will be replayed by a process that has its task."),
 }
 
 
 _COUNTED: Mapping[str, Callable[[int], str]] = {
     "redelivered": lambda count: f"{counted(count, 'dead letter')} sent again.",
     "discarded": lambda count: f"{counted(count, 'dead letter')} discarded.",
-    "release": lambda count: f"Released: what waited goes out now ({number(count)}).",
+    "release": lambda count: f"Released: pending messages are sent now ({number(count)}).",
 }
 
 
 _MANY: Mapping[str, tuple[str, str]] = {
-    "bulk_acknowledge": ("You have", "repeats and escalation of what you have stop"),
-    "bulk_snooze": ("Snoozed", "nothing is told of them until then but their end"),
-    "bulk_resolve": ("Resolved", "whoever was told of them hears so"),
+    "bulk_acknowledge": ("You have", "repeats and escalation stop"),
+    "bulk_snooze": ("Snoozed", "no alerts until then, except when they are resolved"),
+    "bulk_resolve": ("Resolved", "everybody who was alerted is told"),
 }
 """The notices of bulk acts: what was done, and its consequence."""
 

@@ -9,7 +9,7 @@ from notifier.wording.messages import RenderedMessage, RenderOptions, footer, he
 from notifier.wording.plain_text import brief_line, lines
 from notifier.wording.reasons import REASONS, state, why
 from notifier.wording.subjects import converse, scope, subject
-from notifier.wording.text import NOTE, TITLE, counted, number, plain
+from notifier.wording.text import NOTE, TITLE, counted, inline, number, plain
 from notifier.wording.times import Moment, ago, duration, moment, with_age
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "episode",
     "footer",
     "headline",
+    "inline",
     "left",
     "lines",
     "links_of",

@@ -48,7 +48,7 @@ async def _operates(ann: Browser, service: Service, receiver: WebhookReceiver) -
     assert "Released" in (await ann.sends(sure.form("/release"))).text
     assert receiver.wait_for(2)[1].json()["type"] == "incident.opened"
     unchanged = await ann.sends(status.form("/reload"))
-    assert "The file is as it was" in unchanged.text
+    assert "The file has not changed" in unchanged.text
     service.config.write_text(yaml.safe_dump({"server": {"port": service.port}, "secret-nonsense": 1}))
     refused = await ann.sends(unchanged.form("/reload"))
     assert "The file has problems" in refused.text

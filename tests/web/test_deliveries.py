@@ -27,7 +27,7 @@ async def test_a_delivery_shows_each_attempt_and_what_it_carried(shop: Pages) ->
     assert page.text.count(HOSTILE) >= 2
     assert ("script", {}) not in page.tags
     again = await ann.sends(page.form("/redeliver"))
-    assert "It is sent again." in again.text
+    assert "It is being sent again." in again.text
     assert "pending" in again.text
     assert "manager had it sent again" in again.text
     late = await ann.sends(page.form("/redeliver"))

@@ -45,9 +45,7 @@ async def test_some_are_taken(shop: Pages) -> None:
     page = await browser.opens(path)
     chosen = next(form for form in page.forms if ("chosen", "yes") in form.fields)
     done = await browser.sends(chosen, incident=ids[:2])
-    assert (
-        "You have 1 incident: repeats and escalation of what you have stop. 1 was left as it was" in done.text
-    )
+    assert "You have 1 incident: repeats and escalation stop. 1 was left as it was" in done.text
     assert "acknowledged by admin" in done.text
     assert "1 open, 2 acknowledged" in done.text
     for wrong in ([], ["x"] * 1_001):

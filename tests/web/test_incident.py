@@ -121,7 +121,7 @@ async def test_an_act_leads_back_with_a_notice_and_can_be_undone(shop: Pages) ->
     await told(shop)
     browser = await shop.browser()
     page = await press(browser, "acknowledge")
-    assert "You have it: repeats and escalation stop." in page.text
+    assert "It is yours: repeats and escalation stop." in page.text
     assert "manager is on it." in page.text
     undone = await browser.sends(page.form("/unacknowledge"))
     assert "nobody is on it yet" in undone.text
@@ -145,10 +145,10 @@ async def test_every_act_of_an_incident(shop: Pages) -> None:
     asked = await press(browser, "resolve")
     assert "Resolve incident 1?" in asked.text
     assert "nobody is on it yet" in (await browser.opens("/incidents/1")).text
-    assert "Resolved: whoever was told" in (await browser.sends(asked.form("/resolve"))).text
+    assert "Resolved: everybody who was alerted" in (await browser.sends(asked.form("/resolve"))).text
     assert "Over" in (await browser.opens("/incidents/1")).text
     assert "It is open again." in (await press(browser, "reopen")).text
-    assert "It is sent again." in (await press(browser, "redeliver")).text
+    assert "It is being sent again." in (await press(browser, "redeliver")).text
     entries = await shop.world.database.read(lambda tx: audit.entries(tx, id_))
     assert [(entry.action, entry.actor) for entry in entries] == [
         ("acknowledge", "manager"),
@@ -168,7 +168,7 @@ async def test_a_run_is_replayed(shop: Pages) -> None:
     await world.ran({"id": "01-run", "state": "failed", "replayable": "yes", "arguments": '{"args": []}'})
     await world.post_all([event(world, run="01-run")])
     browser = await shop.browser()
-    assert "The run was asked for again" in (await press(browser, "replay")).text
+    assert "The run will be replayed" in (await press(browser, "replay")).text
     again = await browser.sends((await browser.opens("/incidents/1")).form("/replay"))
     assert again.status == 409
     assert "It was asked for again already" in again.text

@@ -96,7 +96,7 @@ async def test_several_are_acted_on_at_once(shop: Pages) -> None:
     assert "You have 2 incidents: repeats and escalation" in done.text
     assert done.answer.url.params["sort"] == "newest"
     again = await browser.sends(posting, act="acknowledge", ids=[*ids[:3], "unknown"])
-    assert "You have 1 incident: repeats and escalation of what you have stop. 3 were left" in again.text
+    assert "You have 1 incident: repeats and escalation stop. 3 were left" in again.text
     snoozed = await browser.sends(posting, act="snooze", ids=[ids[3]])
     assert "snoozed by manager until" in snoozed.text
     sure = await browser.sends(posting, act="resolve", ids=ids)
@@ -122,7 +122,7 @@ async def test_several_are_silenced_at_once(shop: Pages) -> None:
         (await browser.opens("/incidents")).form("/incidents"), act="silence", ids=chosen
     )
     assert form.status == 200
-    assert "It is for the 3 incidents that you chose, and 1 other like them." in form.text
+    assert "It matches the 3 incidents you chose and 1 other." in form.text
     assert ("card expired" in form.text, "unlike" in form.text) == (True, False)
     done = await browser.sends(form.form("/silences"), matchers=matchers(form), comment="moving")
     assert "Silenced." in done.text
@@ -286,7 +286,7 @@ async def test_all_that_is_found_is_all_that_is_seen(shop: Pages) -> None:
     browser = await shop.browser()
     page = await browser.opens("/incidents?q=timeout&state=open")
     posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
-    assert "all open ones" in page.text
+    assert "all open incidents" in page.text
     assert "Snoozed 1 incident: " in (await browser.sends(posting, act="snooze", all="yes")).text
     for state in ("mine", "resolved"):
         refused = await browser.sends(posting, act="resolve", all="yes", state=state)

@@ -58,7 +58,7 @@ async def test_jobs_in_trouble_stand_first(shop: Pages) -> None:
     await check_in(shop, "etl", status="error")
     page = await browser.opens("/monitors")
     assert page.text.index("etl") < page.text.index("backup")
-    assert "first check-in on: nightly." in page.text
+    assert "from the first one on: nightly." in page.text
     assert "every 1 h, at most 5 min later" in page.text
     assert HOSTILE in page.text
     search = urlencode({"q": 'monitor="etl" environment="production"'})
@@ -73,7 +73,7 @@ async def test_a_job_is_forgotten_after_a_question(shop: Pages) -> None:
     asked = await browser.sends((await browser.opens("/monitors")).form("/monitors/forget"))
     assert "Expect nothing of <b>job</b> any more?" in asked.text
     gone = await browser.sends(asked.form("/monitors/forget"))
-    assert "Nothing is expected of it any more." in gone.text
+    assert "This monitor is no longer watched." in gone.text
     assert HOSTILE not in gone.text
     assert (await browser.sends(asked.form("/monitors/forget"))).status == 404
     assert "Forget" not in (await (await shop.browser("reader")).opens("/monitors")).text

@@ -116,7 +116,7 @@ async def test_weekly_hours_are_kept_through_changes_and_used_again(shop: Pages)
     assert made.ends_at is None
     form = (await ann.opens(f"/silences/{made.id}")).form(f"/silences/{made.id}")
     changed = await ann.sends(form, matchers='service="billing"', comment="nightly batch")
-    assert "The silence is changed" in changed.text
+    assert "The silence was changed" in changed.text
     (after,) = await all_of(shop)
     assert (after.recur, after.comment) == (made.recur, "nightly batch")
     assert "manager changed it: service=" in (await ann.opens(f"/silences/{made.id}")).text
@@ -163,3 +163,11 @@ async def test_who_only_reads_may_look(shop: Pages) -> None:
     stranger = await shop.browser("stranger")
     assert (await stranger.opens(f"/silences/{made.id}")).status == 404
     assert "deploy" not in (await stranger.opens("/silences")).text
+
+
+async def test_an_author_from_right_to_left_keeps_the_key_behind_the_name(shop: Pages) -> None:
+    """The name is isolated within its sentence."""
+    ann = await shop.browser()
+    form = (await ann.opens("/silences/new")).form("/silences")
+    made = await ann.sends(form, matchers='service="billing"', comment="מעבר", author="דנה")
+    assert "\u2068דנה\u2069 (key " in made.text

@@ -49,7 +49,7 @@ async def test_a_task_leads_to_its_runs_and_a_run_is_replayed(shop: Pages) -> No
         assert ("script", {}) not in page.tags
         assert HOSTILE in page.text
     new = await ann.sends(run.form("/replay"))
-    assert "The run was asked for again" in new.text
+    assert "The run will be replayed" in new.text
     assert "pending" in new.text
     assert "manager asked for the run again" in (await ann.opens(str(run.answer.url))).text
     again = await ann.sends(run.form("/replay"))

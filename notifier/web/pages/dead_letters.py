@@ -11,7 +11,7 @@ from notifier.web.forms import Form
 from notifier.web.views.confirmation import ConfirmationView
 from notifier.web.views.dead_letters import DecidedView, dead_letters_view, decided_view
 from notifier.web.visit import Redirect, Shown, Visit, address
-from notifier.wording.text import counted, plain
+from notifier.wording.text import counted, inline
 
 PATH = "/dead-letters"
 CHOSEN_AT_MOST = 500
@@ -94,7 +94,7 @@ async def _confirmation(
     else:
         count, whole = await _count(request, chosen)
         what = counted(count, "dead letter") if whole else f"at least {counted(count, 'dead letter')}"
-        of = ", ".join(f"{name} {plain(value)}" for name, value in group.items())
+        of = ", ".join(f"{name} {inline(value)}" for name, value in group.items())
         sentences = (f"Those of {of}, as they are when the button is pressed.",)
     view = ConfirmationView(
         question=question.format(what),

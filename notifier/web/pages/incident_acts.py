@@ -52,7 +52,7 @@ def _confirmation(incident: Incident) -> ConfirmationView:
         question=f"Resolve incident {incident.number}?",
         sentences=(
             incident.title,
-            "Whoever was told of it hears that it is over. If the problem comes back, it is told anew.",
+            "Everybody who was alerted is told that it is over. If the problem comes back, a new alert is sent.",
         ),
         action=f"{back.path}/resolve",
         fields=(("id", incident.id),),

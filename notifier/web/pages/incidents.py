@@ -27,7 +27,7 @@ from notifier.web.views.incidents import (
     unreadable_view,
 )
 from notifier.web.visit import Redirect, Shown, Visit, address
-from notifier.wording.text import counted, plain
+from notifier.wording.text import counted, inline
 
 SHOWN = 50
 ACKNOWLEDGED_AT_LEAST = 10
@@ -197,9 +197,9 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
     if not visit.form.get("sure"):
         count = await bulk.count_found(database, actor, meant.q, state=State.OPEN)
         view = ConfirmationView(
-            question=f"Acknowledge all {counted(count, 'open incident')} of {plain(service, 60)}?",
+            question=f"Acknowledge all {counted(count, 'open incident')} of {inline(service, 60)}?",
             sentences=(
-                "Repeats and escalation of all of them stop, also of those that the list does not show.",
+                "Repeats and escalation stop for all of them, including those that the list does not show.",
             ),
             action="/incidents",
             fields=(("every", service), *filter_.asked),
@@ -240,9 +240,11 @@ def _act(name: str, form: Form, visit: Visit) -> Act:
 def _confirmation(
     filter_: IncidentsFilter, ids: tuple[str, ...], count: int, *, everything: bool
 ) -> ConfirmationView:
-    found = f"They are all that the search finds: {plain(filter_.q, 300)}"
+    found = f"These are all incidents that the search finds: {inline(filter_.q, 300)}"
     chosen = (("all", "yes"),) if everything else tuple(("ids", id_) for id_ in ids)
-    told = "Whoever was told of them hears that they are over. What comes back is told anew."
+    told = (
+        "Everybody who was alerted is told that they are over. If a problem comes back, a new alert is sent."
+    )
     return ConfirmationView(
         question=f"Resolve {counted(count, 'incident')}?",
         sentences=(found, told) if everything else (told,),

@@ -7,7 +7,7 @@ from notifier.web import parameters
 from notifier.web.views.confirmation import ConfirmationView
 from notifier.web.views.monitors import monitors_view
 from notifier.web.visit import Redirect, Shown, Visit, base_path
-from notifier.wording.text import plain
+from notifier.wording.text import inline
 
 PATH = "/monitors"
 
@@ -34,7 +34,7 @@ async def forget_monitor(request: Visit) -> Shown | Redirect:
         await monitors.forget(request.service.database, name, environment, request.actor())
         return Redirect(path=PATH, query={}, notice="forget_monitor")
     view = ConfirmationView(
-        question=f"Expect nothing of {plain(name, 100)} any more?",
+        question=f"Expect nothing of {inline(name, 100)} any more?",
         sentences=("Its incident stays. When the job checks in again, it is watched again.",),
         action=f"{PATH}/forget",
         fields=(("name", name), ("environment", environment)),

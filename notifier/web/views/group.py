@@ -9,7 +9,7 @@ from notifier.domain.time import Instant
 from notifier.oncall.group_details import GroupDetails, GroupMember, GroupNotification
 from notifier.wording.explanations import HOLDS
 from notifier.wording.reasons import REASONS
-from notifier.wording.text import TITLE, counted, number, plain
+from notifier.wording.text import TITLE, counted, inline, number, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def _summary(details: GroupDetails) -> list[str]:
 def _cause(member: GroupMember, events: int) -> GroupCause:
     standing = member.state.value
     if member.state is State.ACKNOWLEDGED:
-        standing = f"acknowledged by {plain(member.acknowledged_by or 'somebody', 60)}"
+        standing = f"acknowledged by {inline(member.acknowledged_by or 'somebody', 60)}"
     elif member.state is State.OPEN and member.held_by is not None:
         standing = f"open, {HOLDS[member.held_by]}"
     return GroupCause(

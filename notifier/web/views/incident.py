@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from notifier.domain.delivery import DeliveryState
+from notifier.domain.direction import isolated
 from notifier.domain.incident import Incident
 from notifier.domain.incident_history import IncidentHistory, SentDelivery
 from notifier.domain.matcher import Matcher
@@ -23,7 +24,7 @@ from notifier.wording.delivery_sentences import delivery_result
 from notifier.wording.grouping import GroupingSentences, grouping_sentences
 from notifier.wording.links import PageLink, page_links
 from notifier.wording.reasons import owner, service_of
-from notifier.wording.text import TITLE, escaped_unseen, multiline, plain
+from notifier.wording.text import TITLE, escaped_unseen, inline, multiline, plain
 from notifier.wording.timeline import HistoryItem
 from notifier.wording.tracebacks import PrintedTraceback, printed
 
@@ -240,14 +241,14 @@ def _evidence(details: IncidentDetails) -> IncidentEvidence:
     )
 
 
-_ACKNOWLEDGE = "Repeats and escalation stop, and whoever was told of it hears that you have it."
+_ACKNOWLEDGE = "Repeats and escalation stop, and everybody who was alerted learns that it is yours."
 
 
 def _acts(incident: Incident, *, viewer: str, snoozed: bool, later: bool) -> Iterator[IncidentAct]:
     """The acts that this person can do in this state, most important first."""
     if incident.state is State.RESOLVED:
         if not later:
-            yield IncidentAct(name="reopen", label="Reopen", means="It counts as open again, and is told.")
+            yield IncidentAct(name="reopen", label="Reopen", means="It is open again, and its alert is sent.")
         return
     theirs = incident.state is State.ACKNOWLEDGED and incident.acknowledged_by != viewer
     if incident.state is State.OPEN:
@@ -255,18 +256,20 @@ def _acts(incident: Incident, *, viewer: str, snoozed: bool, later: bool) -> Ite
     elif theirs:
         yield IncidentAct(name="take_over", label="Take over", means=_ACKNOWLEDGE, until="may")
     yield IncidentAct(
-        name="resolve", label="Resolve", means="It is over, and whoever was told of it hears so."
+        name="resolve", label="Resolve", means="It is over, and everybody who was alerted is told."
     )
     if incident.state is State.ACKNOWLEDGED:
-        means = "It counts as open again, as if nobody had it."
+        means = "It is open again, with no owner."
         yield IncidentAct(name="unacknowledge", label="Unacknowledge", means=means)
         if not theirs:
-            means = "It is yours until another moment."
+            means = "It stays yours until a different time."
             yield IncidentAct(name="acknowledge", label="Acknowledge", means=means, until="may")
     if snoozed:
-        yield IncidentAct(name="unsnooze", label="End the snooze", means="If it is open, it is told now.")
+        yield IncidentAct(
+            name="unsnooze", label="End the snooze", means="If it is open, its alert is sent now."
+        )
     else:
-        means = "Nothing is told of it until then but its end."
+        means = "No alerts until then, except when it is resolved."
         yield IncidentAct(name="snooze", label="Snooze", means=means, until="must")
 
 
@@ -290,7 +293,7 @@ def _facts(event: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     if isinstance(task, Mapping) and task.get("name"):
         of = f" of {task['max_attempts']}" if isinstance(task.get("max_attempts"), int) else ""
         attempt = f", attempt {task['attempt']}{of}" if isinstance(task.get("attempt"), int) else ""
-        yield "task", f"{plain(task['name'])}{attempt}"
+        yield "task", f"{inline(task['name'])}{attempt}"
 
 
 def _labels(incident: Incident) -> Iterator[LabelFact]:
@@ -338,13 +341,13 @@ def _answer(delivery: SentDelivery) -> str:
     outcome = "" if delivery.outcome is None else delivery.outcome.value
     if outcome == delivery.state.value:
         outcome = ""
-    return ": ".join(part for part in (outcome, plain(delivery.detail or "", 300)) if part)
+    return ": ".join(part for part in (outcome, inline(delivery.detail or "", 300)) if part)
 
 
 def _run(run: TaskRun) -> IncidentRun:
     of = "" if run.max_attempts is None else f" of {run.max_attempts}"
     error = run.error if isinstance(run.error, Mapping) else {}
-    said = (plain(error.get(name) or "", 200) for name in ("type", "message"))
+    said = (inline(error.get(name) or "", 200) for name in ("type", "message"))
     return IncidentRun(
         id=run.id,
         task=plain(run.task),
@@ -373,7 +376,7 @@ def _earlier(before: EarlierIncident) -> EarlierEnding:
         number=before.number,
         opened_at=before.opened_at,
         lasted=None if before.resolved_at is None else before.resolved_at - before.opened_at,
-        how=_BY.get(by) or f"by {plain(by, 100) or 'somebody'}",
+        how=_BY.get(by) or f"by {inline(by, 100) or 'somebody'}",
         count=before.count,
-        note=None if note is None else f"{plain(before.noted_by or '', 100)}: {note}",
+        note=None if note is None else f"{inline(before.noted_by or '', 100)}: {isolated(note)}",
     )

@@ -16,7 +16,7 @@ from notifier.web.views.act_end import CHOICES
 from notifier.web.views.charts import BarChart, bar_chart
 from notifier.wording.explanations import HOLDS, silenced
 from notifier.wording.reasons import service_of
-from notifier.wording.text import TITLE, counted, number, plain
+from notifier.wording.text import TITLE, counted, inline, number, plain, sentence
 from notifier.wording.times import clock
 
 # Rows show the owner and the snooze separately, and a member that waits for its next event is not held.
@@ -115,9 +115,9 @@ class IncidentsFilter:
 
 
 _ALL = {
-    "": "all that the search finds",
-    "open": "all open ones that the search finds",
-    "acknowledged": "all acknowledged ones that the search finds",
+    "": "everything the search finds",
+    "open": "all open incidents the search finds",
+    "acknowledged": "all acknowledged incidents the search finds",
 }
 
 
@@ -263,7 +263,7 @@ def _section(part: IncidentsPart, filter_: IncidentsFilter, known: int) -> Incid
 
 def _crowd_line(crowd: Crowd, more: int, filter_: IncidentsFilter) -> CrowdLine:
     at_least = "" if crowd.whole else "over "
-    name = plain(crowd.service, 60)
+    name = inline(crowd.service, 60)
     worst = sorted(crowd.severities.items(), key=lambda item: -item[0].rank)
     return CrowdLine(
         link=filter_.with_matcher(f"{at_least}{number(more)} more of {name}", "service", crowd.service),
@@ -323,7 +323,7 @@ def _owner(item: InboxItem, now: Instant) -> str | None:
     by, until = item.incident.acknowledged_by, item.standing.acknowledged_until
     if by is None or item.incident.state is not State.ACKNOWLEDGED:
         return None
-    return f"{plain(by, 60)} has it" + ("" if until is None else f" until {clock(until, near=now)}")
+    return f"{inline(by, 60)} has it" + ("" if until is None else f" until {clock(until, near=now)}")
 
 
 def _holds(item: InboxItem, now: Instant) -> Iterable[str]:
@@ -331,7 +331,7 @@ def _holds(item: InboxItem, now: Instant) -> Iterable[str]:
         return
     standing = item.standing
     if standing.snoozed_until is not None and standing.snoozed_until > now:
-        by = plain(standing.snoozed_by or "somebody", 60)
+        by = inline(standing.snoozed_by or "somebody", 60)
         yield f"snoozed by {by} until {clock(standing.snoozed_until, near=now)}"
     for hold in standing.holds:
         text = _hold(hold, now)
@@ -342,7 +342,7 @@ def _holds(item: InboxItem, now: Instant) -> Iterable[str]:
 def _hold(hold: RouteHold, now: Instant) -> str | None:
     match hold.held_by:
         case HeldBy.SILENCED:
-            return plain(silenced(hold.silence, near=now))
+            return sentence(silenced(hold.silence, near=now))
         case HeldBy.INHIBITED:
             return f"inhibited by incident {hold.inhibitor}" if hold.inhibitor else "inhibited"
         case _:

@@ -10,7 +10,7 @@ from notifier.domain.time import Instant
 from notifier.oncall.monitors import MonitorStatus
 from notifier.oncall.paging import Listing
 from notifier.wording.monitors import expectation
-from notifier.wording.text import plain
+from notifier.wording.text import inline, plain
 from notifier.wording.times import duration
 
 
@@ -69,7 +69,7 @@ def _line(monitor: MonitorStatus) -> MonitorLine:
         name=monitor.name,
         environment=monitor.environment,
         title=plain(monitor.name),
-        where=" · ".join(plain(part, 60) for part in where),
+        where=" · ".join(inline(part, 60) for part in where),
         state=monitor.state,
         at=monitor.at,
         took=None if monitor.duration_ms is None else duration(int(monitor.duration_ms)),

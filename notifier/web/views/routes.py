@@ -11,7 +11,7 @@ from notifier.oncall.labels import LabelWarning
 from notifier.oncall.routes import RoutePreview, in_words
 from notifier.oncall.silences import SilenceStatus
 from notifier.web.views.silences import SilenceLine, silence_line
-from notifier.wording.text import counted, plain
+from notifier.wording.text import counted, inline, plain
 from notifier.wording.times import duration
 
 
@@ -135,7 +135,7 @@ def _answer(
 
 def _timing(route: Route, group: Mapping[str, str], *, muted: bool) -> Iterator[str]:
     """When and how a route notifies."""
-    shared = ", ".join(f"{plain(name)}={plain(value)}" for name, value in group.items())
+    shared = ", ".join(f"{inline(name)}={inline(value)}" for name, value in group.items())
     yield (
         f"It is told in one group with what has the same {shared}."
         if shared

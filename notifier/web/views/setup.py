@@ -10,7 +10,7 @@ from notifier.domain.incident import Incident
 from notifier.domain.time import Instant
 from notifier.wording.reasons import service_of
 from notifier.wording.snippets import Snippet, environment, sender_snippets, snippets
-from notifier.wording.text import TITLE, plain
+from notifier.wording.text import TITLE, inline, plain
 
 _PLAIN_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}")
 
@@ -66,7 +66,7 @@ def _received(incident: Incident, sent: str | None) -> ReceivedLine:
         id=incident.id,
         number=incident.number,
         title=plain(incident.title, TITLE) or "(no title)",
-        where=f"{plain(service_of(incident), 60)} · {plain(incident.environment, 40)}",
+        where=f"{inline(service_of(incident), 60)} · {inline(incident.environment, 40)}",
         last_seen=incident.last_seen,
         is_test=incident.id == sent,
     )

@@ -15,7 +15,7 @@ from notifier.oncall.paging import Listing
 from notifier.oncall.silences import PREVIEW_PERIOD, SilencePreview, SilenceStatus, SilenceWindow
 from notifier.web.views.audit_trail import ActLine
 from notifier.wording.credentials import credential
-from notifier.wording.text import TITLE, counted, number, plain
+from notifier.wording.text import TITLE, counted, inline, number, plain
 
 _RANGES = ("weekdays", "days_of_month", "months", "years")
 
@@ -203,14 +203,14 @@ def beside_chosen(view: PreviewView, preview: SilencePreview, chosen: Sequence[I
     """The preview of a silence for several incidents, which says first how many others it would hold."""
     unresolved = sum(1 for incident in chosen if incident.state is not State.RESOLVED)
     others = max(0, preview.met.matching - unresolved)
-    besides = f"and {counted(others, 'other')} like them" if others else "and no other"
-    first = f"It is for the {counted(len(chosen), 'incident')} that you chose, {besides}."
+    besides = counted(others, "other") if others else "no other"
+    first = f"It matches the {counted(len(chosen), 'incident')} you chose and {besides}."
     return replace(view, sentences=(first, *view.sentences))
 
 
 def doubts_of(preview: SilencePreview, matchers: Sequence[str]) -> tuple[str, ...]:
     """The warnings about these matchers, each after the matcher's text."""
-    by_path = {f"matchers[{index}]": plain(matcher, 256) for index, matcher in enumerate(matchers)}
+    by_path = {f"matchers[{index}]": inline(matcher, 256) for index, matcher in enumerate(matchers)}
     return tuple(f"{by_path[doubt.path]}: {doubt.message}" for doubt in preview.label_warnings)
 
 
@@ -222,7 +222,7 @@ def hours(recur: Weekly) -> str:
 
 
 def _author(silence: Silence) -> str:
-    author, key = plain(silence.author), plain(silence.created_by)
+    author, key = inline(silence.author), inline(silence.created_by)
     return author if author == key else f"{author} ({credential(silence.created_by)})"
 
 

@@ -1,5 +1,5 @@
-"""`notifier demo`: the service, an inbox that shows whatever it sends, and a sample application, in one command.
+"""`notifier demo`: the service, an inbox that shows what it sends, and a sample application, in one command.
 
-`run.py` starts it all, `inbox/` is what stands for a mailbox, a Slack and a webhook's receiver, and `sample.py` is an
+`run.py` is the entry point, `inbox/` replaces a mailbox, Slack and a webhook's receiver, and `sample.py` is an
 application to copy from. It needs the extra `demo`.
 """

@@ -1,4 +1,4 @@
-"""How an application's tasks have fared, from the service's statistics."""
+"""A dashboard of an application's tasks, from the service's statistics."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ templates = Jinja2Templates(directory=Path(__file__).with_name("templates"))
 
 
 class NoNumbers(Exception):
-    """Why there are none, in a sentence."""
+    """The statistics cannot be read. The text says why."""
 
 
 async def show(request: Request, *, url: str | None, key: str | None) -> Response:
-    """A page, or JSON for who asks for it; 503 where the service has no answer."""
+    """The dashboard as HTML, or as JSON if the client prefers it; 503 if the service does not answer."""
     numbers: Mapping[str, Any] = {"since": SINCE, "tasks": [], "errors": []}
     problem, status = None, 200
     try:
@@ -35,7 +35,7 @@ async def show(request: Request, *, url: str | None, key: str | None) -> Respons
 
 
 async def statistics(url: str | None, key: str | None) -> dict[str, Any]:
-    """Tasks and errors of `GET /v1/stats`; the key needs the scope `read`."""
+    """Tasks and errors of `GET /v1/stats`. The key needs the scope `read`."""
     if url is None or key is None:
         raise NoNumbers(
             "NOTIFIER_URL and NOTIFIER_KEY are not set, so nothing is reported and nothing is known."
@@ -52,6 +52,6 @@ async def statistics(url: str | None, key: str | None) -> dict[str, Any]:
     if answer.status_code != 200:
         raise NoNumbers(f"The notifier service has no numbers just now: it answered {answer.status_code}.")
     numbers = answer.json()
-    # What has no type was a message, such as "a long report is ready".
+    # Events without a type are messages, such as "a long report is ready".
     errors = [error for error in numbers["errors"] if error["type"] is not None]
     return {"since": numbers["since"], "tasks": numbers["tasks"], "errors": errors}

@@ -1,4 +1,4 @@
-"""Why the demo cannot run. Imports next to nothing, so that the demo can speak at once."""
+"""The demo's error, in a module with next to no imports, so that the demo can print at once."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from notifier.domain.errors import NotifierError
 
 
 class CannotRun(NotifierError):
-    """The demo cannot start or go on; the text says why, and what to do."""
+    """The demo cannot start or continue. The text says why, and what to do."""

@@ -1,7 +1,7 @@
-"""`python -m notifier.demo.exit_with_parent MODULE ARGUMENTS`: runs a module that ends when whoever started it does.
+"""`python -m notifier.demo.exit_with_parent MODULE ARGUMENTS`: runs a module that ends with its parent process.
 
-Its standard input is a pipe that only the starter holds. However that one ends, SIGKILL included, the kernel closes the
-pipe; then this process gets a SIGTERM, and ends for certain a little later.
+Standard input is a pipe that only the parent holds open. When the parent ends, even by SIGKILL, the kernel closes the
+pipe; then this process sends itself SIGTERM, and exits unconditionally a little later.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _end_with_the_starter() -> None:
-    # Not sys.stdin: a thread that waits within its buffer would abort the interpreter's own end.
+    # Not sys.stdin: a thread blocked in its buffer would abort the interpreter's shutdown.
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""An empty installation in a folder of its own: ports, configuration, keys, and its processes' environment."""
+"""A temporary installation in its own folder: ports, configuration, keys, and the environment of its processes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Self
 from notifier.demo.errors import CannotRun
 
 HOST = "127.0.0.1"
-SLACK_TOKEN = "xoxb-demo"  # noqa: S105 - the inbox's own Slack takes it, no other
+SLACK_TOKEN = "xoxb-demo"  # noqa: S105 - only the inbox's own Slack accepts it
 SLACK_SECRET = "signed-by-the-demo-s-inbox"  # noqa: S105 - as above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Where the three listen. 0 stands for any free port until `chosen`."""
+    """The ports of the three servers; 0 stands for any free port until `chosen`."""
 
     service: int
     app: int
@@ -32,7 +32,7 @@ class Ports:
         return f"http://{HOST}:{port}"
 
     def chosen(self) -> Self:
-        """With a free port in the place of every 0. `CannotRun` where a port is in use, or named twice."""
+        """The same with a free port for each 0. `CannotRun` is raised if a port is in use, or given twice."""
         given = {"--port": self.service, "--app-port": self.app, "--inbox-port": self.inbox}
         named = [port for port in given.values() if port]
         if len(set(named)) < len(named):
@@ -43,7 +43,7 @@ class Ports:
 
 
 class _Held:
-    """Ports that are bound until all have been chosen, so that none is chosen twice."""
+    """Ports that stay bound until all are chosen, so that none is chosen twice."""
 
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
@@ -95,12 +95,12 @@ class Layout:
 
     @property
     def key(self) -> Path:
-        """The file with the first key, which may do everything."""
+        """The file with the first key, which has every scope."""
         return self.folder / "key"
 
     @property
     def application_key(self) -> Path:
-        """The file with the key that the sample application posts and reads with."""
+        """The file with the sample application's key."""
         return self.folder / "application-key"
 
     def write_config(self) -> None:
@@ -123,9 +123,9 @@ class Layout:
             file.write_text(secret, encoding="ascii")
 
     def environ(self, of: Mapping[str, str], **more: str) -> dict[str, str]:
-        """The environment for a child: nothing configures it behind our back, its files are in the folder.
+        """The environment of a child process, without other settings of notifier and without proxies.
 
-        No proxy could reach this machine's own loopback.
+        A proxy could not reach this machine's loopback.
         """
         inherited = {name: value for name, value in of.items() if not name.startswith("NOTIFIER_")}
         return {**inherited, "TMPDIR": str(self.folder), "NO_PROXY": HOST, "no_proxy": HOST, **more}

@@ -1,4 +1,4 @@
-"""`notifier demo`: what is said at once, before anything is imported that takes its time."""
+"""The entry point of `notifier demo`, which prints its first lines before the slow imports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIRST = "Starting the demo: an inbox, the service and a sample application, all 
 
 
 def run(*, port: int, app_port: int, inbox_port: int, out: TextIO, environ: Mapping[str, str]) -> int:
-    """Run until SIGINT or SIGTERM, and answer 0. `CannotRun` where something is in the way."""
+    """Run until SIGINT or SIGTERM, then return 0. `CannotRun` is raised if the demo cannot start."""
     ports = Ports(service=port, app=app_port, inbox=inbox_port).chosen()
     out.write(f"{FIRST}\n\n")
     out.flush()

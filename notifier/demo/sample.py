@@ -1,4 +1,4 @@
-"""A shop that works in the background, and whose failures are told: an application to copy from.
+"""A sample application to copy from: a shop with background tasks whose failures are reported.
 
 NOTIFIER_URL=http://127.0.0.1:8000 NOTIFIER_KEY=ntf_... uvicorn notifier.demo.sample:app
 """
@@ -21,11 +21,12 @@ from notifier.demo.uploads import LimitedRoute, Upload
 logger = logging.getLogger(__name__)
 
 app = FastAPI(title="Sample application")
-notifier = Notifier(service="shop")  # the service's address and key come from NOTIFIER_URL and NOTIFIER_KEY
-notifier.instrument(app)  # every unhandled error is reported, those of background tasks included
+notifier = Notifier(service="shop")  # NOTIFIER_URL and NOTIFIER_KEY configure it
+notifier.instrument(app)  # reports every unhandled error, including those of background tasks
 
 
-# A task by FastAPI's own means: its client has long had an answer, and what it raises is reported all the same.
+# FastAPI's own background tasks: the client has its answer already, and an exception is reported all the
+# same.
 
 
 @notifier.task(store_args=True, replay=True)
@@ -34,7 +35,7 @@ def process_item(item_id: int) -> None:
         pack(item_id)
     except ValueError:
         logger.exception("item %d was not processed", item_id)
-        raise  # logged and raised, it is one report
+        raise  # logged and raised: still one report
 
 
 def pack(item_id: int) -> None:
@@ -49,11 +50,12 @@ async def process_one_item(item_id: int, background_tasks: BackgroundTasks) -> d
     return {"message": f"item {item_id} is being processed"}
 
 
-# A call that may work the next time: four attempts, after 0.5 s, 1 s and 2 s. `tasks.add` answers a run with an id.
+# A call that may succeed later: four attempts, after 0.5 s, 1 s and 2 s. `tasks.add` returns a run with an
+# id.
 
 
 class Upstream:
-    """A service of somebody else's on a bad day: its first calls fail."""
+    """A remote service that fails at its first calls."""
 
     def __init__(self, *, bad_calls: int) -> None:
         self._bad_calls = bad_calls
@@ -78,7 +80,7 @@ async def process_the_data(tasks: Tasks, fail: bool = False) -> dict[str, str]:
     return {"task_id": run.id, "status_url": status_url(run)}
 
 
-# What must not fail unseen: `critical` reaches people by other ways than `error`, as the service's routes say.
+# A critical task: the service's routes can notify people differently for `critical` than for `error`.
 
 
 @notifier.task(severity="critical")
@@ -95,7 +97,7 @@ async def process_one_user(user_id: int, tasks: Tasks) -> dict[str, str]:
     return {"task_id": run.id, "status_url": status_url(run)}
 
 
-# A long task, and how it goes.
+# A long task, and its progress.
 
 
 @notifier.task
@@ -127,8 +129,9 @@ def status_url(run: Run) -> str:
     return app.url_path_for("task_status", task_id=run.id)
 
 
-# An upload: `Upload` has checked it, and removes the temporary file in any case. The task is a plain function, which
-# FastAPI runs in a thread, so that the event loop stays free. What fails in the end is a dead letter of the service.
+# An upload. `Upload` validates it and always removes the temporary file. The task is a plain function, which
+# FastAPI runs in a thread, so that the event loop stays free. After the last failed attempt it is a dead
+# letter of the service.
 
 uploads = APIRouter(route_class=LimitedRoute)
 
@@ -142,7 +145,7 @@ def import_file(path: Path) -> dict[str, int]:
 
 
 def store(line: str) -> None:
-    """A line is stored in a warehouse, which takes its time."""
+    """Store a line in a slow warehouse."""
     time.sleep(0.01)
     if line.startswith("fail"):
         raise ConnectionError("the warehouse does not answer")

@@ -1,4 +1,4 @@
-"""An inbox, a real service that reports to it, and the sample application, until the demo is interrupted."""
+"""The demo's processes: an inbox, a service that sends to it, and the sample application, until an interrupt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import httpx
-import python_multipart  # noqa: F401 - the sample's upload needs it: better said here than by a child
+import python_multipart  # noqa: F401 - needed for the sample's upload: better to fail here than in a child
 
 from notifier.demo.errors import CannotRun
 from notifier.demo.inbox.received import ReceivedMessages
@@ -28,12 +28,12 @@ KEY = re.compile(r"ntf_[A-Za-z0-9]{32,}")
 
 
 def run(ports: Ports, out: TextIO, environ: Mapping[str, str]) -> int:
-    """Run until SIGINT or SIGTERM, and answer 0. `CannotRun` where something is in the way."""
+    """Run until SIGINT or SIGTERM, then return 0. `CannotRun` is raised if the demo cannot start."""
     return asyncio.run(_until_interrupted(ports, Terminal(out, environ), environ))
 
 
 async def _until_interrupted(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) -> int:
-    """A first signal ends everything in order, a second one at once."""
+    """Run the demo. The first signal ends it in order, the second at once."""
     demo = asyncio.ensure_future(_demo(ports, terminal, environ))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -45,7 +45,10 @@ async def _until_interrupted(ports: Ports, terminal: Terminal, environ: Mapping[
 
 
 async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) -> None:
-    """The demo, which ends in reverse: the application sends its last reports, the service its last messages."""
+    """The demo.
+
+    It ends in reverse order, so that the application's last reports and the service's last messages arrive.
+    """
     received = ReceivedMessages()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="notifier-demo-")))
@@ -67,7 +70,7 @@ async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) ->
 
 @asynccontextmanager
 async def _service(layout: Layout, environ: Mapping[str, str]) -> AsyncIterator[Subprocess]:
-    """The service, ready, with its first key and one for the application in files."""
+    """A running service that is ready. Its first key, and one for the application, are in files."""
     command = ("notifier.cli", "serve", "--config", str(layout.config))
     log = layout.folder / "service.log"
     async with Subprocess.running("the service", *command, environ=layout.environ(environ), log=log) as child:
@@ -79,7 +82,7 @@ async def _service(layout: Layout, environ: Mapping[str, str]) -> AsyncIterator[
 
 
 async def _lesser_key(layout: Layout, key: str) -> str:
-    """A key that posts and reads, as an application should have."""
+    """A key with the scopes `ingest` and `read`."""
     body = {"project": "default", "name": "sample application", "scopes": ["ingest", "read"]}
     async with _asking(headers={"Authorization": f"Bearer {key}"}) as http:
         answer = await http.post(f"{layout.service}/v1/keys", json=body)
@@ -88,7 +91,7 @@ async def _lesser_key(layout: Layout, key: str) -> str:
 
 
 async def _sign_in_link(layout: Layout) -> str:
-    """Made last, for it is good for ten minutes."""
+    """A sign-in link. It is created last, because it expires after ten minutes."""
     headers = {"Authorization": f"Bearer {layout.key.read_text('ascii')}"}
     async with _asking(headers=headers) as http:
         answer = await http.post(f"{layout.service}/v1/sign-in-links")
@@ -98,7 +101,7 @@ async def _sign_in_link(layout: Layout) -> str:
 
 @asynccontextmanager
 async def _application(layout: Layout, environ: Mapping[str, str]) -> AsyncIterator[Subprocess]:
-    """As one would start it: uvicorn, and the client's own environment variables."""
+    """The sample application, started by uvicorn and configured by the client's environment variables."""
     command = ("uvicorn", "notifier.demo.sample:app", "--host", HOST, "--port", str(layout.ports.app),
                "--timeout-graceful-shutdown", "3")  # fmt: skip
     told = layout.environ(
@@ -113,7 +116,7 @@ async def _application(layout: Layout, environ: Mapping[str, str]) -> AsyncItera
 
 
 async def _ready(child: Subprocess, url: str) -> None:
-    """Ask until it answers 200. `CannotRun` where the process ends, or takes too long."""
+    """Poll until the answer is 200. `CannotRun` is raised if the process ends or a timeout passes."""
     ended = asyncio.ensure_future(child.ended())
     answering = asyncio.ensure_future(_answers(url))
     try:
@@ -141,7 +144,7 @@ async def _answers(url: str) -> None:
 
 
 def _asking(**options: Any) -> httpx.AsyncClient:
-    """A client for this machine alone: a proxy that the environment names could not reach it."""
+    """An HTTP client without the environment's proxies, which cannot reach this machine's loopback."""
     return httpx.AsyncClient(trust_env=False, timeout=5, **options)
 
 

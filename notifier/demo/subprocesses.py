@@ -1,4 +1,4 @@
-"""The demo's own processes: started so that they exit with their parent, watched, and ended."""
+"""Child processes of the demo: they exit with their parent, and are watched and stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOLD_LINES = 5
 
 
 class Subprocess:
-    """One module in a process of its own. Its standard error goes to `log`."""
+    """A module in a child process. Its standard error is written to `log`."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
         self.name = name
@@ -29,7 +29,7 @@ class Subprocess:
     async def running(
         cls, name: str, *command: str, environ: Mapping[str, str], log: Path
     ) -> AsyncIterator[Self]:
-        """`python -m COMMAND`, until the block is left. A Ctrl-C in the terminal reaches the demo alone."""
+        """Run `python -m COMMAND` until the block is left. The child does not receive the terminal's Ctrl-C."""
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "notifier.demo.exit_with_parent", *command,
@@ -43,7 +43,7 @@ class Subprocess:
             await child._stop()
 
     async def line(self) -> str:
-        """The next line of its standard output. `CannotRun` where it has ended."""
+        """The next line of standard output. `CannotRun` is raised if the process has ended."""
         assert self._process.stdout is not None
         line = await self._process.stdout.readline()
         if not line:
@@ -51,7 +51,7 @@ class Subprocess:
         return line.decode("utf-8", "replace").rstrip()
 
     async def ended(self) -> None:
-        """Wait until it ends by itself, which it should not: then raise `CannotRun`."""
+        """Wait for the process to end unexpectedly, then raise `CannotRun`."""
         status = await self._process.wait()
         raise CannotRun(f"{self.name} ended with status {status}:\n{self._last_words()}")
 
@@ -60,7 +60,7 @@ class Subprocess:
         return "\n".join(f"  {line}" for line in lines[-TOLD_LINES:])
 
     async def _stop(self) -> None:
-        """SIGTERM, then SIGKILL to one that does not end in time, or at once when somebody is in a hurry."""
+        """Send SIGTERM, then SIGKILL after a timeout, or at once after a second interrupt."""
         if self._process.returncode is None:
             self._process.terminate()
         try:

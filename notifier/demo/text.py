@@ -1,4 +1,4 @@
-"""Text that the demo prints once it runs. Pure."""
+"""Text that the demo prints while it runs. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from notifier.demo.trials import TRIALS
 
 
 def welcome(layout: Layout, sign_in_link: str) -> str:
-    """The addresses, lines to try, and the link that signs in to the service's pages once."""
+    """The addresses, commands to try, and a one-time link that signs in to the service's pages."""
     app = layout.app
     addresses = {
         "inbox": f"{layout.inbox}/",

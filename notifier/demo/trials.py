@@ -1,4 +1,4 @@
-"""Trials of the demo: for a terminal as `curl`, for the inbox's page as a button. Pure."""
+"""The demo's trials, as `curl` commands for a terminal and as buttons for the inbox's page. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CSV = "name,amount\nada,12\nfail,0\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoTrial:
-    """A POST to the sample application. `ends` is where it ends in a message; `files` are those of a form."""
+    """A POST to the sample application. `ends` says what it results in, `file` is an upload's content."""
 
     name: str
     what: str
@@ -19,7 +19,7 @@ class DemoTrial:
     file: str | None = None
 
     def curl(self, app: str) -> str:
-        """A line for a shell."""
+        """The `curl` command for a shell."""
         if self.file is not None:
             text = self.file.replace("\n", r"\n")
             form = "file=@-;filename=orders.csv;type=text/csv"

@@ -1,4 +1,4 @@
-"""Two kinds of trouble to start on purpose: a storm of errors, and one that comes and goes."""
+"""Failures to start on purpose: a storm of errors, and an error that comes and goes."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ FAILURES = (
     (LookupError, "{step}: there is no such order", 3),
     (ValueError, "{step}: the amount is negative", 1),
 )
-"""How often each step fails so: 2,000 times in all."""
+"""The number of failures of each kind for each step: 2,000 in all."""
 
 TURNS = 10
 TURN_S = 3.0
 
 
 def router(notifier: Notifier) -> APIRouter:
-    """`POST /storm` and `POST /flapping`."""
+    """The router with `POST /storm` and `POST /flapping`."""
     router = APIRouter(tags=["trouble"])
 
-    # A success of the same key ends what a failure began.
+    # A success with the same key ends the flapping error.
     watched = notifier.task(key=lambda _: "price feed")(read_prices)
 
     async def come_and_go() -> None:
         for turn in range(TURNS):
-            with contextlib.suppress(ConnectionError):  # it is reported, as any task's failure is
+            with contextlib.suppress(ConnectionError):  # Reported like the failure of any task.
                 await watched(turn)
             await asyncio.sleep(TURN_S)
 
@@ -59,13 +59,13 @@ def router(notifier: Notifier) -> APIRouter:
 
 
 async def read_prices(turn: int) -> None:
-    """Every second time it fails."""
+    """Fail at every second call."""
     if turn % 2 == 0:
         raise ConnectionError("the price feed does not answer")
 
 
 def storm() -> Iterator[tuple[str, Exception]]:
-    """Each step fails in each way, the commonest first."""
+    """Each step with each kind of failure, most frequent first."""
     for kind, words, times in FAILURES:
         for step in STEPS:
             for _ in range(times):

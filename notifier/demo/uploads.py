@@ -1,4 +1,4 @@
-"""Uploads: the checks before anything is done with one, and where it is kept meanwhile."""
+"""Uploads: validation, and the temporary file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fastapi.routing import APIRoute
 
 LARGEST = 1_000_000
 FORM = 10_000
-"""The bytes of a form around its file."""
+"""The most bytes of a form beside its file."""
 NAME = re.compile(r"\w[\w .()-]{0,98}\.(csv|txt)", re.IGNORECASE)
 TYPES = {"text/csv", "text/plain"}
 
 
 class LimitedRoute(APIRoute):
-    """Refuses a body that is too large before it is read: FastAPI reads all of it before an endpoint is asked."""
+    """A route that refuses a large body before FastAPI reads it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -38,7 +38,7 @@ class LimitedRoute(APIRoute):
 
 
 async def kept(file: UploadFile) -> AsyncIterator[Path]:
-    """The upload in a temporary file, removed once the request's background tasks have ended, well or not."""
+    """The upload in a temporary file, which is removed after the request's background tasks, even if one fails."""
     check(file)
     path = await run_in_threadpool(copy, file)
     try:
@@ -51,7 +51,7 @@ Upload = Annotated[Path, Depends(kept)]
 
 
 def check(file: UploadFile) -> None:
-    """`HTTPException` says what is wrong with it."""
+    """Raise `HTTPException` if the file is not valid."""
     if not NAME.fullmatch(file.filename or ""):
         raise HTTPException(
             422,

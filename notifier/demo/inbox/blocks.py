@@ -1,4 +1,4 @@
-"""Block Kit, as far as messages use it, read into lines to show and elements to press. Pure.
+"""Block Kit, as far as the service uses it, as lines to show and elements to press. Pure.
 
 https://docs.slack.dev/reference/block-kit/blocks
 """
@@ -17,7 +17,7 @@ CHOSEN: Final = frozenset({"static_select", "overflow", "radio_buttons", "checkb
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A text of a Slack message; `plain` where it is not in Slack's markup."""
+    """A text of a Slack message; `plain` if it is not mrkdwn."""
 
     style: Style
     text: str
@@ -32,7 +32,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """A button or a menu. Of `choices` one is pressed; a `url` is followed; `confirm` is asked first."""
+    """A button or a menu. A menu has `choices`, a link button a `url`; `confirm` is a question before the press."""
 
     type: str
     label: str
@@ -46,7 +46,7 @@ class Action:
 
 
 def lines(document: Document) -> Iterator[Line]:
-    """The lines that a message shows, in order; of an attachment as well."""
+    """The lines of a message in order, including those of attachments."""
     for block in _blocks(document):
         match block.get("type"):
             case "header":
@@ -115,7 +115,7 @@ def _rich(block: Document) -> Iterator[Line]:
 
 
 def _inline(element: Document, *, verbatim: bool) -> str:
-    """An element as Slack's markup, escaped; in preformatted text as it is."""
+    """A rich-text element as escaped mrkdwn; unchanged if `verbatim`."""
     text = str(
         element.get("text") or element.get("fallback") or element.get("name") or element.get("url") or ""
     )

@@ -1,4 +1,4 @@
-"""A mail's HTML for a frame that may do nothing but open its links, each in a tab of its own. Pure."""
+"""A mail's HTML for a sandboxed frame whose links open in new tabs. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TARGET = '<base target="_blank">'
 
 
 def framed(html: str) -> str:
-    """The same document, whose links open in a new tab; the frame itself stays a mail."""
+    """The document with a base element that opens links in a new tab."""
     head = _HEAD.search(html)
     end = 0 if head is None else head.end()
     return f"{html[:end]}{_TARGET}{html[end:]}"

@@ -1,4 +1,4 @@
-"""The signed form that Slack sends when somebody presses a button, as its pages describe it. Pure but for the clock.
+"""The signed request that Slack sends for a press of a button. Pure except for the clock.
 
 https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
 """
@@ -22,7 +22,7 @@ USER: Final = {"id": "U0DEMO", "username": "you", "name": "you", "team_id": TEAM
 
 
 def payload(message: SlackPost, action: Action, value: str, *, response_url: str) -> dict[str, Any]:
-    """A `block_actions` payload: this person pressed this element of this message."""
+    """The `block_actions` payload for a press of one element of a message."""
     where = {"type": "message", "message_ts": message.ts, "channel_id": CHANNEL, "is_ephemeral": False}
     pressed: dict[str, Any] = {
         "type": action.type,
@@ -64,7 +64,7 @@ def signed(document: Mapping[str, Any], secret: str) -> tuple[bytes, dict[str, s
 
 
 def said(status: int, body: bytes) -> str | None:
-    """The text that an answer, or a call of the `response_url`, has for whoever pressed."""
+    """The text for the person who pressed, in an answer or a call of the `response_url`; None if there is none."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The mail server of the inbox: takes every mail for everybody, up to a megabyte."""
+"""The inbox's mail server. It accepts every mail up to a megabyte."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Mailbox:
 
 @asynccontextmanager
 async def serve_mail(received: ReceivedMessages, host: str) -> AsyncIterator[int]:
-    """Take mail on a free port, which it answers."""
+    """Accept mail on a free port, which is yielded."""
     handler = Mailbox(received)
     server = await asyncio.get_running_loop().create_server(
         lambda: SMTP(handler, hostname="localhost", data_size_limit=LARGEST), host, 0

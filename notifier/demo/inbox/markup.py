@@ -1,4 +1,4 @@
-"""Slack's markup as plain text for a terminal, and as HTML for the page; and a mail's text with its links. Pure.
+"""Slack's mrkdwn as plain text and as HTML, and a mail's text with links. Pure.
 
 https://docs.slack.dev/messaging/formatting-message-text
 """
@@ -23,12 +23,12 @@ _TIMES = {
     "{date_pretty}": "%B %-d", "{date_short_pretty}": "%b %-d", "{date_long_pretty}": "%A, %B %-d",
     "{time}": "%H:%M", "{time_secs}": "%H:%M:%S",
 }  # fmt: skip
-# Stands for what has become HTML already; neither is a character of any text.
+# Delimiters of placeholders for finished HTML: private-use characters, which are removed from the input.
 _HELD, _END = "\ue000", "\ue001"
 
 
 def plain(text: str) -> str:
-    """`*bold*` and code without their marks, a link as `label (address)`, entities as what they stand for."""
+    """The text without the marks of bold and code, with links as `label (address)` and entities decoded."""
     text = _TOKEN.sub(lambda match: _worded(match[1]) or match[0], text)
     for marked in (_FENCE, _CODE, _BOLD):
         text = marked.sub(r"\1", text)
@@ -36,7 +36,7 @@ def plain(text: str) -> str:
 
 
 def page(text: str) -> Markup:
-    """The same as HTML, its links to be followed. Everything is escaped before a mark becomes a tag."""
+    """The text as HTML with links. Everything is escaped before marks become tags."""
     held: list[str] = []
 
     def hold(match: re.Match[str]) -> str:
@@ -55,7 +55,7 @@ def page(text: str) -> Markup:
 
 
 def linked(text: str) -> Markup:
-    """A text as HTML, with what is an address in it as a link."""
+    """A text as HTML, with the addresses in it as links."""
     parts, done = [], 0
     for match in _ADDRESS.finditer(text):
         address = match[0].rstrip(".,;:)")
@@ -65,7 +65,7 @@ def linked(text: str) -> Markup:
 
 
 def _worded(token: str) -> str | None:
-    """The text of `<...>`; None: it is nothing of Slack's, or a mention."""
+    """The text of a `<...>` token, or None if it is a mention or unknown."""
     if (date := _DATE.fullmatch(token)) is not None:
         return _date(date)
     address, bar, label = token.partition("|")
@@ -85,7 +85,7 @@ def _tagged(token: str) -> str | None:
 
 
 def _date(match: re.Match[str]) -> str:
-    """In this machine's own zone, as each reader of Slack sees it in theirs."""
+    """A date in this machine's time zone, as Slack shows it in each reader's."""
     at = datetime.fromtimestamp(int(match[1]), UTC).astimezone()
     text = match[2]
     for name, form in _TIMES.items():

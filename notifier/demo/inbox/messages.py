@@ -1,4 +1,4 @@
-"""Messages that arrived, as plain values: a mail, a Slack message, a webhook."""
+"""Received messages as values: a mail, a Slack message, a webhook call."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ class ReceivedMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackPost:
-    """`ts` is its id, `thread_ts` that of the message it replies to, and `thread` what that one said.
+    """A Slack message.
 
-    `note` is what the service told whoever pressed one of the `actions`, and nobody else.
+    `ts` is its id, `thread_ts` that of the message it replies to, and `thread` that message's title.
+
+    `note` is the ephemeral answer to a press of one of the `actions`.
     """
 
     channel: str
@@ -42,7 +44,10 @@ class SlackPost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookCall:
-    """`signed` says that it carries a signature, not that anybody has verified it. `titles` are its incidents'."""
+    """A webhook call. `signed` is whether it has a signature, which is not verified.
+
+    `titles` are those of its incidents.
+    """
 
     id: str
     type: str
@@ -56,7 +61,7 @@ ReceivedMessage = ReceivedMail | SlackPost | WebhookCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxEntry:
-    """A message in the inbox. `number` counts what arrives, `revision` also what is edited."""
+    """A message in the inbox. `number` increases with each new message, `revision` with each edit as well."""
 
     number: int
     revision: int
@@ -75,7 +80,7 @@ def read_mail(raw: bytes) -> ReceivedMail:
 def read_slack(
     document: Mapping[str, Any], *, ts: str, thread: str | None = None, edited: bool = False
 ) -> SlackPost:
-    """A message as `chat.postMessage` takes it."""
+    """The Slack message in a body of `chat.postMessage`."""
     text = str(document.get("text", ""))
     return SlackPost(
         channel=str(document.get("channel", "")),
@@ -90,7 +95,7 @@ def read_slack(
 
 
 def read_webhook(headers: Mapping[str, str], body: bytes) -> WebhookCall:
-    """A body that is no JSON is shown as it is."""
+    """The webhook call in a request; a body that is no JSON is shown unchanged."""
     text = body.decode("utf-8", "replace")
     try:
         document = json.loads(text)

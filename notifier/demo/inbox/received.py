@@ -1,4 +1,4 @@
-"""The last messages that arrived, newest first, and a way to wait for the next."""
+"""The latest messages, newest first, and a way to wait for changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEPT = 200
 
 
 class ReceivedMessages:
-    """Belongs to one event loop. Beyond `kept` the oldest go."""
+    """The received messages, for use in one event loop. The oldest beyond `kept` are dropped."""
 
     def __init__(self, *, kept: int = KEPT, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._kept = kept
@@ -30,7 +30,7 @@ class ReceivedMessages:
         return self._keep(entry)
 
     def edit(self, ts: str, message: SlackPost) -> bool:
-        """Put a Slack message in the place of the one with this `ts`; whether there is one."""
+        """Replace the Slack message with this `ts`; false if there is none."""
         entry = self.slack(ts)
         if entry is None:
             return False
@@ -38,18 +38,18 @@ class ReceivedMessages:
         return True
 
     def note(self, ts: str, text: str | None) -> None:
-        """The note for whoever pressed a button of this message; None: none any more."""
+        """Set the note for the person who pressed a button of this message; None removes it."""
         entry = self.slack(ts)
         if entry is not None and isinstance(entry.message, SlackPost) and entry.message.note != text:
             message = replace(entry.message, note=text)
             self._keep(replace(entry, revision=self.revision + 1, message=message))
 
     def at(self, number: int) -> InboxEntry | None:
-        """The message with this number."""
+        """The message with this number, or None."""
         return self._entries.get(number)
 
     def slack(self, ts: str) -> InboxEntry | None:
-        """The Slack message with this `ts`."""
+        """The Slack message with this `ts`, or None."""
         for entry in self._entries.values():
             if isinstance(entry.message, SlackPost) and entry.message.ts == ts:
                 return entry
@@ -59,7 +59,7 @@ class ReceivedMessages:
         return sorted(self._entries.values(), key=lambda entry: entry.number, reverse=True)
 
     async def changed(self, since: int) -> int:
-        """The revision, once it is another than `since` or the box is closed."""
+        """Wait until the revision differs from `since` or the inbox is closed, and return it."""
         while self.revision == since and not self.closed:
             await self._changed.wait()
         return self.revision

@@ -1,4 +1,4 @@
-"""The inbox on its sockets: mail on one, the page, Slack and webhooks on another."""
+"""The inbox's servers: mail on one port; the page, Slack and webhooks on another."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ HOST = "127.0.0.1"
 async def serve(
     received: ReceivedMessages, *, port: int, token: str, around: Surroundings | None = None
 ) -> AsyncIterator[int]:
-    """Take messages until the block is left; answers the port that takes mail. `port` is that of everything else.
+    """Receive messages until the block is left. `port` is the HTTP port; the port for mail is yielded.
 
-    Without its surroundings, nothing in it can be pressed.
+    Without `around`, buttons cannot be pressed.
     """
     async with serve_mail(received, HOST) as smtp_port:
         with socket.create_server((HOST, port)) as listener:
@@ -50,7 +50,7 @@ def _config(received: ReceivedMessages, token: str, around: Surroundings | None)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but the signals are the demo's."""
+    """A uvicorn server that leaves signals to the demo."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The inbox's Slack: the methods of its Web API that a bot posts with, and where answers to presses may go."""
+"""The inbox's Slack: the Web API methods that a bot posts with, and `response_url`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 
 
 def add_slack(app: FastAPI, received: ReceivedMessages, token: str) -> None:
-    """Slack's methods for posting, editing and `auth.test`, for whoever has the `token`."""
+    """Add `chat.postMessage`, `chat.update` and `auth.test`, which require the `token`."""
     methods = {"chat.postMessage": _posted, "chat.update": _updated}
 
     @app.post(API + "{method}")
@@ -41,13 +41,13 @@ def add_slack(app: FastAPI, received: ReceivedMessages, token: str) -> None:
 
     @app.post("/slack/response/{ts}")
     async def response(ts: str, request: Request) -> Response:
-        """A `response_url`: what is told later to whoever pressed."""
+        """A `response_url`, which receives a later answer to a press."""
         received.note(ts, interactions.said(200, await whole_body(request) or b""))
         return Response("ok")
 
     @app.get("/archives/{channel}/p{digits}")
     async def archive(channel: str, digits: str) -> RedirectResponse:  # noqa: ARG001 - there is one
-        """Where a message's own link leads."""
+        """The permalink of a message."""
         entry = received.slack(f"{digits[:-6]}.{digits[-6:]}")
         return RedirectResponse("/" if entry is None else f"/#m{entry.number}", 303)
 
@@ -56,7 +56,7 @@ def _posted(received: ReceivedMessages, document: Document) -> JSONResponse:
     ts = f"{1_700_000_000 + received.revision}.{secrets.randbelow(1_000_000):06d}"
     root = _message(received, document.get("thread_ts"))
     thread = None if root is None else _title(root)
-    # A reply goes to the channel's id, and is read beside its name.
+    # A reply names the channel's id; the page shows the channel's name.
     named = document if root is None else {**document, "channel": root.channel}
     received.put(read_slack(named, ts=ts, thread=thread))
     return _answer(ok=True, channel=CHANNEL, ts=ts, message={"ts": ts, "team": TEAM})
@@ -73,7 +73,7 @@ def _updated(received: ReceivedMessages, document: Document) -> JSONResponse:
 
 
 def _title(message: SlackPost) -> str:
-    """The header of a message, else its text: a text for a phone may end in an address."""
+    """The header of a message, else its text, which for a notification may end in an address."""
     headers = (line.text for line in message.lines if line.style == "header")
     return next(headers, None) or markup.plain(message.text)
 

@@ -1,4 +1,4 @@
-"""Where the rest of the demo is, and what the inbox asks of it: to act on what was pressed."""
+"""The other parts of the demo as the inbox uses them: presses go to the service, trials to the sample application."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AWAY = "What was to be asked does not answer: is the demo still running?"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Addresses without a slash at their end. Presses are signed with the `signing_secret`, as Slack does it."""
+    """Base addresses without a trailing slash. Presses are signed with the `signing_secret`, as Slack signs them."""
 
     service: str
     app: str
@@ -24,7 +24,7 @@ class Surroundings:
     signing_secret: str
 
     async def press(self, message: SlackPost, action: Action, value: str) -> str | None:
-        """Send the press to the service; what it says to whoever pressed, if anything."""
+        """Send a press to the service, and return the text for the person, or None."""
         reply_to = f"{self.inbox}/slack/response/{message.ts}"
         payload = interactions.payload(message, action, value, response_url=reply_to)
         body, headers = interactions.signed(payload, self.signing_secret)
@@ -32,7 +32,7 @@ class Surroundings:
         return AWAY if answer is None else interactions.said(answer.status_code, answer.content)
 
     async def start(self, trial: DemoTrial) -> str | None:
-        """Ask the sample application for it; why it did not begin, if it did not."""
+        """Start a trial at the sample application, and return why that failed, or None."""
         answer = await _posted(f"{self.app}{trial.path}", files=trial.files)
         if answer is None:
             return AWAY

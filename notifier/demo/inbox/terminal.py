@@ -1,4 +1,4 @@
-"""Messages as they would look, in a frame for the terminal. Pure but for `Terminal`'s own stream."""
+"""Messages as framed text for a terminal. Pure except for `Terminal`, which writes to a stream."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalStyle:
-    """How a terminal is drawn on. `boxes`: whether it can show box-drawing characters."""
+    """The abilities of a terminal. `boxes` is whether it shows box-drawing characters."""
 
     width: int = 80
     colour: bool = False
@@ -36,7 +36,7 @@ class TerminalStyle:
 
 
 def style_of(stream: TextIO, environ: Mapping[str, str]) -> TerminalStyle:
-    """Plain where the stream is no terminal; without colour where NO_COLOR says so (https://no-color.org)."""
+    """The style of a stream: plain if it is no terminal, without colour if NO_COLOR is set (https://no-color.org)."""
     if not stream.isatty():
         return TerminalStyle()
     return TerminalStyle(
@@ -47,7 +47,7 @@ def style_of(stream: TextIO, environ: Mapping[str, str]) -> TerminalStyle:
 
 
 def frame(entry: InboxEntry, style: TerminalStyle) -> str:
-    """The message as a block of lines behind a bar."""
+    """The message as lines behind a vertical bar."""
     corner, bar, end, rule = "┌│└─" if style.boxes else "+|+-"
     title, subject, body = _told(entry)
     head = f"{corner}{rule} {visible(title)} {entry.at.astimezone():%H:%M:%S} "
@@ -58,7 +58,7 @@ def frame(entry: InboxEntry, style: TerminalStyle) -> str:
 
 
 def visible(text: str) -> str:
-    """Control, format and unassigned characters as symbols or escapes: a message never steers a terminal."""
+    """The text with control, format and unassigned characters made visible, so that it cannot steer a terminal."""
     return "".join(letter if letter.isprintable() else _shown(letter) for letter in text)
 
 
@@ -72,7 +72,7 @@ def _shown(letter: str) -> str:
 
 
 def _told(entry: InboxEntry) -> tuple[str, str, str]:
-    """Title, the line that stands out, and the text below it."""
+    """The title of a message, its emphasized line, and the text below."""
     match entry.message:
         case ReceivedMail() as mail:
             return (
@@ -108,7 +108,7 @@ def _worded(line: Line) -> str:
 
 
 def _lines(style: Style, texts: Sequence[str]) -> Iterator[str]:
-    """Fields share a line; what a header says stands above already."""
+    """The lines of a Slack message; fields share a line, and the header is omitted because it is the title."""
     if style == "field":
         yield " \u00b7 ".join(text.replace("\n", ": ", 1) for text in texts)
     elif style != "header":
@@ -137,7 +137,7 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
 
 
 class Terminal:
-    """Where the demo talks to a person. Writing raises `BrokenPipeError` when nobody reads any more."""
+    """The demo's output. Writing raises `BrokenPipeError` if the reader is gone."""
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""The inbox over HTTP: its page, what is pressed on it, its messages as JSON, and a receiver of webhooks."""
+"""The inbox over HTTP: its page with buttons, its messages as JSON, and a webhook receiver."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FOREIGN = "This was pressed on a page of somebody else's."
 
 
 def create_app(received: ReceivedMessages, *, token: str, around: Surroundings | None = None) -> FastAPI:
-    """The inbox's application. Its Slack takes messages from whoever has the `token`."""
+    """The inbox's application. Its Slack API requires the `token`."""
     app = FastAPI(title="notifier's demo inbox", openapi_url=None)
     _add_page(app, received, around)
     add_slack(app, received, token)
@@ -46,7 +46,7 @@ def create_app(received: ReceivedMessages, *, token: str, around: Surroundings |
 
 
 def as_json(entry: InboxEntry) -> dict[str, Any]:
-    """One item of `GET /messages`: `number`, `at`, `kind` and the fields of its kind."""
+    """An item of `GET /messages`: `number`, `at`, `kind` and the fields of its kind."""
     fields = asdict(entry.message)
     if isinstance(entry.message, ReceivedMail):
         fields["from"] = fields.pop("sender")
@@ -79,12 +79,12 @@ def _add_page(app: FastAPI, received: ReceivedMessages, around: Surroundings | N
 
     @app.get("/messages")
     async def messages() -> JSONResponse:
-        """Newest first."""
+        """The messages, newest first."""
         return JSONResponse({"items": [as_json(entry) for entry in received.newest()]})
 
     @app.get("/changes", response_class=EventSourceResponse)
     async def changes(since: int) -> AsyncIterator[ServerSentEvent]:
-        """An event whenever there is something new to show."""
+        """Server-sent events, one for each change after the revision `since`."""
         while not received.closed:
             since = await received.changed(since)
             yield ServerSentEvent(data=since)
@@ -95,7 +95,7 @@ def _add_presses(app: FastAPI, received: ReceivedMessages, around: Surroundings)
 
     @app.post("/press")
     async def press(request: Request) -> Response:
-        """A form with `message`, its number, `action`, the place among its actions, and `value`."""
+        """Press a button. The form has the `message`'s number, the index of its `action`, and a `value`."""
         fields = await fields_of(request)
         number, place = fields.get("message", ""), fields.get("action", "")
         entry = received.at(int(number)) if number.isdecimal() else None
@@ -112,7 +112,7 @@ def _add_presses(app: FastAPI, received: ReceivedMessages, around: Surroundings)
 
     @app.post("/try/{name}")
     async def try_out(name: str, request: Request) -> Response:
-        """Start one of the trials."""
+        """Start a trial."""
         if is_foreign(request):
             return Response(FOREIGN, 403)
         if name not in trials:
@@ -121,13 +121,13 @@ def _add_presses(app: FastAPI, received: ReceivedMessages, around: Surroundings)
 
 
 def _back(said: str, number: str = "") -> RedirectResponse:
-    """A redirect to the page, at a message, with a sentence where there is one."""
+    """A redirect to the page, at a message, with an optional sentence."""
     query = f"?{urlencode({'said': said})}" if said else ""
     return RedirectResponse(f"/{query}{f'#m{number}' if number else ''}", 303)
 
 
 def _policy(nonce: str) -> str:
-    """The page's own script and nobody's files; a mail's HTML, which inherits this, brings its styles along."""
+    """A Content-Security-Policy for the page's own script and no other sources; mails may have inline styles."""
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; connect-src 'self'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

@@ -46,9 +46,9 @@ from notifier.web import LiveStreams, pages, wants_page
 EXIT_BROKEN = 70
 BACKLOG = 2048
 GRACE_S = 5
-LOOK_S = 5.0
+POLL_S = 5.0
 END_WITHIN_S = 50.0
-LOOK_FIRST_S = 0.05
+STARTUP_POLL_S = 0.05
 WITHOUT_HTTP = frozenset({"console", "email"})
 
 
@@ -96,7 +96,7 @@ def serve(config_path: str | None, *, hold: bool = False) -> int:
     Exit codes: 0 stopped, 2 the configuration or the database is refused, 70 the disk failed or a loop is
     stuck.
     """
-    hangups = Hangups()
+    reload_signals = ReloadSignals()
     try:
         settings, configs = configuration.load(config_path, os.environ)
     except ConfigError as error:
@@ -115,8 +115,8 @@ def serve(config_path: str | None, *, hold: bool = False) -> int:
         )
         return 2
     try:
-        with LastResort() as last, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_serve(settings, configs, listener, hangups, last, hold=hold))
+        with ExitTimer() as exit_timer, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(settings, configs, listener, reload_signals, exit_timer, hold=hold))
     except NotifierError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
@@ -148,8 +148,8 @@ async def _serve(
     settings: Settings,
     configs: Any,
     listener: socket.socket,
-    hangups: Hangups,
-    last: LastResort,
+    reload_signals: ReloadSignals,
+    exit_timer: ExitTimer,
     *,
     hold: bool,
 ) -> int:
@@ -161,8 +161,8 @@ async def _serve(
         server = _server(runtime, clients, manager)
         broken = asyncio.create_task(_stop_when_broken(runtime, server))
         _on_signals(server)
-        runtime.watchdog.watch(hangups.loop(runtime, manager))
-        signs = asyncio.create_task(_show_signs_of_life(runtime, manager, server))
+        runtime.watchdog.watch(reload_signals.loop(runtime, manager))
+        notifying = asyncio.create_task(_notify_service_manager(runtime, manager, server))
         get("notifier.app").info(
             "serving",
             host=settings.server.host,
@@ -170,12 +170,12 @@ async def _serve(
             config=settings.source,
             version=runtime.settings.version,
         )
-        warm = asyncio.create_task(_warm_up(runtime, server))
+        warm_up = asyncio.create_task(_warm_up(runtime, server))
         await server.serve([listener])
-        for task in (broken, signs, warm):
+        for task in (broken, notifying, warm_up):
             task.cancel()
         code = EXIT_BROKEN if runtime.broken.is_set() else 0
-        last.arm(END_WITHIN_S)
+        exit_timer.arm(END_WITHIN_S)
     if code == 0:
         get("notifier.app").info("stopped")
     return code
@@ -204,15 +204,15 @@ def _server(runtime: Runtime, clients: Connections, manager: ServiceManager) -> 
 class _Server(uvicorn.Server):
     """A uvicorn server without its signal handlers, which would end the process before sends in flight are drained.
 
-    `ending` is called before the server waits for its connections.
+    `before_shutdown` is called before the server waits for its connections.
     """
 
-    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, before_shutdown: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ending = ending
+        self._before_shutdown = before_shutdown
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._ending()
+        self._before_shutdown()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -234,13 +234,13 @@ def _end(live: LiveStreams, manager: ServiceManager) -> None:
     live.end()
 
 
-async def _show_signs_of_life(runtime: Runtime, manager: ServiceManager, server: uvicorn.Server) -> None:
+async def _notify_service_manager(runtime: Runtime, manager: ServiceManager, server: uvicorn.Server) -> None:
     """Notify the service manager (`sd_notify`) of readiness, then ping its watchdog while every loop makes progress.
 
     A full disk or an unreachable database does not stop the pings: a restart would not help.
     """
     while manager.listens and (not server.started or await runtime.ready()):  # noqa: ASYNC110 - uvicorn tells nobody
-        await asyncio.sleep(LOOK_FIRST_S)
+        await asyncio.sleep(STARTUP_POLL_S)
     manager.tell(ready="1", status="serving")
     if manager.watchdog_s is not None:
         while True:
@@ -256,13 +256,13 @@ async def _warm_up(runtime: Runtime, server: uvicorn.Server) -> None:
     ms, during which no request is answered, and loaded modules are never garbage.
     """
     while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
-        await asyncio.sleep(LOOK_FIRST_S)
+        await asyncio.sleep(STARTUP_POLL_S)
     if any(channel.type not in WITHOUT_HTTP for channel in runtime.settings.channels.values()):
         await asyncio.to_thread(import_module, "notifier.channels.transport")
     gc.freeze()
 
 
-class Hangups:
+class ReloadSignals:
     """A reload at each SIGHUP. A signal that arrives before the service runs is remembered until then."""
 
     def __init__(self) -> None:
@@ -281,7 +281,7 @@ class Hangups:
 
         async def step() -> None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(POLL_S):
                     await asked.wait()
             if not asked.is_set():
                 return
@@ -309,7 +309,7 @@ async def _stop_when_broken(runtime: Runtime, server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-class LastResort:
+class ExitTimer:
     """A timer that ends the process even if a thread hangs, as when the disk does not answer."""
 
     def __init__(self) -> None:

@@ -9,7 +9,15 @@ from notifier.cli.options import Arguments, Subparsers, command
 from notifier.cli.screen import BOLD, Screen
 from notifier.cli.session import CommandSession, Exit
 from notifier.cli.text import as_json
-from notifier.manual.chapters import FENCE, HEADING, Chapter, chapters, chapters_named, linked, plain_words
+from notifier.manual.chapters import (
+    FENCE,
+    HEADING,
+    Chapter,
+    chapters,
+    chapters_named,
+    link_target,
+    plain_words,
+)
 from notifier.manual.search import ManualHit, ManualIndex
 
 EPILOG = """\
@@ -29,7 +37,7 @@ def manual(arguments: Arguments, session: CommandSession) -> Exit:
     screen = session.screen()
     found = chapters_named(query) if query else chapters()[:1]
     if len(found) == 1:
-        chapter = found[0].whole()
+        chapter = found[0].with_generated()
         fields = {"path": chapter.path, "title": chapter.title, "text": chapter.text}
         session.put(as_json(fields) if arguments.json else "\n".join(_page(chapter, screen)))
         return Exit.OK
@@ -46,7 +54,9 @@ def manual(arguments: Arguments, session: CommandSession) -> Exit:
 def _search(query: str) -> Sequence[ManualHit]:
     """The search over the files' text; if nothing matches, over generated parts as well, whose imports take seconds."""
     listed = [chapter for chapter in chapters() if chapter.path]
-    return ManualIndex(listed).find(query) or ManualIndex(chapter.whole() for chapter in listed).find(query)
+    return ManualIndex(listed).find(query) or ManualIndex(
+        chapter.with_generated() for chapter in listed
+    ).find(query)
 
 
 def _page(chapter: Chapter, screen: Screen) -> Iterator[str]:
@@ -66,7 +76,7 @@ def _page(chapter: Chapter, screen: Screen) -> Iterator[str]:
 
 
 def _link(chapter: Chapter, link: re.Match[str]) -> str:
-    within = linked(chapter, link[2])
+    within = link_target(chapter, link[2])
     if within is None:
         return f"{link[1]} ({link[2]})"
     name = within.partition("#")[0]

@@ -16,7 +16,7 @@ SINCE = "24h"
 templates = Jinja2Templates(directory=Path(__file__).with_name("templates"))
 
 
-class NoNumbers(Exception):
+class StatisticsUnavailable(Exception):
     """The statistics cannot be read. The text says why."""
 
 
@@ -26,7 +26,7 @@ async def show(request: Request, *, url: str | None, key: str | None) -> Respons
     problem, status = None, 200
     try:
         numbers = await statistics(url, key)
-    except NoNumbers as error:
+    except StatisticsUnavailable as error:
         problem, status = str(error), 503
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"detail": problem} if problem else numbers, status)
@@ -37,7 +37,7 @@ async def show(request: Request, *, url: str | None, key: str | None) -> Respons
 async def statistics(url: str | None, key: str | None) -> dict[str, Any]:
     """Tasks and errors of `GET /v1/stats`. The key needs the scope `read`."""
     if url is None or key is None:
-        raise NoNumbers(
+        raise StatisticsUnavailable(
             "NOTIFIER_URL and NOTIFIER_KEY are not set, so nothing is reported and nothing is known."
         )
     try:
@@ -46,11 +46,13 @@ async def statistics(url: str | None, key: str | None) -> dict[str, Any]:
                 f"{url}/v1/stats", params={"since": SINCE}, headers={"Authorization": f"Bearer {key}"}
             )
     except httpx.HTTPError as error:
-        raise NoNumbers(
+        raise StatisticsUnavailable(
             "The notifier service cannot be reached; its numbers will be back when it is."
         ) from error
     if answer.status_code != 200:
-        raise NoNumbers(f"The notifier service has no numbers just now: it answered {answer.status_code}.")
+        raise StatisticsUnavailable(
+            f"The notifier service has no numbers just now: it answered {answer.status_code}."
+        )
     numbers = answer.json()
     # Events without a type are messages, such as "a long report is ready".
     errors = [error for error in numbers["errors"] if error["type"] is not None]

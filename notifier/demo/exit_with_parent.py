@@ -18,11 +18,11 @@ GRACE_S = 10.0
 
 def main() -> None:
     sys.argv = sys.argv[1:]
-    threading.Thread(target=_end_with_the_starter, daemon=True).start()
+    threading.Thread(target=_terminate_with_parent, daemon=True).start()
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
-def _end_with_the_starter() -> None:
+def _terminate_with_parent() -> None:
     # Not sys.stdin: a thread blocked in its buffer would abort the interpreter's shutdown.
     while os.read(0, 1024):
         pass

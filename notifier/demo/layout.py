@@ -37,12 +37,12 @@ class Ports:
         named = [port for port in given.values() if port]
         if len(set(named)) < len(named):
             raise CannotRun("two of --port, --app-port and --inbox-port are the same: each needs its own")
-        with _Held() as held:
+        with _BoundPorts() as held:
             service, app, inbox = (held.port(port, option) for option, port in given.items())
         return replace(self, service=service, app=app, inbox=inbox)
 
 
-class _Held:
+class _BoundPorts:
     """Ports that stay bound until all are chosen, so that none is chosen twice."""
 
     def __init__(self) -> None:

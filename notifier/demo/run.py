@@ -17,12 +17,12 @@ def run(*, port: int, app_port: int, inbox_port: int, out: TextIO, environ: Mapp
     ports = Ports(service=port, app=app_port, inbox=inbox_port).chosen()
     out.write(f"{FIRST}\n\n")
     out.flush()
-    return cast("int", _stage().run(ports, out, environ))
+    return cast("int", _supervisor().run(ports, out, environ))
 
 
-def _stage() -> Any:
+def _supervisor() -> Any:
     try:
-        return importlib.import_module("notifier.demo.stage")
+        return importlib.import_module("notifier.demo.supervisor")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "notifier":
             raise

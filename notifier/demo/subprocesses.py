@@ -13,7 +13,7 @@ from typing import Self
 from notifier.demo.errors import CannotRun
 
 STOP_WITHIN_S = 8.0
-TOLD_LINES = 5
+LOG_LINES = 5
 
 
 class Subprocess:
@@ -53,11 +53,11 @@ class Subprocess:
     async def ended(self) -> None:
         """Wait for the process to end unexpectedly, then raise `CannotRun`."""
         status = await self._process.wait()
-        raise CannotRun(f"{self.name} ended with status {status}:\n{self._last_words()}")
+        raise CannotRun(f"{self.name} ended with status {status}:\n{self._log_tail()}")
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         lines = self._log.read_text("utf-8", "replace").splitlines()
-        return "\n".join(f"  {line}" for line in lines[-TOLD_LINES:])
+        return "\n".join(f"  {line}" for line in lines[-LOG_LINES:])
 
     async def _stop(self) -> None:
         """Send SIGTERM, then SIGKILL after a timeout, or at once after a second interrupt."""

@@ -36,9 +36,9 @@ class Chapter:
     title: str
     text: str
 
-    def whole(self) -> Chapter:
+    def with_generated(self) -> Chapter:
         """The chapter with its generated parts filled in; this imports the code that they describe."""
-        return replace(self, text=GENERATED.sub(_written, self.text))
+        return replace(self, text=GENERATED.sub(_generated, self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def picture_at(path: str) -> tuple[bytes, str] | None:
     return (file.read_bytes(), kind) if file.is_file() else None
 
 
-def linked(chapter: Chapter, target: str) -> str | None:
+def link_target(chapter: Chapter, target: str) -> str | None:
     """The target of a link as a path below the manual's root (`guides/email#tls`), or None if it leaves the manual."""
     if re.match(r"[a-z]+:", target):
         return None
@@ -155,12 +155,12 @@ def _read(path: str) -> str:
     return files("notifier.manual").joinpath(f"{path}.md").read_text("utf-8")
 
 
-def _written(block: re.Match[str]) -> str:
-    return "\n".join(map(_written_by, block["names"].split()))
+def _generated(block: re.Match[str]) -> str:
+    return "\n".join(map(_text_of, block["names"].split()))
 
 
 @cache
-def _written_by(name: str) -> str:
+def _text_of(name: str) -> str:
     """The text that the named function returns; `name` is an entry point such as `notifier.cli.reference:commands`.
 
     The function belongs to a layer above this one, so it is imported by name, when a reader opens the page.

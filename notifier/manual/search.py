@@ -21,10 +21,10 @@ _PREFIX = 0.6
 """The weight of a word that only starts with the queried word."""
 _REFERENCE = 0.6
 """The weight of a reference chapter: it contains every word and answers few questions."""
-_ENOUGH = 0.15
+_LOWEST_SHARE = 0.15
 """The lowest score of a hit, as a share of the best hit's."""
-_ALIKE = 0.8
-_OTHERS_WORDS = {
+_SYNONYM = 0.8
+_SYNONYMS = {
     "batch": "digest",
     "downtime": "maintenance",
     "expired": "ends",
@@ -86,7 +86,7 @@ class ManualIndex:
         Query length and words are capped.
         """
         words = list(dict.fromkeys(_words(query[:QUERY_CHARS])))[:WORDS]
-        asked = [known for known in map(self._known, words) if known]
+        asked = [known for known in map(self._matching_words, words) if known]
         rarities = [max(self._rarity[word] for word in known) for known in asked]
         found = [(entry, self._score(asked, entry)) for entry in self._entries]
         chapters: dict[str, list[tuple[_Entry, Sequence[float]]]] = {}
@@ -97,14 +97,14 @@ class ManualIndex:
             (_ranked(sections, rarities) for sections in chapters.values()), key=lambda pair: -pair[0]
         )
         wanted = {word for known in asked for word in known}
-        enough = ranked[0][0] * _ENOUGH if ranked else 0.0
+        enough = ranked[0][0] * _LOWEST_SHARE if ranked else 0.0
         return tuple(_hit(entry, wanted) for score, entry in ranked[:HITS] if score >= enough)
 
-    def _known(self, word: str) -> Mapping[str, float]:
+    def _matching_words(self, word: str) -> Mapping[str, float]:
         """The words of the manual that match a queried word, with their weights."""
         known = {word: 1.0} if word in self._rarity else {}
-        if (ours := _ALIKES.get(word)) in self._rarity:
-            known[str(ours)] = _ALIKE
+        if (ours := _STEMMED_SYNONYMS.get(word)) in self._rarity:
+            known[str(ours)] = _SYNONYM
         if known:
             return known
         return {begun: _PREFIX for begun in self._rarity if len(word) > 2 and begun.startswith(word)}
@@ -212,4 +212,4 @@ def _prose(lines: Sequence[str]) -> Iterator[str]:
             yield line
 
 
-_ALIKES = {_stem(theirs): _stem(ours) for theirs, ours in _OTHERS_WORDS.items()}
+_STEMMED_SYNONYMS = {_stem(theirs): _stem(ours) for theirs, ours in _SYNONYMS.items()}

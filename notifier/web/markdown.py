@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from notifier.manual.chapters import Chapter, linked, sections
+from notifier.manual.chapters import Chapter, link_target, sections
 
 
 def html_of(chapter: Chapter, root: str) -> Markup:
@@ -20,7 +20,7 @@ def html_of(chapter: Chapter, root: str) -> Markup:
     for token in _all(tokens):
         for name in ("href", "src"):
             target = token.attrGet(name)
-            within = linked(chapter, str(target)) if target is not None else None
+            within = link_target(chapter, str(target)) if target is not None else None
             if within is not None:
                 token.attrSet(
                     name, f"{root}/{within}" if within and not within.startswith("#") else f"{root}{within}"

@@ -14,10 +14,10 @@ import pytest
 
 from notifier.channels.slack import signature
 from notifier.demo.inbox import blocks
+from notifier.demo.inbox.demo_services import AWAY, DemoServices
 from notifier.demo.inbox.messages import SlackPost, read_slack
 from notifier.demo.inbox.received import ReceivedMessages
 from notifier.demo.inbox.server import serve
-from notifier.demo.inbox.surroundings import AWAY, Surroundings
 from notifier.demo.trials import TRIALS
 from notifier.testing import Answer, WebhookReceiver
 from tests.sockets import free_port
@@ -122,9 +122,9 @@ async def opened(answer: Answer | None = None) -> AsyncIterator[Open]:
             service.script(answer)
         url = service.origin
         inbox = f"http://127.0.0.1:{port}"
-        around = Surroundings(service=url, app=url, inbox=inbox, signing_secret=SECRET)
+        services = DemoServices(service=url, app=url, inbox=inbox, signing_secret=SECRET)
         async with (
-            serve(box, port=port, token="xoxb-demo", around=around),
+            serve(box, port=port, token="xoxb-demo", services=services),
             httpx.AsyncClient(base_url=inbox, timeout=60) as http,
         ):
             box.put(read_slack(MESSAGE, ts="1700000000.000001"))
@@ -175,9 +175,9 @@ async def test_a_refusal_and_a_service_that_is_away_are_said() -> None:
         assert "it is of no configured app" in (await inbox.http.get("/")).text
     box, port = ReceivedMessages(), free_port()
     nobody = f"http://127.0.0.1:{free_port()}"
-    around = Surroundings(service=nobody, app=nobody, inbox=nobody, signing_secret=SECRET)
+    services = DemoServices(service=nobody, app=nobody, inbox=nobody, signing_secret=SECRET)
     async with (
-        serve(box, port=port, token="xoxb-demo", around=around),
+        serve(box, port=port, token="xoxb-demo", services=services),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
     ):
         box.put(read_slack(MESSAGE, ts="1.0"))

@@ -16,7 +16,7 @@ from notifier.manual.chapters import (
     chapter_at,
     chapters,
     chapters_named,
-    linked,
+    link_target,
     picture_at,
     sections,
 )
@@ -151,12 +151,15 @@ def test_every_file_is_listed_once_and_in_no_other_place() -> None:
 
 def test_every_link_leads_to_a_chapter_and_a_heading() -> None:
     """Of the files, so that they hold at GitHub; `linked` makes the addresses of the pages of them."""
-    for chapter in (*chapters(), *(each.whole() for each in LISTED if each.path.startswith("reference/"))):
+    for chapter in (
+        *chapters(),
+        *(each.with_generated() for each in LISTED if each.path.startswith("reference/")),
+    ):
         for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", chapter.text):
             if re.match(r"https?:", target):
                 continue
             assert re.fullmatch(r"([./\w-]+\.md)?(#[\w-]+)?", target), (chapter.path, target)
-            path, _, anchor = (linked(chapter, target) or "out").partition("#")
+            path, _, anchor = (link_target(chapter, target) or "out").partition("#")
             there = chapter if path == chapter.path else chapter_at(path)
             assert there is not None, (chapter.path, target)
             assert not anchor or anchor in {section.anchor for section in sections(there)}, (
@@ -175,7 +178,7 @@ def test_every_proof_that_is_named_is_there() -> None:
 def test_every_picture_is_there() -> None:
     for chapter in chapters():
         for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", chapter.text):
-            assert picture_at(linked(chapter, target) or "") is not None, (chapter.path, target)
+            assert picture_at(link_target(chapter, target) or "") is not None, (chapter.path, target)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +236,7 @@ def test_every_program_compiles_and_finds_what_it_imports() -> None:
 
 @pytest.fixture(scope="module")
 def index() -> ManualIndex:
-    return ManualIndex(chapter.whole() for chapter in LISTED)
+    return ManualIndex(chapter.with_generated() for chapter in LISTED)
 
 
 @pytest.mark.parametrize(("question", "first"), [(question, first) for _, question, first in QUESTIONS])
@@ -262,7 +265,7 @@ def test_titles_come_before_text(index: ManualIndex) -> None:
 
 def test_what_is_generated_is_written_from_the_code() -> None:
     """Every key, call and metric has its line; nothing is left of the block that names the function."""
-    wholes = {chapter.path: chapter.whole().text for chapter in LISTED}
+    wholes = {chapter.path: chapter.with_generated().text for chapter in LISTED}
     assert all("```generated" not in text for text in wholes.values())
     assert "### notifier dead-letters redeliver" in wholes["reference/cli"]
     assert "`POST /v1/events`" in wholes["reference/http"]

@@ -63,7 +63,7 @@ def signed(document: Mapping[str, Any], secret: str) -> tuple[bytes, dict[str, s
     }
 
 
-def said(status: int, body: bytes) -> str | None:
+def reply_text(status: int, body: bytes) -> str | None:
     """The text for the person who pressed, in an answer or a call of the `response_url`; None if there is none."""
     try:
         document = json.loads(body)

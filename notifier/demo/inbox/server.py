@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
+from notifier.demo.inbox.demo_services import DemoServices
 from notifier.demo.inbox.mailbox import serve_mail
 from notifier.demo.inbox.received import ReceivedMessages
-from notifier.demo.inbox.surroundings import Surroundings
 from notifier.demo.inbox.web import create_app
 
 HOST = "127.0.0.1"
@@ -19,15 +19,15 @@ HOST = "127.0.0.1"
 
 @asynccontextmanager
 async def serve(
-    received: ReceivedMessages, *, port: int, token: str, around: Surroundings | None = None
+    received: ReceivedMessages, *, port: int, token: str, services: DemoServices | None = None
 ) -> AsyncIterator[int]:
     """Receive messages until the block is left. `port` is the HTTP port; the port for mail is yielded.
 
-    Without `around`, buttons cannot be pressed.
+    Without `services`, buttons cannot be pressed.
     """
     async with serve_mail(received, HOST) as smtp_port:
         with socket.create_server((HOST, port)) as listener:
-            server = _Server(_config(received, token, around))
+            server = _Server(_config(received, token, services))
             serving = asyncio.create_task(server.serve([listener]))
             try:
                 yield smtp_port
@@ -37,9 +37,9 @@ async def serve(
                 await serving
 
 
-def _config(received: ReceivedMessages, token: str, around: Surroundings | None) -> uvicorn.Config:
+def _config(received: ReceivedMessages, token: str, services: DemoServices | None) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(received, token=token, around=around),
+        create_app(received, token=token, services=services),
         log_config=None,
         log_level="critical",
         access_log=False,

@@ -11,10 +11,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from notifier.demo.inbox import interactions, markup
-from notifier.demo.inbox.bodies import whole_body
 from notifier.demo.inbox.interactions import CHANNEL, TEAM
 from notifier.demo.inbox.messages import SlackPost, read_slack
 from notifier.demo.inbox.received import ReceivedMessages
+from notifier.demo.inbox.request_bodies import whole_body
 from notifier.testing import slack_complaint
 
 API: Final = "/slack/api/"
@@ -42,7 +42,7 @@ def add_slack(app: FastAPI, received: ReceivedMessages, token: str) -> None:
     @app.post("/slack/response/{ts}")
     async def response(ts: str, request: Request) -> Response:
         """A `response_url`, which receives a later answer to a press."""
-        received.note(ts, interactions.said(200, await whole_body(request) or b""))
+        received.note(ts, interactions.reply_text(200, await whole_body(request) or b""))
         return Response("ok")
 
     @app.get("/archives/{channel}/p{digits}")

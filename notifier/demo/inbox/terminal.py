@@ -49,7 +49,7 @@ def style_of(stream: TextIO, environ: Mapping[str, str]) -> TerminalStyle:
 def frame(entry: InboxEntry, style: TerminalStyle) -> str:
     """The message as lines behind a vertical bar."""
     corner, bar, end, rule = "┌│└─" if style.boxes else "+|+-"
-    title, subject, body = _told(entry)
+    title, subject, body = _summary(entry)
     head = f"{corner}{rule} {visible(title)} {entry.at.astimezone():%H:%M:%S} "
     lines = [style.dim(head.ljust(style.width, rule))]
     lines += [f"{style.dim(bar)} {style.bold(line)}" for line in _wrapped(subject, style.width)]
@@ -71,7 +71,7 @@ def _shown(letter: str) -> str:
     return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
-def _told(entry: InboxEntry) -> tuple[str, str, str]:
+def _summary(entry: InboxEntry) -> tuple[str, str, str]:
     """The title of a message, its emphasized line, and the text below."""
     match entry.message:
         case ReceivedMail() as mail:

@@ -14,11 +14,11 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from notifier.demo.inbox import frames, markup
-from notifier.demo.inbox.bodies import fields_of, is_foreign, whole_body
+from notifier.demo.inbox.demo_services import DemoServices
 from notifier.demo.inbox.messages import InboxEntry, ReceivedMail, SlackPost, WebhookCall, read_webhook
 from notifier.demo.inbox.received import ReceivedMessages
+from notifier.demo.inbox.request_bodies import fields_of, is_foreign, whole_body
 from notifier.demo.inbox.slack import add_slack
-from notifier.demo.inbox.surroundings import Surroundings
 from notifier.demo.trials import TRIALS
 
 HOOK = "/webhook"
@@ -26,13 +26,13 @@ KINDS: dict[type, str] = {ReceivedMail: "email", SlackPost: "slack", WebhookCall
 FOREIGN = "This was pressed on a page of somebody else's."
 
 
-def create_app(received: ReceivedMessages, *, token: str, around: Surroundings | None = None) -> FastAPI:
+def create_app(received: ReceivedMessages, *, token: str, services: DemoServices | None = None) -> FastAPI:
     """The inbox's application. Its Slack API requires the `token`."""
     app = FastAPI(title="notifier's demo inbox", openapi_url=None)
-    _add_page(app, received, around)
+    _add_page(app, received, services)
     add_slack(app, received, token)
-    if around is not None:
-        _add_presses(app, received, around)
+    if services is not None:
+        _add_presses(app, received, services)
 
     @app.post(HOOK)
     async def webhook(request: Request) -> Response:
@@ -54,7 +54,7 @@ def as_json(entry: InboxEntry) -> dict[str, Any]:
     return {"number": entry.number, "at": entry.at.isoformat(), "kind": kind, **fields}
 
 
-def _add_page(app: FastAPI, received: ReceivedMessages, around: Surroundings | None) -> None:
+def _add_page(app: FastAPI, received: ReceivedMessages, services: DemoServices | None) -> None:
     environment = Environment(
         loader=PackageLoader("notifier.demo.inbox"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -65,7 +65,7 @@ def _add_page(app: FastAPI, received: ReceivedMessages, around: Surroundings | N
     @app.get("/")
     async def page(said: str = "") -> HTMLResponse:
         nonce = secrets.token_urlsafe(16)
-        trials = () if around is None else TRIALS
+        trials = () if services is None else TRIALS
         text = template.render(
             messages=received.newest(),
             revision=received.revision,
@@ -90,7 +90,7 @@ def _add_page(app: FastAPI, received: ReceivedMessages, around: Surroundings | N
             yield ServerSentEvent(data=since)
 
 
-def _add_presses(app: FastAPI, received: ReceivedMessages, around: Surroundings) -> None:
+def _add_presses(app: FastAPI, received: ReceivedMessages, services: DemoServices) -> None:
     trials = {trial.name: trial for trial in TRIALS}
 
     @app.post("/press")
@@ -102,25 +102,25 @@ def _add_presses(app: FastAPI, received: ReceivedMessages, around: Surroundings)
         if is_foreign(request):
             return Response(FOREIGN, 403)
         if entry is None or not isinstance(entry.message, SlackPost) or not place.isdecimal():
-            return _back("There is no such message any more.")
+            return _redirect("There is no such message any more.")
         actions = entry.message.actions
         if int(place) >= len(actions):
-            return _back("This message has been edited: look at it again.", number)
-        note = await around.press(entry.message, actions[int(place)], fields.get("value", ""))
+            return _redirect("This message has been edited: look at it again.", number)
+        note = await services.press(entry.message, actions[int(place)], fields.get("value", ""))
         received.note(entry.message.ts, note)
-        return _back("", number)
+        return _redirect("", number)
 
     @app.post("/try/{name}")
-    async def try_out(name: str, request: Request) -> Response:
+    async def start_trial(name: str, request: Request) -> Response:
         """Start a trial."""
         if is_foreign(request):
             return Response(FOREIGN, 403)
         if name not in trials:
             return Response(status_code=404)
-        return _back(await around.start(trials[name]) or "")
+        return _redirect(await services.start(trials[name]) or "")
 
 
-def _back(said: str, number: str = "") -> RedirectResponse:
+def _redirect(said: str, number: str = "") -> RedirectResponse:
     """A redirect to the page, at a message, with an optional sentence."""
     query = f"?{urlencode({'said': said})}" if said else ""
     return RedirectResponse(f"/{query}{f'#m{number}' if number else ''}", 303)

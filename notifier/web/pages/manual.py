@@ -47,9 +47,11 @@ async def _shown(visit: Visit, path: str) -> Shown:
 def _view(path: str, root: str) -> ManualView:
     chapter = chapter_at(path)
     assert chapter is not None
-    return manual_view(path=path, html=html_of(chapter.whole(), root), query="", hits=(), release=release())
+    return manual_view(
+        path=path, html=html_of(chapter.with_generated(), root), query="", hits=(), release=release()
+    )
 
 
 @cache
 def _index() -> ManualIndex:
-    return ManualIndex(chapter.whole() for chapter in chapters() if chapter.path)
+    return ManualIndex(chapter.with_generated() for chapter in chapters() if chapter.path)

@@ -15,7 +15,7 @@ AWAY = "What was to be asked does not answer: is the demo still running?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class DemoServices:
     """Base addresses without a trailing slash. Presses are signed with the `signing_secret`, as Slack signs them."""
 
     service: str
@@ -29,7 +29,7 @@ class Surroundings:
         payload = interactions.payload(message, action, value, response_url=reply_to)
         body, headers = interactions.signed(payload, self.signing_secret)
         answer = await _posted(f"{self.service}/v1/slack/actions", content=body, headers=headers)
-        return AWAY if answer is None else interactions.said(answer.status_code, answer.content)
+        return AWAY if answer is None else interactions.reply_text(answer.status_code, answer.content)
 
     async def start(self, trial: DemoTrial) -> str | None:
         """Start a trial at the sample application, and return why that failed, or None."""

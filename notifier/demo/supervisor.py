@@ -15,9 +15,9 @@ import httpx
 import python_multipart  # noqa: F401 - needed for the sample's upload: better to fail here than in a child
 
 from notifier.demo.errors import CannotRun
+from notifier.demo.inbox.demo_services import DemoServices
 from notifier.demo.inbox.received import ReceivedMessages
 from notifier.demo.inbox.server import serve
-from notifier.demo.inbox.surroundings import Surroundings
 from notifier.demo.inbox.terminal import Terminal
 from notifier.demo.layout import HOST, SLACK_SECRET, SLACK_TOKEN, Layout, Ports
 from notifier.demo.subprocesses import Subprocess
@@ -52,12 +52,12 @@ async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) ->
     received = ReceivedMessages()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="notifier-demo-")))
-        around = Surroundings(
+        services = DemoServices(
             service=ports.url(ports.service), app=ports.url(ports.app), inbox=ports.url(ports.inbox),
             signing_secret=SLACK_SECRET,
         )  # fmt: skip
         smtp_port = await stack.enter_async_context(
-            serve(received, port=ports.inbox, token=SLACK_TOKEN, around=around)
+            serve(received, port=ports.inbox, token=SLACK_TOKEN, services=services)
         )
         layout = Layout(folder=folder, ports=ports, smtp_port=smtp_port)
         layout.write_config()
@@ -77,14 +77,14 @@ async def _service(layout: Layout, environ: Mapping[str, str]) -> AsyncIterator[
         while not KEY.fullmatch(first := await child.line()):
             pass
         await _ready(child, f"{layout.service}/readyz")
-        layout.write_keys(first, await _lesser_key(layout, first))
+        layout.write_keys(first, await _application_key(layout, first))
         yield child
 
 
-async def _lesser_key(layout: Layout, key: str) -> str:
+async def _application_key(layout: Layout, key: str) -> str:
     """A key with the scopes `ingest` and `read`."""
     body = {"project": "default", "name": "sample application", "scopes": ["ingest", "read"]}
-    async with _asking(headers={"Authorization": f"Bearer {key}"}) as http:
+    async with _local_client(headers={"Authorization": f"Bearer {key}"}) as http:
         answer = await http.post(f"{layout.service}/v1/keys", json=body)
     answer.raise_for_status()
     return str(answer.json()["key"])
@@ -93,7 +93,7 @@ async def _lesser_key(layout: Layout, key: str) -> str:
 async def _sign_in_link(layout: Layout) -> str:
     """A sign-in link. It is created last, because it expires after ten minutes."""
     headers = {"Authorization": f"Bearer {layout.key.read_text('ascii')}"}
-    async with _asking(headers=headers) as http:
+    async with _local_client(headers=headers) as http:
         answer = await http.post(f"{layout.service}/v1/sign-in-links")
     answer.raise_for_status()
     return f"{layout.service}{answer.json()['path']}"
@@ -133,7 +133,7 @@ async def _ready(child: Subprocess, url: str) -> None:
 
 
 async def _answers(url: str) -> None:
-    async with _asking() as http:
+    async with _local_client() as http:
         while True:
             try:
                 if (await http.get(url)).status_code == 200:
@@ -143,7 +143,7 @@ async def _answers(url: str) -> None:
             await asyncio.sleep(0.05)
 
 
-def _asking(**options: Any) -> httpx.AsyncClient:
+def _local_client(**options: Any) -> httpx.AsyncClient:
     """An HTTP client without the environment's proxies, which cannot reach this machine's loopback."""
     return httpx.AsyncClient(trust_env=False, timeout=5, **options)
 

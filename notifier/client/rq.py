@@ -45,20 +45,22 @@ class Tracking(BaseWorker):
 
     _tracked: Tracked | None = None
 
-    def perform_job(self, job: Job, queue: Queue) -> bool:
+    # RQ's versions differ in further arguments, which are passed on as they come.
+
+    def perform_job(self, job: Job, queue: Queue, *more: Any, **named: Any) -> bool:
         self._tracked = self._attempt(job)
         self._tracked.processing()
         try:
-            return super().perform_job(job, queue)
+            return super().perform_job(job, queue, *more, **named)
         finally:
             if self.is_horse:
                 # The process exits without Python's exit handlers, so pending reports are flushed here.
                 self.notifier.close()
 
-    def handle_job_success(self, job: Job, queue: Queue, started_job_registry: Any) -> None:
+    def handle_job_success(self, job: Job, queue: Queue, *more: Any, **named: Any) -> None:
         if job.repeats_left:
             _remember(job, {FAILURES: 0, ROUND: job.meta.get(ROUND, 0) + 1})
-        super().handle_job_success(job, queue, started_job_registry)
+        super().handle_job_success(job, queue, *more, **named)
         # The returned object: `return_value()` would query Redis.
         self._current_attempt(job).completed(getattr(job, "_result", None))
 

@@ -28,8 +28,8 @@ class ConsoleSettings(ChannelSettings):
 
 def payload(message: Message, options: RenderOptions | None = None) -> str:
     """The lines of a message, each prefixed with a bar, so that none is mistaken for another program's output."""
-    told = wording.render(message, options)
-    body = (f"| {line}".rstrip() for line in [told.subject, *wording.lines(told)])
+    rendered = wording.render(message, options)
+    body = (f"| {line}".rstrip() for line in [rendered.subject, *wording.lines(rendered)])
     return "\n".join(["", *body, "", ""])
 
 

@@ -67,17 +67,17 @@ def payload(
     options: RenderOptions | None = None,
 ) -> bytes:
     """The whole mail. Its Message-ID is made of the delivery's id, so a repeat can be recognised."""
-    told = wording.render(message, options)
+    rendered = wording.render(message, options)
     head = (
         ("From", mime.mailbox("From", sender)),
         ("To", mime.mailbox("To", parse_address(recipient))),
-        ("Subject", mime.unstructured("Subject", told.subject)),
+        ("Subject", mime.unstructured("Subject", rendered.subject)),
         *mail_headers.headers(
-            message, scope=told.scope, severity=told.severity, thread=thread, domain=sender.domain
+            message, scope=rendered.scope, severity=rendered.severity, thread=thread, domain=sender.domain
         ),
     )
-    text = "\n".join(wording.lines(told)) + "\n"
-    return mime.compose(head, text=text, html=_template().render(story=told))
+    text = "\n".join(wording.lines(rendered)) + "\n"
+    return mime.compose(head, text=text, html=_template().render(story=rendered))
 
 
 @cache
@@ -148,8 +148,8 @@ def _open(_name: str, settings: EmailSettings, toolbox: Toolbox) -> EmailChannel
 
 
 def _preview(_name: str, settings: EmailSettings, message: Message, _url: str | None) -> str:
-    told = wording.render(message, RenderOptions(zone=ZoneInfo(settings.time_zone)))
-    return "\n".join([f"Subject: {told.subject}", "", *wording.lines(told)])
+    rendered = wording.render(message, RenderOptions(zone=ZoneInfo(settings.time_zone)))
+    return "\n".join([f"Subject: {rendered.subject}", "", *wording.lines(rendered)])
 
 
 KIND = Kind(

@@ -53,12 +53,12 @@ async def own_name() -> str | None:
 def literal_of(address: str) -> str:
     """The address literal for EHLO: `[127.0.0.1]`, `[IPv6:::1]`. `[127.0.0.1]` if the text is no address."""
     try:
-        found = ip_address(address.partition("%")[0])
+        ip = ip_address(address.partition("%")[0])
     except ValueError:
         return "[127.0.0.1]"
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return f"[IPv6:{found}]"
-    return f"[{getattr(found, 'ipv4_mapped', None) or found}]"
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is None:
+        return f"[IPv6:{ip}]"
+    return f"[{getattr(ip, 'ipv4_mapped', None) or ip}]"
 
 
 def _version(address: str) -> int | None:

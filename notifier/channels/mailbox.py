@@ -28,10 +28,10 @@ def parse_address(text: str) -> Address:
     Stricter than RFC 5322: quoted local parts and comments are used for injections.
     """
     name, spec = _parts(text.strip(" "))
-    found = _SPEC.fullmatch(spec)
-    if found is None or len(spec) > 254 or len(found[1]) > 64 or "=?" in spec:
+    match = _SPEC.fullmatch(spec)
+    if match is None or len(spec) > 254 or len(match[1]) > 64 or "=?" in spec:
         raise ValueError(ONE)
-    return Address(display_name=name, username=found[1], domain=found[2])
+    return Address(display_name=name, username=match[1], domain=match[2])
 
 
 def _parts(text: str) -> tuple[str, str]:

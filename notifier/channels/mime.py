@@ -64,9 +64,9 @@ def _phrase(display_name: str, taken: int) -> str:
 def _head(lines: Sequence[tuple[str, str]]) -> bytes:
     """The lines joined. Raises `SendError` if the result is not one header in printable ASCII for each line."""
     written = "\r\n".join(f"{name}: {value}" for name, value in lines).encode("ascii", "backslashreplace")
-    found = [_HEAD_LINE.fullmatch(line) for line in written.split(b"\r\n")]
-    names = [match[1] for match in found if match is not None and match[1] is not None]
-    if None in found or names != [name.encode() for name, _ in lines]:
+    matches = [_HEAD_LINE.fullmatch(line) for line in written.split(b"\r\n")]
+    names = [match[1] for match in matches if match is not None and match[1] is not None]
+    if None in matches or names != [name.encode() for name, _ in lines]:
         raise SendError(Outcome.BLOCKED, "the mail's head would hold a line that is not notifier's: not sent")
     return written
 

@@ -90,8 +90,8 @@ def open(config: ChannelConfig, toolbox: Toolbox) -> Channel:  # noqa: A001 - re
 
 def is_secret(kind: str, path: Path, known: InstalledKinds | None = None) -> bool:
     """Whether this path of a kind's settings is a secret, which can be given by a file, as `x_file`."""
-    found = (installed() if known is None else known).kinds.get(kind)
-    return found is not None and is_secret_of(found.settings, path)
+    kind_of_name = (installed() if known is None else known).kinds.get(kind)
+    return kind_of_name is not None and is_secret_of(kind_of_name.settings, path)
 
 
 def models() -> dict[str, type[ChannelSettings]]:

@@ -56,23 +56,27 @@ def answered(at: At, code: int, text: str) -> SendError:
     if not 200 <= code <= 599:
         return not_smtp(at)
     enhanced = text[:6].split(" ", 1)[0] if text[:1] in {"4", "5"} and text[1:2] == "." else ""
-    said = f"{code} {enhanced}" if enhanced.replace(".", "").isdecimal() and enhanced.isascii() else str(code)
+    codes = (
+        f"{code} {enhanced}" if enhanced.replace(".", "").isdecimal() and enhanced.isascii() else str(code)
+    )
     about = _about(at, code, text)
     outcome = _outcome(about, code, enhanced)
     what, to_do = REFUSED[_case(about, outcome, enhanced)]
     whole = code >= 500 and (
         at not in {"recipient", "data"} or code == 530 or about in {"hello", "tls first"}
     )
-    return SendError(outcome, f"{PEER} refused {what}: {said}; {to_do}", whole_channel=whole)
+    return SendError(outcome, f"{PEER} refused {what}: {codes}; {to_do}", whole_channel=whole)
 
 
 def _about(at: At, code: int, text: str) -> str:
     """The subject of a refusal: the current command, unless the text says otherwise."""
-    said = _ADDRESS.sub(" ", text)
-    found = next((subject for subject, words in _ABOUT if re.search(words, said, re.IGNORECASE)), None)
+    words_of_reply = _ADDRESS.sub(" ", text)
+    subject_of_text = next(
+        (subject for subject, words in _ABOUT if re.search(words, words_of_reply, re.IGNORECASE)), None
+    )
     if at in {"hello", "sender", "recipient"}:
-        return found or ("login first" if code == 530 else at)
-    return found if at in {"greeting", "data"} and found in {"hello", "client"} else at
+        return subject_of_text or ("login first" if code == 530 else at)
+    return subject_of_text if at in {"greeting", "data"} and subject_of_text in {"hello", "client"} else at
 
 
 def _case(about: str, outcome: Outcome, enhanced: str) -> str:
@@ -119,12 +123,12 @@ def broken(at: At, error: BaseException, *, host: str = "its host", implicit: bo
 
 
 def _insecure(at: At, error: BaseException, host: str, *, implicit: bool) -> SendError | None:
-    said = tls.words(error, who=PEER, host=host, trust=TRUST)
-    if said is None or at not in {"greeting", "encryption"}:
+    sentence = tls.words(error, who=PEER, host=host, trust=TRUST)
+    if sentence is None or at not in {"greeting", "encryption"}:
         return None
     unspoken = tls.trouble(error) in {Trouble.NOT_TLS, Trouble.BROKEN_OFF, Trouble.OTHER}
     question = f" {_STARTTLS}" if implicit and at == "greeting" and unspoken else ""
-    return SendError(Outcome.TRANSIENT, said + question)
+    return SendError(Outcome.TRANSIENT, sentence + question)
 
 
 def _no_connection(error: BaseException) -> str:

@@ -81,21 +81,21 @@ _WORDS = {
 
 def trouble(error: BaseException) -> Trouble | None:
     """The cause of a TLS failure. None if the error is not one of TLS."""
-    found = _ssl_error(error)
-    if found is None:
+    ssl_error = _ssl_error(error)
+    if ssl_error is None:
         return None
-    if isinstance(found, ssl.SSLCertVerificationError):
-        return _VERIFIED.get(found.verify_code, Trouble.REFUSED)
-    return _REASONS.get(_reason(found), Trouble.OTHER)
+    if isinstance(ssl_error, ssl.SSLCertVerificationError):
+        return _VERIFIED.get(ssl_error.verify_code, Trouble.REFUSED)
+    return _REASONS.get(_reason(ssl_error), Trouble.OTHER)
 
 
 def words(error: BaseException, *, who: str, host: str, trust: str) -> str | None:
     """A sentence for the cause, or None. `who` is the peer, `trust` what to do about an unknown authority."""
-    found = trouble(error)
-    if found is None:
+    reason = trouble(error)
+    if reason is None:
         return None
     code = getattr(_ssl_error(error), "verify_code", "")
-    return _WORDS[found].format(who=who, host=host, trust=trust, code=code)
+    return _WORDS[reason].format(who=who, host=host, trust=trust, code=code)
 
 
 def _reason(error: ssl.SSLError) -> str:
@@ -111,8 +111,8 @@ def _ssl_error(error: BaseException) -> ssl.SSLError | None:
 def chain(error: BaseException) -> Iterator[BaseException]:
     """The error and its causes. A library that raises `from None` leaves the context."""
     seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        yield found
-        found = found.__cause__ or found.__context__
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__

@@ -203,8 +203,8 @@ class _Exchange:
 
     def failure(self, error: BaseException, host: str) -> SendError:
         """The error with the peer's fault if that is known, else by how far the exchange got."""
-        known = explained_failure(error, host)
-        return known or SendError(self.unanswered, f"{self.broken} ({_kind(error)})")
+        explained = explained_failure(error, host)
+        return explained or SendError(self.unanswered, f"{self.broken} ({_kind(error)})")
 
     def reply_or(self, error: SendError) -> Reply:
         """The response if a status has arrived, even without its body. Raises the error otherwise."""
@@ -266,12 +266,12 @@ class _Guard(aiohttp.abc.AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - the interface is aiohttp's
     ) -> list[aiohttp.abc.ResolveResult]:
-        found = await _resolve(host, port)
-        for _, address in found:
+        addresses = await _resolve(host, port)
+        for _, address in addresses:
             self._check(address)
         return [
             {"hostname": host, "host": address, "port": port, "family": kind, "proto": 0, "flags": _NUMERIC}
-            for kind, address in found
+            for kind, address in addresses
         ]
 
     async def close(self) -> None:
@@ -298,7 +298,7 @@ _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 async def _resolve(host: str, port: int) -> list[tuple[int, str]]:
     """All addresses of a host with their families, in the resolver's order."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise SendError(Outcome.TRANSIENT, "the host name could not be resolved") from None
-    return list(dict.fromkeys((int(entry[0]), str(entry[4][0])) for entry in found))
+    return list(dict.fromkeys((int(entry[0]), str(entry[4][0])) for entry in infos))

@@ -90,11 +90,13 @@ class AlertIntake:
         # Alerts that differ only in their replica label are one; the last wins.
         by_identity = {identity(alert[1], project=source.project, service=service): alert for alert in alerts}
         timeout = self._resolve_timeout()
-        judged = await self._database.write(lambda tx: examine(tx, by_identity, timeout), limit=INGEST)
+        judgements = await self._database.write(lambda tx: examine(tx, by_identity, timeout), limit=INGEST)
         faults = [
-            f"[{judgement.position}].endsAt: {_STALE}" for judgement in judged if judgement.verdict == "stale"
+            f"[{judgement.position}].endsAt: {_STALE}"
+            for judgement in judgements
+            if judgement.verdict == "stale"
         ]
-        changed = [judgement for judgement in judged if judgement.verdict in {"opens", "ends"}]
+        changed = [judgement for judgement in judgements if judgement.verdict in {"opens", "ends"}]
         if not changed:
             return AlertsResult(faults=faults)
         trees = [
@@ -121,13 +123,13 @@ def examine(
 ) -> tuple[JudgedAlert, ...]:
     """Judges alerts by the stored state, and extends those that keep firing."""
     identities = list(posted)
-    known = statements.known(tx, identities)
+    by_identity = statements.known(tx, identities)
     newest = statements.newest(tx, identities)
-    judged = tuple(
-        _judged(identity, *posted[identity], known.get(identity), newest.get(identity), tx.now, timeout)
+    judgements = tuple(
+        _judged(identity, *posted[identity], by_identity.get(identity), newest.get(identity), tx.now, timeout)
         for identity in identities
     )
-    continuing = [judgement for judgement in judged if judgement.verdict in {"goes_on", "stays_closed"}]
+    continuing = [judgement for judgement in judgements if judgement.verdict in {"goes_on", "stays_closed"}]
     if continuing:
         statements.write(tx, [judgement.row for judgement in continuing])
         still_firing = [
@@ -137,14 +139,14 @@ def examine(
         if any(row.waiting for row in still_firing):
             tx.signal("attention")
         ledger.add(tx, {"refreshed": len(continuing)})
-    return judged
+    return judgements
 
 
 def _judged(
     identity: Identity,
     position: int,
     alert: Alert,
-    known: AlertRow | None,
+    stored: AlertRow | None,
     newest: NewestIncident | None,
     now: Instant,
     timeout: Duration,
@@ -152,8 +154,8 @@ def _judged(
     posted = PostedAlert(starts_at=alert.starts_at, ends_at=alert.ends_at)
     before = (
         None
-        if known is None
-        else KnownAlert(starts_at=known.starts_at, ends_at=known.ends_at, ended_at=known.ended_at)
+        if stored is None
+        else KnownAlert(starts_at=stored.starts_at, ends_at=stored.ends_at, ended_at=stored.ended_at)
     )
     incident = (
         None
@@ -163,12 +165,12 @@ def _judged(
         )
     )
     verdict = judge(posted, before, incident, now, timeout)
-    row = _row(identity, alert, known, now, firing_until(posted, now, timeout))
-    if verdict in {"goes_on", "stays_closed"} and known is not None:
+    row = _row(identity, alert, stored, now, firing_until(posted, now, timeout))
+    if verdict in {"goes_on", "stays_closed"} and stored is not None:
         row = replace(
             row,
-            starts_at=max(known.starts_at, row.starts_at if alert.starts_at is not None else 0),
-            ends_at=max(known.ends_at or 0, row.ends_at or 0),
+            starts_at=max(stored.starts_at, row.starts_at if alert.starts_at is not None else 0),
+            ends_at=max(stored.ends_at or 0, row.ends_at or 0),
         )
     # Simultaneous requests make one event. If that event opened nothing (late, or over the limit of new incidents),
     # the next minute gives another id.
@@ -183,10 +185,10 @@ def _judged(
 
 
 def _row(
-    identity: Identity, alert: Alert, known: AlertRow | None, now: Instant, ends_at: Instant | None
+    identity: Identity, alert: Alert, stored: AlertRow | None, now: Instant, ends_at: Instant | None
 ) -> AlertRow:
     """The row to store for this alert."""
-    ended_at = None if known is None else known.ended_at
+    ended_at = None if stored is None else stored.ended_at
     if ends_at is None:
         ended_at = max(ended_at or 0, now if alert.ends_at is None else alert.ends_at)
     return AlertRow(*identity, alert.starts_at or now, ends_at, ended_at, now, _document(alert))

@@ -80,11 +80,11 @@ class DocumentReader:
         if traces.may_hold_trace(message) and not budget.takes(message):
             self.warn("message: a trace in it was not read as an exception; the request holds too many")
             return clean
-        found = traces.in_message(message)
-        if found is None:
+        traced_message = traces.in_message(message)
+        if traced_message is None:
             return clean
-        self._kept = [(traces.KEPT, found.kept)]
-        return {**clean, "message": found.rest, "exception": found.exception}
+        self._kept = [(traces.KEPT, traced_message.kept)]
+        return {**clean, "message": traced_message.rest, "exception": traced_message.exception}
 
     def event(self, tree: Fields, clean: Fields) -> schema.EventBody:
         self.keep_unknown(clean, schema.EventBody.__struct_fields__, "")
@@ -201,8 +201,8 @@ class DocumentReader:
                 )
                 continue
             text = value if isinstance(value, bool | int) else str(value)
-            kept = self._short(text, path, schema.NAME_CHARS) if isinstance(text, str) else text
-            labels[self._short(key, path, schema.LABEL_KEY_CHARS)] = kept
+            shortened = self._short(text, path, schema.NAME_CHARS) if isinstance(text, str) else text
+            labels[self._short(key, path, schema.LABEL_KEY_CHARS)] = shortened
         return labels
 
     def _context(self, fields: Fields | None) -> dict[str, Any]:
@@ -213,10 +213,10 @@ class DocumentReader:
                 free += "_"
             merged[free] = value
         context, whole = bounded(merged, schema.CONTEXT_DEPTH)
-        kept = within(context, schema.CONTEXT_BYTES)
-        if not whole or len(kept) < len(context):
+        bounded_context = within(context, schema.CONTEXT_BYTES)
+        if not whole or len(bounded_context) < len(context):
             self.warn("context: shortened; it was too deep, too wide or too long")
-        return kept
+        return bounded_context
 
     def keep_unknown(self, fields: Fields, known: Iterable[str], where: str) -> None:
         for name in fields.keys() - set(known):
@@ -284,10 +284,10 @@ def within(context: dict[str, Any], remaining: int) -> dict[str, Any]:
     """The first entries, in order, that fit in so many bytes."""
     if len(_encode(context)) <= remaining:
         return context
-    kept: dict[str, Any] = {}
+    fitting: dict[str, Any] = {}
     for key, value in context.items():
         size = len(_encode(key)) + len(_encode(value)) + 2
         if size <= remaining:
-            kept[key] = value
+            fitting[key] = value
             remaining -= size
-    return kept
+    return fitting

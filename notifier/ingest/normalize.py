@@ -346,13 +346,13 @@ def _occurred_at(
 
 
 def _web_links(links: list[LinkBody], warnings: list[str]) -> list[LinkBody]:
-    kept: list[LinkBody] = []
+    web_links: list[LinkBody] = []
     for position, link in enumerate(links):
         if link.url is not None and link.url[:8].lower().startswith(("http://", "https://")):
-            kept.append(link)
+            web_links.append(link)
         else:
             warnings.append(f"links[{position}]: left out; a link needs an http or https url")
-    return kept
+    return web_links
 
 
 def _primary_exception(exception: ExceptionBody) -> ExceptionBody:

@@ -168,10 +168,10 @@ def lost_run_events(normalizer: Normalizer, lost: Sequence[TaskRun], now: Instan
 
 def reports_by_service(reports: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
     """The first hundred services by name, the rest as one, because senders choose the label's values."""
-    shown = set(sorted({service for service, _ in reports})[:SERVICES_SHOWN])
+    named = set(sorted({service for service, _ in reports})[:SERVICES_SHOWN])
     totals: dict[tuple[str, str], int] = {}
     for (service, outcome), n in reports.items():
-        key = (service if service in shown else OTHERS, outcome)
+        key = (service if service in named else OTHERS, outcome)
         totals[key] = totals.get(key, 0) + n
     return totals
 

@@ -104,5 +104,5 @@ def _merged(before: TaskRunRow | None, change: TaskRun) -> TaskRunRow:
 def _has_ended(before: dict[RunName, TaskRunRow], row: TaskRunRow) -> bool:
     if not row.run.state.final:
         return False
-    former = before.get((row.run.project, row.run.id))
-    return former is None or runs.rank(former.run) != runs.rank(row.run)
+    previous = before.get((row.run.project, row.run.id))
+    return previous is None or runs.rank(previous.run) != runs.rank(row.run)

@@ -51,8 +51,8 @@ def read(value: Any) -> tuple[str, str | None]:
 
 def folded(labels: Mapping[str, str]) -> dict[str, str]:
     """The labels with the severity that an event with them would have."""
-    said = labels.get("severity")
-    return dict(labels) if said is None else {**labels, "severity": read(said)[0]}
+    word = labels.get("severity")
+    return dict(labels) if word is None else {**labels, "severity": read(word)[0]}
 
 
 def _word(text: str) -> str:

@@ -194,15 +194,15 @@ class _RunReader(DocumentReader):
     def _arguments(self, tree: Fields, clean: Fields) -> tuple[Fields | None, Replayable]:
         """The arguments to store, and whether they can be replayed: altered arguments cannot."""
         replayable = Replayable(choice(tree, "replayable", _REPLAYABLE, "no"))
-        given, kept = object_in(tree, "arguments", ""), object_in(clean, "arguments", "")
-        if given is None or kept is None:
+        posted, stored = object_in(tree, "arguments", ""), object_in(clean, "arguments", "")
+        if posted is None or stored is None:
             return None, replayable
-        self._check(given)
-        whole = _plain({"args": kept.get("args") or [], "kwargs": kept.get("kwargs") or {}})
+        self._check(posted)
+        whole = _plain({"args": stored.get("args") or [], "kwargs": stored.get("kwargs") or {}})
         fits = len(_encode(whole)) <= ARGUMENTS_BYTES
         if not fits:
             self.warn(f"arguments: over {ARGUMENTS_BYTES} bytes; they are left out")
-        if replayable is Replayable.YES and not (fits and kept == given and _is_unchanged(given)):
+        if replayable is Replayable.YES and not (fits and stored == posted and _is_unchanged(posted)):
             replayable = Replayable.TOUCHED
         return whole if fits else None, replayable
 

@@ -15,10 +15,10 @@ from notifier.store import incidents
 from notifier.store.database import Tx
 
 
-def acknowledge(tx: Tx, *taken: LockedIncident, by: str, until: Instant | None) -> None:
+def acknowledge(tx: Tx, *incidents_: LockedIncident, by: str, until: Instant | None) -> None:
     """Stops repeats and escalation until `until`, or until a reopening. Taking over restarts the acknowledgement."""
-    incidents.set_acknowledged(tx, _numbers(taken), by=by, until=until)
-    _tell(tx, taken)
+    incidents.set_acknowledged(tx, _numbers(incidents_), by=by, until=until)
+    _tell(tx, incidents_)
 
 
 def unacknowledge(tx: Tx, incident: LockedIncident, *, by: str) -> None:

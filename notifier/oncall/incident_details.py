@@ -127,9 +127,9 @@ def _linked(document: Mapping[str, Any], newest: Mapping[str, Any] | None) -> Ma
 
 
 def _sample(
-    tx: Tx, incident: Incident, samples: tuple[Sample, ...], wanted: int | None
+    tx: Tx, incident: Incident, samples: tuple[Sample, ...], requested: int | None
 ) -> tuple[int | None, Mapping[str, Any] | None]:
-    document = None if wanted is None else views.sample(tx, incident.number, wanted)
+    document = None if requested is None else views.sample(tx, incident.number, requested)
     if document is not None:
-        return wanted, _linked(document, incident.latest_event)
+        return requested, _linked(document, incident.latest_event)
     return (samples[0].seq if samples else None), incident.latest_event

@@ -39,30 +39,32 @@ def ids_by_name(
 
     Ids made by the service are found in capitals as well. Ids of runs are made by senders, and must match exactly.
     """
-    spelt = {name: name if kind == "task run" else name.lower() for name in names}
-    meant = _ids_as_spelt(tx, kind, set(spelt.values()), project_scope)
-    return {name: meant[spelling] for name, spelling in spelt.items() if spelling in meant}
+    spellings = {name: name if kind == "task run" else name.lower() for name in names}
+    ids_by_spelling = _ids_as_spelt(tx, kind, set(spellings.values()), project_scope)
+    return {
+        name: ids_by_spelling[spelling] for name, spelling in spellings.items() if spelling in ids_by_spelling
+    }
 
 
 def _ids_as_spelt(
     tx: Tx, kind: NamedKind, names: AbstractSet[str], project_scope: str | None
 ) -> dict[str, tuple[str, ...]]:
-    meant: dict[str, tuple[str, ...]] = {}
+    ids: dict[str, tuple[str, ...]] = {}
     if kind == "incident":
         numbers = {name: number for name in names if (number := number_of(name)) is not None}
         numbered = views.ids_of_numbers(tx, set(numbers.values()), project=project_scope)
-        meant |= {name: (numbered[number],) for name, number in numbers.items() if number in numbered}
-    whole = whole_ids(tx, [kind], names - meant.keys(), project_scope)
-    meant |= {name: (name,) for name in whole}
-    return meant | ids_ending(tx, kind, names - meant.keys(), project_scope)
+        ids |= {name: (numbered[number],) for name, number in numbers.items() if number in numbered}
+    whole = whole_ids(tx, [kind], names - ids.keys(), project_scope)
+    ids |= {name: (name,) for name in whole}
+    return ids | ids_ending(tx, kind, names - ids.keys(), project_scope)
 
 
 def whole_ids(
     tx: Tx, kinds: Iterable[NamedKind], names: AbstractSet[str], project_scope: str | None
 ) -> set[str]:
     """The names that are whole ids of things of these kinds."""
-    sound = {name for name in names if "\0" not in name}
-    return {id_ for kind in kinds for id_ in views.whole_ids(tx, kind, sound, project=project_scope)}
+    valid = {name for name in names if "\0" not in name}
+    return {id_ for kind in kinds for id_ in views.whole_ids(tx, kind, valid, project=project_scope)}
 
 
 def ids_ending(

@@ -57,12 +57,12 @@ def read(text: str) -> Terms:
 
 def with_matcher(text: str, matcher: Matcher | None, *, instead_of: str) -> str:
     """The query with `matcher` in place of its matchers for the label `instead_of`. None removes them."""
-    kept = [
+    terms = [
         term[0]
         for term in _TERM.finditer(text)
         if term.lastgroup is not None and not _is_of(term, instead_of)
     ]
-    return " ".join([*kept, *([] if matcher is None else [str(matcher)])])
+    return " ".join([*terms, *([] if matcher is None else [str(matcher)])])
 
 
 def _is_of(term: re.Match[str], label: str) -> bool:

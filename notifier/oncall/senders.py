@@ -15,8 +15,10 @@ def acknowledge(tx: Tx, actor: Actor, *, environment: str, fingerprint: str) -> 
 
     Raises `Refused` if another person has acknowledged it.
     """
-    found = incidents.unresolved(tx, project=actor.project, environment=environment, fingerprint=fingerprint)
-    return None if found is None else actions.acknowledge(tx, actor, found)
+    incident = incidents.unresolved(
+        tx, project=actor.project, environment=environment, fingerprint=fingerprint
+    )
+    return None if incident is None else actions.acknowledge(tx, actor, incident)
 
 
 def record_change(tx: Tx, actor: Actor, *, service: str, summary: str) -> None:

@@ -205,9 +205,9 @@ async def silences_holding(
             after=None,
             limit=ASKED_AT_MOST,
         )
-        found = [silence for silence in page.items if meet(silence.matchers, labels)]
-        held = views.held_now(tx, [silence.id for silence in found])
-        return tuple(_status(silence, held.get(silence.id, 0), tx.now) for silence in found)
+        holding = [silence for silence in page.items if meet(silence.matchers, labels)]
+        held = views.held_now(tx, [silence.id for silence in holding])
+        return tuple(_status(silence, held.get(silence.id, 0), tx.now) for silence in holding)
 
     return await database.read(read)
 

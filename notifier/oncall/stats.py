@@ -90,8 +90,8 @@ class _Span:
 
 def _span(since: str, step: StatsStep | None, now: Instant) -> _Span:
     begin = _since(since, now)
-    fitting: StatsStep = "hour" if now - begin <= HOURLY_UP_TO else "day"
-    span = _Span(since=begin, until=now, step=step or fitting)
+    default: StatsStep = "hour" if now - begin <= HOURLY_UP_TO else "day"
+    span = _Span(since=begin, until=now, step=step or default)
     if len(span.starts) > POINTS_AT_MOST:
         raise Unreadable(
             "step", f"that would be more than {POINTS_AT_MOST:,} entries: ask for days, or for a shorter time"

@@ -26,7 +26,7 @@ async def acts_on(
 
     def read(tx: Tx) -> tuple[AuditEntry, ...]:
         entries = [entry for subject in subjects for entry in audit.entries(tx, subject, most=ACTS_AT_MOST)]
-        shown = [entry for entry in entries if project in {None, entry.project}]
-        return tuple(sorted(shown, key=lambda entry: entry.at, reverse=True)[:ACTS_AT_MOST])
+        visible = [entry for entry in entries if project in {None, entry.project}]
+        return tuple(sorted(visible, key=lambda entry: entry.at, reverse=True)[:ACTS_AT_MOST])
 
     return await database.read(read)

@@ -39,11 +39,11 @@ class ChannelSet:
 
     def senders_not_in(self, other: ChannelSet | None) -> list[Channel]:
         """The senders that are not in `other`."""
-        kept = () if other is None else [channel.sender for channel in other.channels.values()]
+        shared = () if other is None else [channel.sender for channel in other.channels.values()]
         return [
             channel.sender
             for channel in self.channels.values()
-            if not any(channel.sender is sender for sender in kept)
+            if not any(channel.sender is sender for sender in shared)
         ]
 
 
@@ -189,14 +189,14 @@ class ChannelPool:
     ) -> ChannelSet:
         """Opens all channels. Unchanged ones keep their `before` sender. Raises `ConfigError` with all problems."""
         toolbox = self._toolbox(settings, before)
-        kept = (
+        reused = (
             {} if before is None or toolbox is not before.channel_set.toolbox else _unchanged(before, configs)
         )
         channels: dict[str, OpenChannel] = {}
         problems: list[Problem] = []
         for name, config in configs.items():
             try:
-                sender = kept[name] if name in kept else self._opened(config, toolbox)
+                sender = reused[name] if name in reused else self._opened(config, toolbox)
             except ConfigError as error:
                 problems += error.problems
                 continue
@@ -208,11 +208,11 @@ class ChannelPool:
                 concurrency=config.concurrency,
                 action_links=config.action_links,
             )
-        found = ChannelSet(toolbox=toolbox, channels=channels)
+        opened_channels = ChannelSet(toolbox=toolbox, channels=channels)
         if problems:
-            await self.close_unused(found, unless=None if before is None else before.channel_set)
+            await self.close_unused(opened_channels, unless=None if before is None else before.channel_set)
             raise ConfigError(tuple(problems))
-        return found
+        return opened_channels
 
     async def close_unused(self, old: ChannelSet, *, unless: ChannelSet | None) -> None:
         """Closes the senders that only `old` has."""
@@ -254,6 +254,6 @@ def _unchanged(before: ActiveConfig, configs: Mapping[str, ChannelConfig]) -> di
     return {
         name: before.channels[name].sender
         for name, config in configs.items()
-        if (known := before.configs.get(name)) is not None
-        and (known.kind, known.settings) == (config.kind, config.settings)
+        if (previous := before.configs.get(name)) is not None
+        and (previous.kind, previous.settings) == (config.kind, config.settings)
     }

@@ -100,8 +100,8 @@ def check(path: Path, stop: threading.Event | None = None) -> None:
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
         if stop is not None:
             file.set_progress_handler(lambda: int(stop.is_set()), 100_000)
-        said = [row[0] for row in file.execute("PRAGMA integrity_check(3)")]
-    if said != ["ok"]:
+        findings = [row[0] for row in file.execute("PRAGMA integrity_check(3)")]
+    if findings != ["ok"]:
         raise StoreError("the copy is damaged: look at the disks, and run `notifier db check`")
 
 

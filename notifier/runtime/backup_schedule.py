@@ -66,15 +66,15 @@ class BackupSchedule:
             await asyncio.wait([self._running.task], timeout=CHECK_INTERVAL_S)
             await self._extend_lease(self._running)
             return
-        wanted = self._settings().backup
-        self._show(wanted, await self._database.read(backups.state))
-        rest = CHECK_INTERVAL_S
-        if wanted is not None:
-            next_at = await self._database.read(lambda tx: backups.next_at(tx, wanted.every))
-            rest = min(CHECK_INTERVAL_S, (next_at - self._database.now()) / SECOND)
-            if rest <= 0:
-                await self._begin(wanted)
-        await asyncio.sleep(max(rest, LEAST_S))
+        settings = self._settings().backup
+        self._show(settings, await self._database.read(backups.state))
+        pause = CHECK_INTERVAL_S
+        if settings is not None:
+            next_at = await self._database.read(lambda tx: backups.next_at(tx, settings.every))
+            pause = min(CHECK_INTERVAL_S, (next_at - self._database.now()) / SECOND)
+            if pause <= 0:
+                await self._begin(settings)
+        await asyncio.sleep(max(pause, LEAST_S))
 
     async def aclose(self) -> None:
         """Cancels a backup in progress and removes its files."""
@@ -87,14 +87,14 @@ class BackupSchedule:
             with suppress(StoreError):
                 await self._database.write(lambda tx: backups.give_back(tx, running.lease))
 
-    async def _begin(self, wanted: BackupSettings) -> None:
-        begin = partial(backups.begin, every=wanted.every)
+    async def _begin(self, settings: BackupSettings) -> None:
+        begin = partial(backups.begin, every=settings.every)
         lease = await self._database.write(begin, housekeeping=True, limit=HOUSEKEEPING)
         if lease is None:
             return
         now, stop = self._database.now(), threading.Event()
-        task = asyncio.create_task(_make(self._settings(), wanted, now, stop), name="backup")
-        self._running = _RunningBackup(wanted=wanted, begun_at=now, lease=lease, stop=stop, task=task)
+        task = asyncio.create_task(_make(self._settings(), settings, now, stop), name="backup")
+        self._running = _RunningBackup(wanted=settings, begun_at=now, lease=lease, stop=stop, task=task)
 
     async def _extend_lease(self, running: _RunningBackup) -> None:
         if running.task.done():
@@ -113,21 +113,23 @@ class BackupSchedule:
 
     async def _settle(self, running: _RunningBackup) -> None:
         try:
-            made = await running.task
+            backup = await running.task
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and tried again
             await self._failed(running, sentence(error))
             return
         seconds = time.monotonic() - running.started
-        log.info("backup_made", file=made.file, bytes=made.bytes, kept=made.kept, seconds=round(seconds, 1))
+        log.info(
+            "backup_made", file=backup.file, bytes=backup.bytes, kept=backup.kept, seconds=round(seconds, 1)
+        )
         self._metrics.backups.labels("made").inc()
         await self._database.write(
             lambda tx: backups.succeeded(
                 tx,
                 running.lease,
                 begun_at=running.begun_at,
-                bytes_=made.bytes,
-                file=made.file,
-                kept=made.kept,
+                bytes_=backup.bytes,
+                file=backup.file,
+                kept=backup.kept,
             ),
             housekeeping=True,
             limit=HOUSEKEEPING,
@@ -143,9 +145,9 @@ class BackupSchedule:
             limit=HOUSEKEEPING,
         )
 
-    def _show(self, wanted: BackupSettings | None, state: BackupState | None) -> None:
-        every = 0 if wanted is None else wanted.every
-        age = 0 if wanted is None or state is None else self._database.now() - state.fresh_at
+    def _show(self, settings: BackupSettings | None, state: BackupState | None) -> None:
+        every = 0 if settings is None else settings.every
+        age = 0 if settings is None or state is None else self._database.now() - state.fresh_at
         self._metrics.backup_every.set(every / SECOND)
         self._metrics.backup_age.set(age / SECOND)
         self._metrics.backup_bytes.set(0 if state is None else state.bytes)
@@ -163,8 +165,8 @@ async def _make(
             await pg_dump.write(settings.database.url, draft)
     else:
         await asyncio.to_thread(backup.keep, source, path, stop)
-    kept = await asyncio.to_thread(_remove_surplus, folder, wanted.keep, path.name)
-    return _FinishedBackup(file=path.name, bytes=path.stat().st_size, kept=kept)
+    count = await asyncio.to_thread(_remove_surplus, folder, wanted.keep, path.name)
+    return _FinishedBackup(file=path.name, bytes=path.stat().st_size, kept=count)
 
 
 def _prepare(folder: Path) -> None:

@@ -48,17 +48,20 @@ class Books:
     async def check(self) -> BooksCheck:
         """Counts everything and compares. A difference is logged and shown, but not corrected."""
         started = time.monotonic()
-        found = await self._database.read(ledger.check, limit=HOUSEKEEPING, one_moment=True)
+        comparison = await self._database.read(ledger.check, limit=HOUSEKEEPING, one_moment=True)
         # Slow with millions of rows, so it takes at most a hundredth of the time.
         self._check_after = time.monotonic() + max(CHECK_EVERY_S, 100 * (time.monotonic() - started))
-        known, self.last_check = self.last_check, found
-        self._metrics.differences.set(len(found.differences))
-        if not found.sound and (known is None or known.sound or known.differences != found.differences):
+        previous, self.last_check = self.last_check, comparison
+        self._metrics.differences.set(len(comparison.differences))
+        if not comparison.sound and (
+            previous is None or previous.sound or previous.differences != comparison.differences
+        ):
             terms = {
-                difference.term: [difference.running, difference.exact] for difference in found.differences
+                difference.term: [difference.running, difference.exact]
+                for difference in comparison.differences
             }
-            log.critical("books_differ", terms=terms, balanced=found.exact.balanced)
-        return found
+            log.critical("books_differ", terms=terms, balanced=comparison.exact.balanced)
+        return comparison
 
     @property
     def check_is_due(self) -> bool:

@@ -42,8 +42,8 @@ async def test_channel(
 
 
 def _sent(tx: Tx, ids: Sequence[str]) -> list[DeliveryView]:
-    found = (views.delivery(tx, id_, project=None) for id_ in ids)
-    return [delivery for delivery in found if delivery is not None]
+    deliveries = (views.delivery(tx, id_, project=None) for id_ in ids)
+    return [delivery for delivery in deliveries if delivery is not None]
 
 
 def _outcome(delivery: DeliveryView) -> ChannelTestOutcome:

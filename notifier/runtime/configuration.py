@@ -26,11 +26,11 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
     configs: dict[str, ChannelConfig] = {}
 
     def check_channel(block: ChannelBlock, delivery: DeliverySettings) -> Iterable[Problem]:
-        found = registry.validate(block, allow_private=delivery.allow_private_addresses)
-        if isinstance(found, ChannelConfig):
-            configs[block.name] = found
+        result = registry.validate(block, allow_private=delivery.allow_private_addresses)
+        if isinstance(result, ChannelConfig):
+            configs[block.name] = result
             return ()
-        return found
+        return result
 
     def check_format(name: str, block: FormatBlock) -> str | None:
         from notifier.ingest.formats.trial import sample_fault  # noqa: PLC0415 - slow; most files have no formats
@@ -90,12 +90,12 @@ def try_format(
         settings, _ = load(path, environ)
     except ConfigError as error:
         return error.problems
-    known = available(settings.formats)
-    if name not in known:
-        raise KeyError(f"there is no such format: it is one of {', '.join(sorted(known))}")
-    if sample is None and known[name].sample is None:
+    formats = available(settings.formats)
+    if name not in formats:
+        raise KeyError(f"there is no such format: it is one of {', '.join(sorted(formats))}")
+    if sample is None and formats[name].sample is None:
         raise KeyError(f"the format {name} has no sample: give one with --sample FILE")
-    return trial(known[name], name, sample)
+    return trial(formats[name], name, sample)
 
 
 def schema() -> dict[str, Any]:

@@ -142,8 +142,8 @@ def check_database(path: str | None, environ: Mapping[str, str]) -> DatabaseChec
 
 def made_by(path: str | None, environ: Mapping[str, str]) -> str | None:
     """The database that a command on files would create. None if it exists."""
-    made = new_database(load_for_database(path, environ))
-    return None if made is None else str(made)
+    path_of_new = new_database(load_for_database(path, environ))
+    return None if path_of_new is None else str(path_of_new)
 
 
 def create_key_offline(

@@ -126,8 +126,8 @@ def _database(database: Database, settings: Settings) -> Iterator[Finding]:
 
 
 def _backups(settings: Settings, status: ServiceStatus) -> Iterator[Finding]:
-    wanted, state = settings.backup, status.database.backup
-    if wanted is None:
+    backup_settings, state = settings.backup, status.database.backup
+    if backup_settings is None:
         if status.database.dialect == "sqlite":
             yield Finding(
                 "backup", "backup", "warning", "the service makes none by itself",
@@ -139,12 +139,12 @@ def _backups(settings: Settings, status: ServiceStatus) -> Iterator[Finding]:
         yield Finding("backup", "last", "warning", why, "see the page /status")
         return
     age = status.database.at - state.made_at
-    said = f"the last one, {state.file}, was begun {words(age)} ago and has {state.bytes / 1e6:,.1f} MB"
-    if state.why or age > 2 * wanted.every:
+    sentence = f"the last one, {state.file}, was begun {words(age)} ago and has {state.bytes / 1e6:,.1f} MB"
+    if state.why or age > 2 * backup_settings.every:
         why = f": {state.why}" if state.why else ""
-        yield Finding("backup", "last", "problem", f"{said}; a newer one is not made{why}", "see the log")
+        yield Finding("backup", "last", "problem", f"{sentence}; a newer one is not made{why}", "see the log")
     else:
-        yield Finding("backup", "last", "ok", said)
+        yield Finding("backup", "last", "ok", sentence)
 
 
 async def _dumping(database: Database, settings: Settings) -> tuple[Finding, ...]:
@@ -157,10 +157,10 @@ async def _dumping(database: Database, settings: Settings) -> tuple[Finding, ...
     server = (
         int(await database.read(lambda tx: tx.run(sa.text("SHOW server_version_num")).scalar_one())) // 10_000
     )
-    said = f"it is of PostgreSQL {program}, and the server of {server}"
+    sentence = f"it is of PostgreSQL {program}, and the server of {server}"
     if program < server:
-        return (Finding("backup", "pg_dump", "problem", said, pg_dump.OLDER),)
-    return (Finding("backup", "pg_dump", "ok", said),)
+        return (Finding("backup", "pg_dump", "problem", sentence, pg_dump.OLDER),)
+    return (Finding("backup", "pg_dump", "ok", sentence),)
 
 
 def _configuration(settings: Settings) -> Iterator[Finding]:

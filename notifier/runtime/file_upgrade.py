@@ -68,6 +68,6 @@ async def _kept(path: Path, name: str) -> Path:
 
 def _remove_older(path: Path, newest: Path) -> None:
     name = re.compile(re.escape(path.name) + r"\.before-upgrade-\d{4}(-\d+)?")
-    for found in path.parent.iterdir():
-        if name.fullmatch(found.name) and found != newest:
-            found.unlink(missing_ok=True)
+    for file in path.parent.iterdir():
+        if name.fullmatch(file.name) and file != newest:
+            file.unlink(missing_ok=True)

@@ -44,8 +44,8 @@ async def version() -> int | None:
     """The major version of `pg_dump`. None if it is missing or unknown."""
     if not is_there():
         return None
-    found = re.search(rb"\(PostgreSQL\) (\d+)", await _run(PROGRAM, "--version", environ={}))
-    return None if found is None else int(found[1])
+    match = re.search(rb"\(PostgreSQL\) (\d+)", await _run(PROGRAM, "--version", environ={}))
+    return None if match is None else int(match[1])
 
 
 def environment(url: str) -> Mapping[str, str]:
@@ -71,19 +71,19 @@ async def _run(program: str, *arguments: str, environ: Mapping[str, str]) -> byt
         program, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env={**os.environ, **environ}
     )
     try:
-        printed, said = await process.communicate()
+        stdout, errors = await process.communicate()
     except asyncio.CancelledError:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
         raise
-    if process.returncode and b"version mismatch" in said:
+    if process.returncode and b"version mismatch" in errors:
         raise StoreError(OLDER)
     if process.returncode:
         from notifier.telemetry.logging import get  # noqa: PLC0415 - who only reads the configuration logs nothing
 
         get("notifier.runtime").error(
-            "backup_program_failed", program=program, said=said.decode("utf-8", "replace")[-1_000:]
+            "backup_program_failed", program=program, said=errors.decode("utf-8", "replace")[-1_000:]
         )
         raise StoreError(f"{program} ended with status {process.returncode}: the log has what it said")
-    return printed
+    return stdout

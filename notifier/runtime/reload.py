@@ -119,15 +119,15 @@ class Reloader:
         self._settling.begin(before, after)
 
 
-def keep_fixed(wanted: Settings, running: Settings) -> tuple[Settings, tuple[str, ...]]:
+def keep_fixed(loaded: Settings, running: Settings) -> tuple[Settings, tuple[str, ...]]:
     """The new settings with those that need a restart unchanged, and the names of these."""
     fixed = {
-        "server.host": (wanted.server.host, running.server.host),
-        "server.port": (wanted.server.port, running.server.port),
-        "database.url": (wanted.database.url, running.database.url),
-        "database.max_size": (wanted.database.max_size, running.database.max_size),
+        "server.host": (loaded.server.host, running.server.host),
+        "server.port": (loaded.server.port, running.server.port),
+        "database.url": (loaded.database.url, running.database.url),
+        "database.max_size": (loaded.database.max_size, running.database.max_size),
     }
     fixed_server = {"host": running.server.host, "port": running.server.port}
-    server = wanted.server.model_copy(update=fixed_server)
+    server = loaded.server.model_copy(update=fixed_server)
     undone = tuple(name for name, (new, old) in fixed.items() if new != old)
-    return replace(wanted, server=server, database=running.database), undone
+    return replace(loaded, server=server, database=running.database), undone

@@ -92,11 +92,11 @@ class ReloadReport:
         # The same problems again are no news for readers of the fallback channel.
         if config.fallback is None or problems == self._last_told:
             return
-        said = [f"{place(problem)}: {problem.message}" for problem in problems]
+        sentences_ = [f"{place(problem)}: {problem.message}" for problem in problems]
         message = system_message(
             reason=Reason.SYSTEM,
             title="the configuration was not reloaded",
-            note=sentences.not_reloaded(said, shown=MAX_PROBLEMS, version=config.version),
+            note=sentences.not_reloaded(sentences_, shown=MAX_PROBLEMS, version=config.version),
             project=actor.project,
             at=tx.now,
         )

@@ -118,16 +118,16 @@ def _copy(backup: Path, draft: Path, *, beyond: int) -> None:
             closing(sqlite3.connect(draft)) as target,
         ):
             draft.chmod(0o600)
-            known = source.execute(
+            tables = source.execute(
                 "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
             ).fetchone()
-            if not known[0]:
+            if not tables[0]:
                 raise StoreError(
                     "the file is no database of notifier: name one that `notifier backup` has written"
                 )
             source.backup(target, pages=4_096)
-            said = [row[0] for row in target.execute("PRAGMA integrity_check(3)")]
-            if said != ["ok"]:
+            findings = [row[0] for row in target.execute("PRAGMA integrity_check(3)")]
+            if findings != ["ok"]:
                 raise StoreError(
                     "the backup is damaged: SQLite finds that its pages do not fit; take an older one"
                 )

@@ -101,10 +101,10 @@ async def running(
 
 
 async def _database(settings: Settings, clock: Clock | None) -> Database:
-    made = new_database(settings)
+    new_file = new_database(settings)
     database = await open_database(settings, clock=clock, upgraded=_upgraded)
-    if made is not None:
-        get("notifier.store").info("database_created", file=str(made))
+    if new_file is not None:
+        get("notifier.store").info("database_created", file=str(new_file))
     return database
 
 

@@ -134,26 +134,26 @@ async def _copy(source: Database, target: Database) -> CopiedDatabase:
     before = await source.read(ledger.check, limit=_TIMEOUT, one_moment=True)
 
     def work(tx: Tx) -> tuple[Mapping[str, TableSum], Accounting]:
-        given = copying.fill(tx, pull)
+        sums = copying.fill(tx, pull)
         copying.go_on_after(tx, numbers)
         for table in copying.tables():
             if (
                 copying.summed(lambda copied, after: copying.page(tx, copied, after), table)
-                != given[table.name]
+                != sums[table.name]
             ):
                 raise StoreError(
                     f"the rows of {table.name} are not what was read: nothing was copied, try again"
                 )
-        return given, ledger.accounting(tx)
+        return sums, ledger.accounting(tx)
 
-    given, books = await target.write(work, limit=_TIMEOUT)
+    sums, books = await target.write(work, limit=_TIMEOUT)
     if books != before.exact:
         raise StoreError(
             "the books of the two differ, because the source changed meanwhile: stop what uses it"
         )
-    return CopiedDatabase(rows={name: digest.rows for name, digest in given.items()}, books=books)
+    return CopiedDatabase(rows={name: digest.rows for name, digest in sums.items()}, books=books)
 
 
 async def _awaited(rows: Any) -> Sequence[Row]:
-    found: Sequence[Row] = await rows
-    return found
+    page: Sequence[Row] = await rows
+    return page

@@ -77,12 +77,12 @@ def post_command(incident: Incident, base: str) -> str | None:
 def json_for_shells(document: Mapping[str, Any]) -> str:
     """ASCII JSON without characters that sh, bash, zsh, fish or csh interpret between single quotes."""
     text = json.dumps(document, separators=(",", ":"))
-    return _SPECIAL_IN_JSON.sub(lambda found: f"\\u{ord(found[0][-1]):04x}", text)
+    return _SPECIAL_IN_JSON.sub(lambda match: f"\\u{ord(match[0][-1]):04x}", text)
 
 
 def _address(url: str) -> str:
     return _SPECIAL_IN_URL.sub(
-        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "replace")), url
+        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "replace")), url
     )
 
 

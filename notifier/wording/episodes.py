@@ -54,10 +54,10 @@ def _incidents(message: Message) -> tuple[Incident, ...]:
 
 def change(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
     """The news in a message: each incident with its new state and the person who changed it."""
-    shown = by_weight(message.told)[:REPLY_SHOWN]
-    left_out = message.more + len(message.told) - len(shown)
+    listed = by_weight(message.told)[:REPLY_SHOWN]
+    left_out = message.more + len(message.told) - len(listed)
     events = message.events or sum(told.incident.count for told in message.told)
-    return messages.render(replace(message, told=shown, more=left_out, events=events), options)
+    return messages.render(replace(message, told=listed, more=left_out, events=events), options)
 
 
 def left(message: Message) -> tuple[bool, bool, str | None]:

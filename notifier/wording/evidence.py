@@ -76,16 +76,16 @@ def evidence(incident: Incident) -> Evidence:
     event = incident.latest_event
     if not isinstance(event, Mapping):
         return Evidence()
-    told = told_in(event) or {}
-    cause = innermost(told)
-    lines = _next_lines(told.get("message")) or _next_lines((cause or {}).get("message"))
+    primary = told_in(event) or {}
+    cause = innermost(primary)
+    lines = _next_lines(primary.get("message")) or _next_lines((cause or {}).get("message"))
     lines += [line for line in _next_lines(event.get("message")) if line not in lines]
-    rest = _rest_of_title(incident.title, told, event.get("message"))
+    rest = _rest_of_title(incident.title, primary, event.get("message"))
     return Evidence(
-        message=None if rest and _same_line(told, event) else own_message(incident),
+        message=None if rest and _same_line(primary, event) else own_message(incident),
         details=(*rest, *lines[: DETAILS - len(rest)]),
         cause=None if cause is None else _caused_by(cause),
-        frames=tuple(frames(told)),
+        frames=tuple(frames(primary)),
         notes=tuple(_notes(event.get("exception"))),
         context=tuple(_context(event, incident)),
         links=links_of(incident),
@@ -107,21 +107,21 @@ def own_message(incident: Incident) -> str | None:
     return None if is_repeated else text
 
 
-def _rest_of_title(title: str, told: Mapping[str, Any], message: object) -> tuple[str, ...]:
+def _rest_of_title(title: str, primary: Mapping[str, Any], message: object) -> tuple[str, ...]:
     """The end of a first line that the title cut off."""
     head = plain(title, TITLE)
     if not head.endswith(_CUT):
         return ()
     head = head.removesuffix(_CUT)
-    line = plain(_first_line(told.get("message") or message), LONG)
-    kind = plain(told.get("type") or "", TITLE)
+    line = plain(_first_line(primary.get("message") or message), LONG)
+    kind = plain(primary.get("type") or "", TITLE)
     whole = f"{kind}: {line}" if kind and line else kind or line
     rest = whole[len(head) :] if whole.startswith(head) else ""
     return (f"{_CUT}{rest.strip()}",) if rest.strip(_CUT) else ()
 
 
-def _same_line(told: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    return _first_line(told.get("message")) == _first_line(event.get("message"))
+def _same_line(primary: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    return _first_line(primary.get("message")) == _first_line(event.get("message"))
 
 
 def innermost(exception: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -148,9 +148,9 @@ def frames(exception: Mapping[str, Any]) -> Iterator[Frame]:
 
 def brief(incident: Incident) -> str:
     """The shortest name: `TimeoutError in charge`, or the title if type or function is unknown."""
-    told = told_in(incident.latest_event) or {}
-    kind = inline(str(told.get("type") or "").rpartition(".")[2], 60)
-    frame = next(_inner_frames(told), None)
+    primary = told_in(incident.latest_event) or {}
+    kind = inline(str(primary.get("type") or "").rpartition(".")[2], 60)
+    frame = next(_inner_frames(primary), None)
     function = "" if frame is None else inline(str(frame.get("function") or "").rpartition(".")[2], 60)
     return f"{kind} in {function}" if kind and function else inline(incident.title, 80) or "(no title)"
 
@@ -190,17 +190,17 @@ def _indented(line: str) -> str:
 
 def _notes(exception: object) -> Iterator[str]:
     """The notes of the whole chain. Exception groups list their other exceptions there."""
-    found: dict[str, None] = {}
+    notes_seen: dict[str, None] = {}
     for _ in range(_CAUSES):
         if not isinstance(exception, Mapping):
             break
         notes = exception.get("notes")
         texts = (plain(note, TITLE) for note in (notes if isinstance(notes, list | tuple) else ()))
-        found |= {text: None for text in texts if text}
+        notes_seen |= {text: None for text in texts if text}
         exception = exception.get("cause")
-    yield from list(found)[:NOTES]
-    if len(found) > NOTES:
-        yield f"and {counted(len(found) - NOTES, 'more note')}"
+    yield from list(notes_seen)[:NOTES]
+    if len(notes_seen) > NOTES:
+        yield f"and {counted(len(notes_seen) - NOTES, 'more note')}"
 
 
 def _context(event: Mapping[str, Any], incident: Incident) -> Iterator[tuple[str, str]]:
@@ -237,10 +237,10 @@ def _address(url: object) -> str | None:
     Unencoded characters after the host (`{"datasource":"loki"}`, umlauts, spaces) are encoded as browsers do; the
     host is shown as IDNA.
     """
-    found = _ADDRESS.fullmatch(url) if isinstance(url, str) else None
-    if found is None or any(ord(character) < 32 for character in found[0]):
+    match = _ADDRESS.fullmatch(url) if isinstance(url, str) else None
+    if match is None or any(ord(character) < 32 for character in match[0]):
         return None
-    scheme, authority, path = found.groups()
+    scheme, authority, path = match.groups()
     try:
         host = authority if authority.isascii() else authority.encode("idna").decode()
         whole = f"{scheme}{host}{quote(path, safe=_KEPT_IN_PATHS)}"

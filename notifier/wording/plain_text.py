@@ -15,17 +15,17 @@ def lines(told: RenderedMessage) -> list[str]:
     return first[1:]
 
 
-def _parts(told: RenderedMessage) -> Iterator[list[str]]:
-    heading, note = [*told.heading, *_facts(told)], [] if told.note is None else [told.note]
-    yield from filter(None, [note, heading] if told.note_first else [heading, note])
-    acts = [] if told.several else [line for block in told.blocks for line in _acts(block)]
-    links = [f"{isolated(link.title)}: {link.url}" for link in told.links]
-    whole = [] if told.whole is None else [": ".join(told.whole)]
-    yield from filter(None, [[*links, *acts, *whole], [told.why, *_pairs(told.labels)]])
-    for block in told.blocks:
-        yield from filter(None, [block_lines(block, several=told.several)])
-    brief = [brief_line(block) for block in told.brief] + ([told.more] if told.more else [])
-    yield from filter(None, [brief, list(told.footer)])
+def _parts(message: RenderedMessage) -> Iterator[list[str]]:
+    heading, note = [*message.heading, *_facts(message)], [] if message.note is None else [message.note]
+    yield from filter(None, [note, heading] if message.note_first else [heading, note])
+    acts = [] if message.several else [line for block in message.blocks for line in _acts(block)]
+    links = [f"{isolated(link.title)}: {link.url}" for link in message.links]
+    whole = [] if message.whole is None else [": ".join(message.whole)]
+    yield from filter(None, [[*links, *acts, *whole], [message.why, *_pairs(message.labels)]])
+    for block in message.blocks:
+        yield from filter(None, [block_lines(block, several=message.several)])
+    brief = [brief_line(block) for block in message.brief] + ([message.more] if message.more else [])
+    yield from filter(None, [brief, list(message.footer)])
 
 
 def block_lines(block: IncidentBlock, *, several: bool) -> list[str]:
@@ -57,13 +57,13 @@ def brief_line(block: IncidentBlock) -> str:
     return _joined([block.severity, f"{block.state}: {block.title}", block.times, block.url or block.name])
 
 
-def _facts(told: RenderedMessage) -> list[str]:
+def _facts(message: RenderedMessage) -> list[str]:
     """The count, the first sighting and the owner. For several incidents only the first sighting."""
-    if told.several:
-        return [] if told.since is None else [_joined([f"since {told.since}", told.owner])]
-    if not told.blocks or told.blocks[0].name is None:
+    if message.several:
+        return [] if message.since is None else [_joined([f"since {message.since}", message.owner])]
+    if not message.blocks or message.blocks[0].name is None:
         return []
-    block = told.blocks[0]
+    block = message.blocks[0]
     return [_joined([block.span, block.owner])]
 
 

@@ -65,7 +65,7 @@ def _visible(line: str) -> str:
 
 def escaped_unseen(text: str) -> str:
     r"""The text with invisible characters as JSON escapes (`\u202e`); line ends are kept."""
-    return _UNSEEN.sub(lambda found: "".join(map(_escape, found[0])), text)
+    return _UNSEEN.sub(lambda match: "".join(map(_escape, match[0])), text)
 
 
 def _escape(character: str) -> str:

@@ -23,8 +23,8 @@ _LABELS = 40
 
 def payload(message: Message, *, receiver: str, url: str | None) -> bytes:
     """The body. `receiver` is the channel's name, `url` the base of links."""
-    shown = _incidents(message)
-    everything = message.more + len(shown)
+    listed = _incidents(message)
+    everything = message.more + len(listed)
     status = _status(message.state)
 
     def document(incidents: Sequence[Incident]) -> Document:
@@ -42,16 +42,16 @@ def payload(message: Message, *, receiver: str, url: str | None) -> bytes:
             "alerts": alerts,
         }
 
-    return with_as_many_as_fit(shown, document)
+    return with_as_many_as_fit(listed, document)
 
 
 def _incidents(message: Message) -> list[Incident]:
-    told = {item.incident.id: item.incident for item in message.told}
+    by_id = {item.incident.id: item.incident for item in message.told}
     standing = () if message.standing is None else message.standing.incidents
     others = [
-        incident for incident in standing if incident.id not in told and incident.state is not State.RESOLVED
+        incident for incident in standing if incident.id not in by_id and incident.state is not State.RESOLVED
     ]
-    return [*told.values(), *others][:SHOWN_AT_MOST]
+    return [*by_id.values(), *others][:SHOWN_AT_MOST]
 
 
 def _alert(incident: Incident) -> Document:

@@ -23,8 +23,8 @@ def cut(value: Any, limit: int) -> Any:
 
 def with_as_many_as_fit(items: Sequence[T], make: Callable[[Sequence[T]], Document]) -> bytes:
     """The encoded result of `make` for the first items, as many as fit under the limit."""
-    for kept in range(len(items), 0, -1):
-        body = encode(make(items[:kept]))
+    for count in range(len(items), 0, -1):
+        body = encode(make(items[:count]))
         if len(body) < CAP:
             return body
     return encode(make(()))

@@ -87,12 +87,12 @@ def _event(change: Callable[[Mapping[str, Any]], Document | None]) -> Shrink:
     return step
 
 
-def _inner_frames(kept: int) -> Callable[[Mapping[str, Any]], Document]:
+def _inner_frames(count: int) -> Callable[[Mapping[str, Any]], Document]:
     def change(event: Mapping[str, Any]) -> Document:
         slim = {name: value for name, value in event.items() if name != "context"}
         exception = slim.get("exception")
         if isinstance(exception, Mapping) and isinstance(exception.get("frames"), list):
-            frames = exception["frames"][-kept:] if kept else []
+            frames = exception["frames"][-count:] if count else []
             slim["exception"] = {**exception, "frames": frames}
         return slim
 

@@ -49,7 +49,7 @@ def _payload(message: Message, incidents: Sequence[Incident], shown: Sequence[In
     first = incidents[0] if incidents else None
     labels = message.labels if first is None else first.labels
     environment = labels.get("environment", message.project)
-    told: Document = {
+    document: Document = {
         "summary": cut(wording.headline(message), SUMMARY_CHARS),
         "source": cut(labels.get("host") or f"{labels.get('service', message.project)}/{environment}", 255),
         "severity": _severity(incidents),
@@ -58,8 +58,8 @@ def _payload(message: Message, incidents: Sequence[Incident], shown: Sequence[In
     }
     for name, label in (("component", "service"), ("group", "environment"), ("class", "exception")):
         if labels.get(label):
-            told[name] = cut(labels[label], 255)
-    return told
+            document[name] = cut(labels[label], 255)
+    return document
 
 
 def _severity(incidents: Sequence[Incident]) -> str:

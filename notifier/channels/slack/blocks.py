@@ -95,53 +95,53 @@ def reply(message: Message, options: BlockOptions = PLAIN) -> dict[str, Any]:
 
     A reply that is also shown in the channel includes the links, since the root is not visible there.
     """
-    told = wording.change(message, options.rendering)
-    blocks = [block.to_dict() for block in _changes(told)]
-    links = [] if message.reason in QUIET else [block.to_dict() for block in _links(told)]
+    rendered = wording.change(message, options.rendering)
+    blocks = [block.to_dict() for block in _changes(rendered)]
+    links = [] if message.reason in QUIET else [block.to_dict() for block in _links(rendered)]
     linked = [*blocks[:-1], *links, *blocks[-1:]]
-    return {"text": _text(told), "blocks": linked if len(encoded(linked)) <= CAP else blocks}
+    return {"text": _text(rendered), "blocks": linked if len(encoded(linked)) <= CAP else blocks}
 
 
-def _changes(told: RenderedMessage) -> Iterator[Block]:
-    if told.note is not None:
-        yield _plain(told.note, PART)
-    shown = [*told.blocks, *told.brief]
-    if not shown:
-        yield _plain(told.marked, 600)
-    for incident in shown:
+def _changes(rendered: RenderedMessage) -> Iterator[Block]:
+    if rendered.note is not None:
+        yield _plain(rendered.note, PART)
+    incidents = [*rendered.blocks, *rendered.brief]
+    if not incidents:
+        yield _plain(rendered.marked, 600)
+    for incident in incidents:
         yield _plain(f"{_sign(incident)} {incident.state}: {incident.title}", 320)
         yield _facts([_span(incident)], None, _open(incident, 700))
-    yield _plain_small("\n".join(filter(None, (told.more, told.why, *told.footer))))
+    yield _plain_small("\n".join(filter(None, (rendered.more, rendered.why, *rendered.footer))))
 
 
 def _document(
-    told: RenderedMessage, *, acts: Sequence[Block] = (), tail: Sequence[Block] = ()
+    rendered: RenderedMessage, *, acts: Sequence[Block] = (), tail: Sequence[Block] = ()
 ) -> dict[str, Any]:
-    return {"text": _text(told), "blocks": _fitting(told, acts, tail)}
+    return {"text": _text(rendered), "blocks": _fitting(rendered, acts, tail)}
 
 
-def _text(told: RenderedMessage) -> str:
+def _text(rendered: RenderedMessage) -> str:
     """Severity, title, place and link, for clients that show only text: a phone, or Mattermost."""
-    url = _url(told.url or "", 1_000)
+    url = _url(rendered.url or "", 1_000)
     room = SECTION - len(url) - 1
-    return f"{escaped(told.summary, room)} {url}" if url else escaped(told.summary, SECTION)
+    return f"{escaped(rendered.summary, room)} {url}" if url else escaped(rendered.summary, SECTION)
 
 
 def _buttons(message: Message, options: BlockOptions) -> list[InteractiveElement]:
     """Buttons that fit the state: no "Acknowledge" for an acknowledged incident, none at all for a resolved one."""
     waits, unresolved, url = wording.left(message)
     thread = message.thread_id
-    found: list[InteractiveElement] = []
+    elements: list[InteractiveElement] = []
     if waits:
-        found.append(_button(Button.ACKNOWLEDGE, "Acknowledge", value=value(thread), style="primary"))
+        elements.append(_button(Button.ACKNOWLEDGE, "Acknowledge", value=value(thread), style="primary"))
     if unresolved:
-        found += [
+        elements += [
             _silence(thread, options.time_zone),
             _button(Button.RESOLVE, "Resolve", value=value(thread)),
         ]
     if url is not None and 0 < len(url) <= _URL:
-        found.append(_button(Button.OPEN, "Open", url=url))
-    return found
+        elements.append(_button(Button.OPEN, "Open", url=url))
+    return elements
 
 
 def _button(button: Button, label: str, **parts: Any) -> ButtonElement:
@@ -160,111 +160,111 @@ def _silence(thread: str, time_zone: str) -> StaticSelectElement:
     )
 
 
-def _fitting(told: RenderedMessage, acts: Sequence[Block], tail: Sequence[Block]) -> list[dict[str, Any]]:
+def _fitting(rendered: RenderedMessage, acts: Sequence[Block], tail: Sequence[Block]) -> list[dict[str, Any]]:
     """The blocks under the limit: without code, then without any evidence, finally with fewer incidents."""
 
-    def laid_out(shown: RenderedMessage) -> list[dict[str, Any]]:
+    def laid_out(version: RenderedMessage) -> list[dict[str, Any]]:
         # Five incidents in full stay below fifty blocks: note, header, facts, links, buttons, why, three each, rest,
         # and tail.
-        return [block.to_dict() for block in (*_blocks(shown, acts), *tail)][:BLOCKS]
+        return [block.to_dict() for block in (*_blocks(version, acts), *tail)][:BLOCKS]
 
     def fits(blocks: list[dict[str, Any]]) -> bool:
         return len(encoded(blocks)) <= CAP
 
-    whole = laid_out(told)
+    whole = laid_out(rendered)
     if fits(whole):
         return whole
-    shorter = list(_shortened(told))
-    place = bisect_left(shorter, True, key=lambda shown: fits(laid_out(shown)))
+    shorter = list(_shortened(rendered))
+    place = bisect_left(shorter, True, key=lambda version: fits(laid_out(version)))
     return laid_out(shorter[min(place, len(shorter) - 1)])
 
 
-def _shortened(told: RenderedMessage) -> Iterator[RenderedMessage]:
+def _shortened(rendered: RenderedMessage) -> Iterator[RenderedMessage]:
     """Shorter versions of the message, each shorter than the one before."""
     without_code = [
         _with(incident, frames=tuple(replace(frame, code=None) for frame in incident.evidence.frames))
-        for incident in told.blocks
+        for incident in rendered.blocks
     ]
-    yield replace(told, blocks=tuple(without_code))
+    yield replace(rendered, blocks=tuple(without_code))
     bare = tuple(
         replace(incident, evidence=Evidence(cause=incident.evidence.cause), labels=())
-        for incident in told.blocks
+        for incident in rendered.blocks
     )
-    yield replace(told, blocks=bare)
-    for kept in range(len(told.brief) - 1, -1, -1):
+    yield replace(rendered, blocks=bare)
+    for kept in range(len(rendered.brief) - 1, -1, -1):
         yield _with_fewer_incidents(
-            replace(told, blocks=bare, brief=told.brief[:kept]), len(told.brief) - kept
+            replace(rendered, blocks=bare, brief=rendered.brief[:kept]), len(rendered.brief) - kept
         )
     for kept in range(len(bare) - 1, 0, -1):
-        left_out = len(told.brief) + len(bare) - kept
-        yield _with_fewer_incidents(replace(told, blocks=bare[:kept], brief=()), left_out)
+        left_out = len(rendered.brief) + len(bare) - kept
+        yield _with_fewer_incidents(replace(rendered, blocks=bare[:kept], brief=()), left_out)
 
 
 def _with(incident: IncidentBlock, *, frames: tuple[Frame, ...]) -> IncidentBlock:
     return replace(incident, evidence=replace(incident.evidence, frames=frames))
 
 
-def _with_fewer_incidents(told: RenderedMessage, left_out: int) -> RenderedMessage:
+def _with_fewer_incidents(rendered: RenderedMessage, left_out: int) -> RenderedMessage:
     more = f"{left_out} more of these incidents have no room here"
-    return replace(told, more=more if told.more is None else f"{more}, {told.more}")
+    return replace(rendered, more=more if rendered.more is None else f"{more}, {rendered.more}")
 
 
-def _blocks(told: RenderedMessage, acts: Sequence[Block]) -> Iterator[Block]:
-    if told.note is not None and told.note_first:
-        yield _plain(told.note, PART)
-    sign = _OVER if told.resolved else _SIGNS.get(told.severity, "")
-    yield HeaderBlock(text=_plain_text(f"{sign} {told.marked}".strip(), HEADER))
-    if len(told.marked) > HEADER - 3:
-        yield _plain(told.marked, 600)
-    yield from _context_blocks(told)
+def _blocks(rendered: RenderedMessage, acts: Sequence[Block]) -> Iterator[Block]:
+    if rendered.note is not None and rendered.note_first:
+        yield _plain(rendered.note, PART)
+    sign = _OVER if rendered.resolved else _SIGNS.get(rendered.severity, "")
+    yield HeaderBlock(text=_plain_text(f"{sign} {rendered.marked}".strip(), HEADER))
+    if len(rendered.marked) > HEADER - 3:
+        yield _plain(rendered.marked, 600)
+    yield from _context_blocks(rendered)
     yield from acts
-    for incident in told.blocks:
-        yield from _incident(incident, several=told.several)
-    rest = [wording.brief_line(replace(incident, url=None)) for incident in told.brief]
-    if told.more is not None:
-        rest.append(told.more)
+    for incident in rendered.blocks:
+        yield from _incident(incident, several=rendered.several)
+    rest = [wording.brief_line(replace(incident, url=None)) for incident in rendered.brief]
+    if rendered.more is not None:
+        rest.append(rendered.more)
     if rest:
         yield _plain("\n".join(rest), SECTION)
-    yield _plain_small("\n".join((told.why, *told.footer)))
+    yield _plain_small("\n".join((rendered.why, *rendered.footer)))
 
 
-def _context_blocks(told: RenderedMessage) -> Iterator[Block]:
+def _context_blocks(rendered: RenderedMessage) -> Iterator[Block]:
     """The place, the first sighting, the labels and the links."""
-    if told.standing is not None:
-        yield _plain(told.standing, 300)
-    if told.several and told.since is not None:
-        yield _facts([_markdown(f"*{told.severity}* · since {_date(told.since)}")], told.owner)
-    if not told.several:
-        for incident in told.blocks:
+    if rendered.standing is not None:
+        yield _plain(rendered.standing, 300)
+    if rendered.several and rendered.since is not None:
+        yield _facts([_markdown(f"*{rendered.severity}* · since {_date(rendered.since)}")], rendered.owner)
+    if not rendered.several:
+        for incident in rendered.blocks:
             if incident.name is not None:
                 yield _facts(
-                    [_plain_text(told.scope, 200), _span(incident)], incident.owner, _open(incident, 700)
+                    [_plain_text(rendered.scope, 200), _span(incident)], incident.owner, _open(incident, 700)
                 )
-    if told.note is not None and not told.note_first:
-        yield _plain(told.note, PART)
-    yield from _links(told)
-    if told.whole is not None and (url := _url(told.whole[1], 1_200)):
-        yield ContextBlock(elements=[_markdown(f"<{url}|{told.whole[0]}>")])
-    if told.labels:
-        yield _plain_small(_pairs(told.labels))
+    if rendered.note is not None and not rendered.note_first:
+        yield _plain(rendered.note, PART)
+    yield from _links(rendered)
+    if rendered.whole is not None and (url := _url(rendered.whole[1], 1_200)):
+        yield ContextBlock(elements=[_markdown(f"<{url}|{rendered.whole[0]}>")])
+    if rendered.labels:
+        yield _plain_small(_pairs(rendered.labels))
 
 
 def _incident(incident: IncidentBlock, *, several: bool) -> Iterator[Block]:
-    found = incident.evidence
+    incident_evidence = incident.evidence
     text = [f"{_sign(incident)} {incident.state}: {incident.title}"] if several else []
-    text += [found.message] if found.message else []
-    text += found.details[:3]
-    text += [f"caused by {found.cause}"] if found.cause else []
-    text += found.notes[:3]
+    text += [incident_evidence.message] if incident_evidence.message else []
+    text += incident_evidence.details[:3]
+    text += [f"caused by {incident_evidence.cause}"] if incident_evidence.cause else []
+    text += incident_evidence.notes[:3]
     text.append(_pairs((*incident.where, *incident.labels)))
-    text += [f"context: {_pairs(found.context)}"] if found.context else []
-    shown = "\n".join(filter(None, text))
-    if shown:
-        yield _plain(shown, SECTION)
+    text += [f"context: {_pairs(incident_evidence.context)}"] if incident_evidence.context else []
+    quote = "\n".join(filter(None, text))
+    if quote:
+        yield _plain(quote, SECTION)
     if several:
         yield _facts([_span(incident)], incident.owner, _open(incident, 700))
-    if found.frames:
-        yield _code(found.frames[:FRAMES])
+    if incident_evidence.frames:
+        yield _code(incident_evidence.frames[:FRAMES])
 
 
 def _span(incident: IncidentBlock) -> MarkdownTextObject:
@@ -326,8 +326,8 @@ def _markdown(text: str) -> MarkdownTextObject:
     return MarkdownTextObject(text=text, verbatim=True)
 
 
-def _links(told: RenderedMessage) -> Iterator[Block]:
-    parts = [part for link in told.links for part in _link(link)]
+def _links(rendered: RenderedMessage) -> Iterator[Block]:
+    parts = [part for link in rendered.links for part in _link(link)]
     if parts:
         yield ContextBlock(elements=parts)
 
@@ -347,5 +347,5 @@ def _open(incident: IncidentBlock, longest: int) -> str | None:
 
 
 def _url(url: str, longest: int) -> str:
-    found = escaped(wording.plain(url, 1_000), 1_500).replace("|", "%7C")
-    return found if 0 < len(found) <= longest else ""
+    address = escaped(wording.plain(url, 1_000), 1_500).replace("|", "%7C")
+    return address if 0 < len(address) <= longest else ""

@@ -50,8 +50,8 @@ class SlackError(SendError):
         whole_channel: bool = False,
         needed: str = "",
     ) -> None:
-        known = codes.advice(code, needed=needed)
-        detail = f"Slack refused it: {code}" + (f": {known}" if known else "")
+        hint = codes.advice(code, needed=needed)
+        detail = f"Slack refused it: {code}" + (f": {hint}" if hint else "")
         super().__init__(outcome, detail, retry_after=retry_after, whole_channel=whole_channel)
         self.code = code
 

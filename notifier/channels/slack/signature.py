@@ -28,10 +28,10 @@ def complaint(stamp: str | None, signature: str | None, *, now: Instant) -> str 
 def signers(secrets: Mapping[str, str], stamp: str, signature: str, body: bytes) -> frozenset[str]:
     """The names whose secrets made this signature. All are compared, each in constant time."""
     # `compare_digest` raises on strings that are not ASCII.
-    given = signature.encode("utf-8", "replace")
+    received = signature.encode("utf-8", "replace")
     base = b"v0:" + stamp.encode("utf-8", "replace") + b":" + body
     return frozenset(
-        [name for name, secret in secrets.items() if hmac.compare_digest(_sign(secret, base), given)]
+        [name for name, secret in secrets.items() if hmac.compare_digest(_sign(secret, base), received)]
     )
 
 

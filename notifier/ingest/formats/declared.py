@@ -39,8 +39,8 @@ def read(
     format_: FormatBlock, name: str, body: bytes, headers: Mapping[str, str], *, service: str | None
 ) -> ParsedBody:
     """The events in a body. Raises `Malformed` if the body is not of the format, or too expensive to read."""
-    found, unreadable = documents(body, headers)
-    return read_documents(format_, name, found, headers, service=service, unreadable=unreadable)
+    documents_in_body, unreadable = documents(body, headers)
+    return read_documents(format_, name, documents_in_body, headers, service=service, unreadable=unreadable)
 
 
 def documents(body: bytes, headers: Mapping[str, str]) -> tuple[list[Any], int]:
@@ -51,16 +51,16 @@ def documents(body: bytes, headers: Mapping[str, str]) -> tuple[list[Any], int]:
         raise Malformed("the body is empty: send JSON", reason="empty")
     if len(texts) > MAX_EVENTS:
         raise Malformed(f"more than {MAX_EVENTS} lines in one body: send fewer at once", reason="too_many")
-    found: list[Any] = []
+    decoded: list[Any] = []
     fault = ""
     for text in texts:
         try:
-            found.append(sanitise.read(text))
+            decoded.append(sanitise.read(text))
         except sanitise.UnreadableJson as error:
             fault = fault or str(error)
-    if not found:
+    if not decoded:
         raise Malformed(f"the body cannot be read: {fault}")
-    return found, len(texts) - len(found)
+    return decoded, len(texts) - len(decoded)
 
 
 def read_documents(
@@ -92,9 +92,9 @@ def read_documents(
         raise Malformed("the body costs too much to read: send less at once", reason="too_many")
     _name(events, next((headers[header] for header in format_.id_header if headers.get(header)), None))
     dropped = {OVER_BUDGET: left_out, UNREADABLE: unreadable, NOT_DETECTED: len(found) - len(ours)}
-    told = [sentence.format(dropped[kind]) for kind, sentence in _DROPPED.items() if dropped[kind]]
+    sentences = [sentence.format(dropped[kind]) for kind, sentence in _DROPPED.items() if dropped[kind]]
     counts = {kind: count for kind, count in dropped.items() if count}
-    return ParsedBody(events, dropped=counts, warnings=[*reading.warnings, *told])
+    return ParsedBody(events, dropped=counts, warnings=[*reading.warnings, *sentences])
 
 
 def _name(events: list[Tree], delivery: str | None) -> None:

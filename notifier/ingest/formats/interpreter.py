@@ -137,16 +137,16 @@ class Interpreter:
         base = self._visit(left, value)
         if not isinstance(base, list):
             return None
-        kept = [item for item in self._bounded_list(base) if is_true(self._visit(condition, item))]
-        return self._project(kept, right)
+        matching = [item for item in self._bounded_list(base) if is_true(self._visit(condition, item))]
+        return self._project(matching, right)
 
     def _project(self, base: Any, right: Node) -> Any:
         if not isinstance(base, list):
             return None
         if right["type"] == "identity":
             return [item for item in self._bounded_list(base) if item is not None]
-        found = (self._visit(right, item) for item in self._bounded_list(base))
-        return [item for item in found if item is not None]
+        results = (self._visit(right, item) for item in self._bounded_list(base))
+        return [item for item in results if item is not None]
 
     def _flatten(self, node: Node, value: Any) -> Any:
         base = self._visit(node["children"][0], value)

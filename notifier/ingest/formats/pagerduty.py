@@ -135,7 +135,7 @@ def _service(payload: Tree, service: str | None) -> str | None:
 def _told(tree: Tree, payload: Tree) -> dict[str, Any]:
     labels = {name: text for name in _LABELS if (text := text_of(payload.get(name))) is not None}
     details = payload.get("custom_details")
-    found = {
+    fields = {
         "message": text_of(payload.get("summary")),
         "severity": payload.get("severity"),
         "host": text_of(payload.get("source")),
@@ -144,7 +144,7 @@ def _told(tree: Tree, payload: Tree) -> dict[str, Any]:
         "links": list(_links(tree)),
         "context": details if isinstance(details, dict) else {"custom_details": details} if details else None,
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _links(tree: Tree) -> Iterator[dict[str, Any]]:

@@ -135,12 +135,12 @@ def document(message: SnsMessage) -> dict[str, Any]:
     """The message without its envelope, decoded if it is JSON."""
     text = message.fields["Message"]
     try:
-        said = sanitise.read(text.encode("utf-8", "surrogatepass")) if text[:1] in {"{", "["} else text
+        content = sanitise.read(text.encode("utf-8", "surrogatepass")) if text[:1] in {"{", "["} else text
     except sanitise.UnreadableJson:
-        said = text
+        content = text
     return {
         "topic": message.topic,
         "subject": message.fields.get("Subject"),
         "timestamp": message.fields["Timestamp"],
-        "message": said,
+        "message": content,
     }

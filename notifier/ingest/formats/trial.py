@@ -35,14 +35,14 @@ def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> Forma
     except Malformed as error:
         return FormatTrial(events=(), faults=(error.message,), not_mapped=())
     events = [dict(item) for item in read.items if isinstance(item, dict)]
-    judged = Normalizer(max_event_bytes=_LARGEST, new_id=lambda: "new").read(
+    results = Normalizer(max_event_bytes=_LARGEST, new_id=lambda: "new").read(
         read.items, project="default", received_at=0, sent_at=None
     )
     faults = [
         f"event {index}: {result.path}: {result.message}"
         if result.path
         else f"event {index}: {result.message}"
-        for index, result in enumerate(judged)
+        for index, result in enumerate(results)
         if isinstance(result, Rejection)
     ]
     places = dict.fromkeys(place for each in documents for place in _unread(each, seen, ""))
@@ -53,21 +53,21 @@ def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> Forma
 
 def _documents(format_: FormatBlock, sample: bytes) -> list[Any]:
     """The documents of a body, taken out of an SNS envelope if there is one."""
-    found, _ = declared.documents(sample, {})
+    decoded, _ = declared.documents(sample, {})
     is_sns = format_.verify is not None and format_.verify.type == "sns"
-    if is_sns and isinstance(found[0], dict) and "TopicArn" in found[0]:
+    if is_sns and isinstance(decoded[0], dict) and "TopicArn" in decoded[0]:
         return [sns.document(sns.parse(sample))]
-    return found
+    return decoded
 
 
 def sample_fault(name: str, format_: FormatBlock) -> str | None:
     """The fault of a format whose own sample makes no event, or an event that would be refused; else None."""
     if format_.sample is None:
         return None
-    tried = trial(format_, name)
-    if tried.faults:
-        return f"the sample is not taken: {tried.faults[0]}"
-    return None if tried.events else "nothing becomes of the sample: look at `items`"
+    result = trial(format_, name)
+    if result.faults:
+        return f"the sample is not taken: {result.faults[0]}"
+    return None if result.events else "nothing becomes of the sample: look at `items`"
 
 
 def _unread(value: Any, seen: set[tuple[int, Any]], path: str) -> Iterator[str]:

@@ -27,21 +27,21 @@ def verified(verify: VerifyBlock | None, headers: Mapping[str, str], body: bytes
     secrets = [secret.get_secret_value() for secret in verify.secret]
     if verify.type == "standard-webhooks":
         return any(_standard(secret, headers, body, now) for secret in secrets)
-    given = headers.get(verify.header or "", "")
-    return given.startswith(verify.prefix) and any(
-        _matches(verify, given.removeprefix(verify.prefix).strip(), secret, body) for secret in secrets
+    value = headers.get(verify.header or "", "")
+    return value.startswith(verify.prefix) and any(
+        _matches(verify, value.removeprefix(verify.prefix).strip(), secret, body) for secret in secrets
     )
 
 
-def _matches(verify: VerifyBlock, given: str, secret: str, body: bytes) -> bool:
+def _matches(verify: VerifyBlock, value: str, secret: str, body: bytes) -> bool:
     """Whether a header's value is the token, or the body's signature."""
     if verify.type == "token":
-        return _same(given, secret)
-    return _same(_written(given, verify), _digest(secret, body, verify))
+        return _same(value, secret)
+    return _same(_written(value, verify), _digest(secret, body, verify))
 
 
-def _written(given: str, verify: VerifyBlock) -> str:
-    return given.lower() if verify.encoding == "hex" else given
+def _written(header: str, verify: VerifyBlock) -> str:
+    return header.lower() if verify.encoding == "hex" else header
 
 
 def _digest(secret: str, body: bytes, verify: VerifyBlock) -> str:
@@ -58,9 +58,9 @@ def _standard(secret: str, headers: Mapping[str, str], body: bytes, now: Instant
         return False
     signed = f"{id_}.{seconds}.".encode("latin-1", "replace") + body
     expected = base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode("ascii")
-    given = headers.get("webhook-signature", "").split(" ", _SIGNATURES_AT_MOST)
+    sent = headers.get("webhook-signature", "").split(" ", _SIGNATURES_AT_MOST)
     return any(
-        _same(signature.removeprefix("v1,"), expected) for signature in given if signature.startswith("v1,")
+        _same(signature.removeprefix("v1,"), expected) for signature in sent if signature.startswith("v1,")
     )
 
 
@@ -74,6 +74,6 @@ def _key(secret: str) -> bytes:
     return secret.encode("utf-8", "replace")
 
 
-def _same(given: str, right: str) -> bool:
-    """Whether two texts are equal, compared in constant time. `given` is a header's bytes as Latin-1."""
-    return hmac.compare_digest(given.encode("latin-1", "replace"), right.encode("utf-8", "replace"))
+def _same(value: str, expected: str) -> bool:
+    """Whether two texts are equal, compared in constant time. `value` is a header's bytes as Latin-1."""
+    return hmac.compare_digest(value.encode("latin-1", "replace"), expected.encode("utf-8", "replace"))

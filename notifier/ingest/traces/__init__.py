@@ -160,8 +160,8 @@ def _trace(window: _Window) -> Trace | None:
         _read_end(trace, window)
     if trace is not None and trace.first <= window.hint and trace.chain[0].type is not None:
         return trace
-    found = [each for each in (trace, stacks.read(window.lines, LINES)) if each is not None]
-    return min(found, key=lambda each: (each.chain[0].type is None, each.first), default=None)
+    traces = [each for each in (trace, stacks.read(window.lines, LINES)) if each is not None]
+    return min(traces, key=lambda each: (each.chain[0].type is None, each.first), default=None)
 
 
 def _read_end(trace: Trace, window: _Window) -> None:
@@ -179,20 +179,20 @@ def _read_end(trace: Trace, window: _Window) -> None:
 
 
 def _as_exception(chain: Sequence[Raised]) -> dict[str, Any] | None:
-    told: dict[str, Any] | None = None
+    document: dict[str, Any] | None = None
     for raised in reversed(chain[: CAUSES + 1]):
         if raised.type is None and raised.message is None:
             continue
         module, name = _split(raised.type)
-        told = {
+        document = {
             "type": name,
             "module": module,
             "message": raised.message,
             "frames": _within_limit(raised.frames),
-            "cause": told,
+            "cause": document,
         }
-        told = {key: value for key, value in told.items() if value}
-    return told
+        document = {key: value for key, value in document.items() if value}
+    return document
 
 
 def _split(type_: str | None) -> tuple[str | None, str | None]:

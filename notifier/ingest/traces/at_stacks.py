@@ -132,14 +132,14 @@ class _Reading:
     def _split_message(self, raised: Raised) -> None:
         """Splits off the inner exception that follows a .NET exception's message, on the same line or the next."""
         while raised.message is not None and "--->" in raised.message:
-            said, _, inner = raised.message.partition("--->")
+            text, _, inner = raised.message.partition("--->")
             line, _, further = inner.strip().partition("\n")
-            found = _INNER.match(f"---> {line}")
-            if found is None:
+            match = _INNER.match(f"---> {line}")
+            if match is None:
                 return
-            raised.message = said.strip() or None
+            raised.message = text.strip() or None
             raised = Raised(
-                type=found["type"], message="\n".join(filter(None, [found["message"], further])) or None
+                type=match["type"], message="\n".join(filter(None, [match["message"], further])) or None
             )
             self._caused_by(raised)
 
@@ -197,9 +197,9 @@ class _Reading:
         if self.suppressed and indentation > self.indent:
             return
         self.suppressed = False
-        found = self.reader(line)
-        if found is not None:
-            self.chain[self.depth].frames.append(found)
+        frame = self.reader(line)
+        if frame is not None:
+            self.chain[self.depth].frames.append(frame)
         # The properties of an error follow, its cause among them.
         self.inside = self.inside or line.endswith(" {")
         # Ends the first of several errors; the others follow.
@@ -216,35 +216,35 @@ def _is_at(line: str) -> bool:
 
 @_remembered
 def _java(line: str) -> Frame | None:
-    found = _JAVA.match(line)
-    if found is None:
+    match = _JAVA.match(line)
+    if match is None:
         return None
-    owner, file = found[1], found[3]
+    owner, file = match[1], match[3]
     path = "/".join([*owner.split(".")[:-1], file or owner.rpartition(".")[2]])
     return frame(
-        path, f"{owner.rpartition('.')[2]}.{found[2]}", found[4], foreign=path.startswith(_JAVA_LIBRARIES)
+        path, f"{owner.rpartition('.')[2]}.{match[2]}", match[4], foreign=path.startswith(_JAVA_LIBRARIES)
     )
 
 
 @_remembered
 def _node(line: str) -> Frame | None:
-    found = _NODE.match(line)
-    return None if found is None else frame(found[2].removeprefix("file://"), found[1], found[3])
+    match = _NODE.match(line)
+    return None if match is None else frame(match[2].removeprefix("file://"), match[1], match[3])
 
 
 @_remembered
 def _dotnet(line: str) -> Frame | None:
-    found = _DOTNET.match(line)
-    if found is None:
+    match = _DOTNET.match(line)
+    if match is None:
         return None
-    foreign = found[1].startswith(_DOTNET_LIBRARIES)
-    return frame(found[2], _written(found[1]), found[3], foreign=foreign)
+    foreign = match[1].startswith(_DOTNET_LIBRARIES)
+    return frame(match[2], _written(match[1]), match[3], foreign=foreign)
 
 
 def _written(method: str) -> str:
     """The method as written in the source. Compilers rename async methods, lambdas and local functions."""
-    found = _COMPILED.match(method)
-    return method if found is None else f"{found['owner']}.{found['method']}"
+    match = _COMPILED.match(method)
+    return method if match is None else f"{match['owner']}.{match['method']}"
 
 
 _READERS: Final = (_java, _node, _dotnet)

@@ -45,13 +45,13 @@ def _panics(lines: Sequence[str], opening: int) -> tuple[int, str, list[Raised]]
     """The first panic's line and the text before it, and the panics, the last first."""
     first, lead, chain = opening, lines[opening].partition("goroutine ")[0].rstrip(), []
     for index in range(opening - 1, max(-1, opening - 1 - _PANICS_ABOVE), -1):
-        found = _PANIC.match(lines[index])
-        if found is None:
+        match = _PANIC.match(lines[index])
+        if match is None:
             continue
         further = [line for line in lines[index + 1 : first] if line.strip()]
-        message = "\n".join([_RECOVERED.sub("", found["message"]), *further])
-        chain.append(Raised(type=found["type"], message=message))
-        first, lead = index, found["lead"].rstrip()
+        message = "\n".join([_RECOVERED.sub("", match["message"]), *further])
+        chain.append(Raised(type=match["type"], message=message))
+        first, lead = index, match["lead"].rstrip()
         if not lines[index][:1].isspace():
             break
     return first, lead, chain or [Raised()]

@@ -32,11 +32,11 @@ def head_above(
     The lines between it and the frame, or the line `until`, are the rest of the message.
     """
     for index in range(frame - 1, max(-1, frame - 1 - LINES), -1):
-        found = _head_in(lines[index], patterns)
-        if found is not None:
-            message = "\n".join([found["message"] or "", *lines[index + 1 : until or frame]]).strip()
+        match = _head_in(lines[index], patterns)
+        if match is not None:
+            message = "\n".join([match["message"] or "", *lines[index + 1 : until or frame]]).strip()
             return StackHead(
-                Raised(type=found["type"], message=message or None), index, found["lead"].rstrip()
+                Raised(type=match["type"], message=message or None), index, match["lead"].rstrip()
             )
         if begins_record(lines[index]):
             break
@@ -46,7 +46,7 @@ def head_above(
 def _head_in(line: str, patterns: Sequence[LinePattern]) -> LineMatch | None:
     """The first pattern's match whose type is no log level or field name."""
     for pattern in patterns:
-        found = pattern.match(line)
-        if found is not None and found["type"] not in _LABELS:
-            return found
+        match = pattern.match(line)
+        if match is not None and match["type"] not in _LABELS:
+            return match
     return None

@@ -11,8 +11,8 @@ import re2
 class LineMatch:
     """A match in a line. Groups by number or name; empty if a group did not participate."""
 
-    def __init__(self, found: re2._Match, names: Mapping[str, int]) -> None:
-        self._found: Final = found
+    def __init__(self, match: re2._Match, names: Mapping[str, int]) -> None:
+        self._found: Final = match
         self._names: Final = names
 
     def __getitem__(self, group: int | str) -> str:

@@ -61,20 +61,20 @@ def read(lines: Sequence[str], opening: int) -> Trace | None:
 def _head(lines: Sequence[str], opening: int, *, after: int) -> _Head | None:
     banner = opening - 1 if opening and _BANNER.match(lines[opening - 1]) else opening
     for index in range(banner - 1, max(after - 1, -1, banner - 1 - LINES), -1):
-        found = _OBJECT.match(lines[index])
-        if found is not None:
-            place = frame(found["file"], None, found["line"])
-            raised = Raised(type=_name(found["type"]), message=found["message"])
-            return _Head(raised, index, found["lead"].removesuffix('{"exception":"').rstrip(), place)
-        found = _HEAD.match(lines[index])
-        if found is not None:
-            said = "\n".join([found["said"].removeprefix(": "), *lines[index + 1 : banner]])
-            placed = _PLACED.match(said.strip())
+        match = _OBJECT.match(lines[index])
+        if match is not None:
+            place = frame(match["file"], None, match["line"])
+            raised = Raised(type=_name(match["type"]), message=match["message"])
+            return _Head(raised, index, match["lead"].removesuffix('{"exception":"').rstrip(), place)
+        match = _HEAD.match(lines[index])
+        if match is not None:
+            text = "\n".join([match["said"].removeprefix(": "), *lines[index + 1 : banner]])
+            placed = _PLACED.match(text.strip())
             if placed is None:
-                raised = Raised(type=_name(found["type"]), message=said.strip() or None)
-                return _Head(raised, index, (found["lead"] or "").rstrip(), None)
-            raised = Raised(type=_name(found["type"]), message=placed["message"].strip() or None)
-            lead = (found["lead"] or "").rstrip()
+                raised = Raised(type=_name(match["type"]), message=text.strip() or None)
+                return _Head(raised, index, (match["lead"] or "").rstrip(), None)
+            raised = Raised(type=_name(match["type"]), message=placed["message"].strip() or None)
+            lead = (match["lead"] or "").rstrip()
             return _Head(raised, index, lead, frame(placed["file"], None, placed["line"]))
     return None
 

@@ -19,7 +19,7 @@ def without_prefixes(lines: Sequence[str], first: int) -> list[str]:
     if len(masked) < _SAMPLE - 1:
         return list(lines)
     least, most = min(masked), max(masked)
-    differs = (at for at, (one, other) in enumerate(zip(least, most, strict=False)) if one != other)
+    differs = (at for at, (left, right) in enumerate(zip(least, most, strict=False)) if left != right)
     prefix = _PREFIX.match(least[: next(differs, len(least))])
     # Letters alone are part of the trace, such as `at` or `from`.
     if prefix is None or prefix[0].replace(" ", "").isalpha():

@@ -33,7 +33,7 @@ class _Reading:
 
 def read(lines: Sequence[str], most: int) -> Trace | None:
     """The first traceback that says what was raised, else the first, within `most` lines."""
-    found: Trace | None = None
+    incomplete: Trace | None = None
     start = 0
     for _ in range(_TRIES):
         first = next((index for index in range(start, len(lines)) if HEAD in lines[index]), None)
@@ -42,9 +42,9 @@ def read(lines: Sequence[str], most: int) -> Trace | None:
         trace = _read_at(lines, first, most)
         if trace is not None and trace.chain[0].type is not None:
             return trace
-        found = found or trace
+        incomplete = incomplete or trace
         start = first + 1 if trace is None else max(first + 1, trace.end)
-    return found
+    return incomplete
 
 
 def _read_at(lines: Sequence[str], first: int, most: int) -> Trace | None:
@@ -131,18 +131,18 @@ def _code(lines: Sequence[str], index: int) -> str | None:
 def _raised(lines: Sequence[str], index: int, reading: _Reading) -> int:
     """Reads a traceback's last line and the rest of its message. Returns the index of the next line."""
     matched = None if begins_record(lines[index]) else _RAISED.match(lines[index])
-    said: list[str] = []
+    message_lines: list[str] = []
     end = index + 1
     if matched is None:
         # Truncated, or not printed by Python: what has been read so far counts.
         reading.found.append(Raised(frames=reading.frames or []))
         reading.frames, reading.end = None, index
         return len(lines)
-    said.append(matched[2] or "")
+    message_lines.append(matched[2] or "")
     while end < len(lines) and not _ends_message(lines[end]):
-        said.append(lines[end])
+        message_lines.append(lines[end])
         end += 1
-    message = "\n".join(said).strip().removesuffix('"""').rstrip()
+    message = "\n".join(message_lines).strip().removesuffix('"""').rstrip()
     reading.found.append(Raised(type=matched[1], message=message or None, frames=reading.frames or []))
     reading.frames, reading.end = None, end
     return end

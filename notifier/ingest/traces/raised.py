@@ -64,10 +64,10 @@ def frame(
 ) -> Frame:
     """A frame as events have it. `foreign` marks a library's or the platform's."""
     is_foreign = foreign or (file is not None and (file.startswith(_PLATFORM) or of_library(file)))
-    found = {
+    fields = {
         "file": file[-CODE_CHARS:] if file else None,
         "function": function[:NAME_CHARS] if function else None,
         "line": int(line) if line else None,
         "code": code[:CODE_CHARS] if code else None,
     }
-    return {**{name: value for name, value in found.items() if value is not None}, "in_app": not is_foreign}
+    return {**{name: value for name, value in fields.items() if value is not None}, "in_app": not is_foreign}

@@ -31,11 +31,11 @@ def read(lines: Sequence[str], opening: int) -> Trace | None:
     first, lead, end = opening, "", opening
     for index in range(opening, len(lines)):
         line = lines[index]
-        found = _FROM.match(line)
-        if found is None and (head := _HEAD.match(line)) is not None:
+        match = _FROM.match(line)
+        if match is None and (head := _HEAD.match(line)) is not None:
             chain.append(_raised(head))
             lead = lead or ((head["lead"] or "").rstrip() if len(chain) == 1 else "")
-        elif found is not None:
+        elif match is not None:
             if not chain:
                 named = head_above(lines, index, (_NAMED,))
                 chain.append(Raised() if named is None else named.raised)
@@ -43,7 +43,7 @@ def read(lines: Sequence[str], opening: int) -> Trace | None:
                     # A type in parentheses ends the message; a logger's tags follow.
                     chain[-1].message = (named.raised.message or "").partition("\n")[0] or None
                 first, lead = (index, "") if named is None else (named.first, named.lead)
-            chain[-1].frames.append(_frame(found))
+            chain[-1].frames.append(_frame(match))
         elif not chain or len(chain[-1].frames) > 1 or begins_record(line) or not line.strip():
             break
         else:
@@ -60,8 +60,8 @@ def _innermost_last(lines: Sequence[str], opening: int) -> Trace:
     end = opening
     for index in range(opening, len(lines)):
         line = lines[index]
-        if _NUMBERED.match(line) and (found := _FROM.match(line)) is not None:
-            frames.append(_frame(found))
+        if _NUMBERED.match(line) and (match := _FROM.match(line)) is not None:
+            frames.append(_frame(match))
         elif (head := _HEAD.match(line)) is not None:
             raised = _raised(head)
             raised.frames += frames[::-1]
@@ -79,6 +79,6 @@ def _raised(head: LineMatch) -> Raised:
     return Raised(type=head["type"], message=head["message"] or None, frames=[_frame(head)])
 
 
-def _frame(found: LineMatch) -> dict[str, object]:
-    file = found["file"]
-    return frame(file, found["function"], found["line"], foreign="/gems/" in file)
+def _frame(match: LineMatch) -> dict[str, object]:
+    file = match["file"]
+    return frame(file, match["function"], match["line"], foreign="/gems/" in file)

@@ -80,16 +80,16 @@ def _value(value: Any, depth: int) -> Any:
     kind = value.WhichOneof("value")
     if kind is None or depth == 0:
         return None
-    found = getattr(value, kind)
+    content = getattr(value, kind)
     match kind:
         case "array_value":
-            return [_value(item, depth - 1) for item in found.values]
+            return [_value(item, depth - 1) for item in content.values]
         case "kvlist_value":
-            return _attributes(found.values, depth - 1)
+            return _attributes(content.values, depth - 1)
         case "bytes_value":
-            return found.decode("utf-8", "replace")
+            return content.decode("utf-8", "replace")
         case _:
-            return found
+            return content
 
 
 def _hex(raw: bytes) -> str | None:

@@ -74,7 +74,7 @@ def _event(record: LogRecord, service: str | None, warnings: dict[str, None], tr
         warnings[NO_SERVICE] = None
     exception = _exception(attributes, traces)
     message = _text(record.body) or (None if exception else record.event_name or "(no message)")
-    found = {
+    fields = {
         "id": _identity(record),
         "timestamp": rfc3339(record.time_ns // _MILLION) if 0 < record.time_ns < _LATEST_NS else None,
         "service": named or UNKNOWN_SERVICE,
@@ -92,15 +92,15 @@ def _event(record: LogRecord, service: str | None, warnings: dict[str, None], tr
         "trace_id": record.trace_id,
         "context": _context(record),
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _exception(attributes: Mapping[str, Any], traces: TraceBudget) -> Tree | None:
     type_, message, trace = (text_of(attributes.get(name)) for name in _EXCEPTION[:3])
     if type_ is message is trace is None:
         return None
-    told = trace if trace is not None and traces.takes(trace) else ""
-    return exception_in(told, type_=type_, message=message)
+    stacktrace = trace if trace is not None and traces.takes(trace) else ""
+    return exception_in(stacktrace, type_=type_, message=message)
 
 
 def _severity(record: LogRecord) -> str | None:
@@ -112,8 +112,8 @@ def _context(record: LogRecord) -> Tree:
     own = {name: value for name, value in record.attributes.items() if name not in _EXCEPTION}
     resource = {name: value for name, value in record.resource.items() if name not in _RESOURCE}
     body = record.body if isinstance(record.body, dict | list) else None
-    found = {"attributes": own, "resource": resource, "span_id": record.span_id, "body": body}
-    return {name: value for name, value in found.items() if value}
+    context = {"attributes": own, "resource": resource, "span_id": record.span_id, "body": body}
+    return {name: value for name, value in context.items() if value}
 
 
 def _text(body: Any) -> str | None:

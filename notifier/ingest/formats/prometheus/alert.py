@@ -93,17 +93,17 @@ def _alert(item: Any) -> Alert:
 
 
 def _texts(item: Mapping[str, Any], name: str) -> dict[str, str]:
-    found = item.get(name)
-    if found is None:
+    texts = item.get(name)
+    if texts is None:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(texts, dict):
         raise InvalidField(name, "expected an object of strings")
-    for position, (key, value) in enumerate(found.items()):
+    for position, (key, value) in enumerate(texts.items()):
         if not key:
             raise InvalidField(name, f"name {position} is empty")
         if not is_text(value):
             raise InvalidField(name, f"value {position} is no string")
-    return dict(found)
+    return dict(texts)
 
 
 def time_in(item: Mapping[str, Any], name: str) -> Instant | None:

@@ -89,13 +89,13 @@ def name_of(labels: Mapping[str, str]) -> str:
 def _message(alert: Alert) -> str:
     """The name and the summary in the first line, which becomes the title, and the description below."""
     annotations = alert.annotations
-    told = [
+    parts = [
         text for name in ("summary", "message", "description") if (text := annotations.get(name, "").strip())
     ]
     head = name_of(alert.labels)
-    if not told:
+    if not parts:
         return head
-    summary, *rest = dict.fromkeys(told)
+    summary, *rest = dict.fromkeys(parts)
     return "\n\n".join((f"{head}: {summary}", *rest))
 
 

@@ -186,6 +186,6 @@ def _lost_by_client(report: Any) -> Mapping[str, int]:
         reason, quantity = fields.get("reason"), fields.get("quantity")
         if fields.get("category") != "error" or type(quantity) is not int:
             continue
-        known = reason if isinstance(reason, str) and reason in _REASONS else "other"
-        lost[f"client_{known}"] += max(0, min(quantity, _MOST_REPORTED))
+        label = reason if isinstance(reason, str) and reason in _REASONS else "other"
+        lost[f"client_{label}"] += max(0, min(quantity, _MOST_REPORTED))
     return lost

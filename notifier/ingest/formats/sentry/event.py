@@ -96,12 +96,12 @@ def _message(event: Fields) -> tuple[str | None, str | None]:
     """The message as shown, and its template if values were filled into it."""
     for entry in (event.get("logentry"), event.get("message")):
         if isinstance(entry, dict):
-            template, shown = text_of(entry.get("message")), text_of(entry.get("formatted"))
+            template, formatted = text_of(entry.get("message")), text_of(entry.get("formatted"))
             params = entry.get("params")
             if template is not None and params:
-                return shown or _filled_in(template, params), template
-            if template or shown:
-                return shown or template, None
+                return formatted or _filled_in(template, params), template
+            if template or formatted:
+                return formatted or template, None
         elif text_of(entry) is not None:
             return text_of(entry), None
     return None, None
@@ -115,8 +115,8 @@ def _filled_in(template: str, params: Any) -> str:
     def value(found: re.Match[str]) -> str:
         if found[0] == "%%":
             return "%"
-        given = named.get(found[1]) if found[1] is not None else next(following, None)
-        text = text_of(given)
+        argument = named.get(found[1]) if found[1] is not None else next(following, None)
+        text = text_of(argument)
         return found[0] if text is None else text[:_PARAMETER_CHARS]
 
     return _PLACE.sub(value, template[:TEXT_CHARS])
@@ -124,10 +124,8 @@ def _filled_in(template: str, params: Any) -> str:
 
 def _fingerprint(event: Fields, service: str, *, template: bool) -> list[str] | None:
     """The sender's fingerprint, else that of the template, as the native client computes it for a log record."""
-    given = event.get("fingerprint")
-    parts = (
-        [text for part in given[:FINGERPRINT] if (text := text_of(part))] if isinstance(given, list) else []
-    )
+    sent = event.get("fingerprint")
+    parts = [text for part in sent[:FINGERPRINT] if (text := text_of(part))] if isinstance(sent, list) else []
     if parts and parts != [_DEFAULT]:
         return parts
     _, words = _message(event)
@@ -172,7 +170,7 @@ def _task(event: Fields) -> dict[str, Any] | None:
 def _context(event: Fields, tags: Mapping[str, str], values: Values) -> dict[str, Any]:
     """Details of the failure, the most useful first, because what exceeds the size limit is dropped."""
     mechanism = object_of(values[-1].get("mechanism")) if values else {}
-    known: dict[str, Any] = {
+    context: dict[str, Any] = {
         "logger": text_of(event.get("logger")),
         "transaction": text_of(event.get("transaction")),
         "mechanism": _only(mechanism, ("type", "handled")),
@@ -180,7 +178,7 @@ def _context(event: Fields, tags: Mapping[str, str], values: Values) -> dict[str
         "user": _only(event.get("user"), _USER),
         "tags": tags,
     }
-    extra = {name: value for name, value in object_of(event.get("extra")).items() if name not in known}
+    extra = {name: value for name, value in object_of(event.get("extra")).items() if name not in context}
     later = {
         "breadcrumbs": [_crumb(crumb) for crumb in values_of(event, "breadcrumbs")[-BREADCRUMBS:]],
         "contexts": {
@@ -190,10 +188,10 @@ def _context(event: Fields, tags: Mapping[str, str], values: Values) -> dict[str
         "sdk": _only(event.get("sdk"), ("name", "version")),
     }
     whole = {
-        name: value for name, value in {**known, **extra, **later}.items() if value not in (None, {}, [])
+        name: value for name, value in {**context, **extra, **later}.items() if value not in (None, {}, [])
     }
-    fitting: dict[str, Any] = bounded(whole, CONTEXT_DEPTH)[0]
-    return within(fitting, CONTEXT_BYTES)
+    bounded_context: dict[str, Any] = bounded(whole, CONTEXT_DEPTH)[0]
+    return within(bounded_context, CONTEXT_BYTES)
 
 
 def _only(value: Any, names: Iterable[str]) -> dict[str, Any]:
@@ -211,9 +209,9 @@ def _request(value: Any) -> dict[str, Any]:
 
 
 def _crumb(crumb: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in _only(crumb, _CRUMB).items() if value != {}}
-    kept["timestamp"] = _timestamp(crumb.get("timestamp"))
-    message = kept.get("message")
+    fields = {name: value for name, value in _only(crumb, _CRUMB).items() if value != {}}
+    fields["timestamp"] = _timestamp(crumb.get("timestamp"))
+    message = fields.get("message")
     if isinstance(message, str):
-        kept["message"] = message[:_CRUMB_CHARS]
-    return kept
+        fields["message"] = message[:_CRUMB_CHARS]
+    return fields

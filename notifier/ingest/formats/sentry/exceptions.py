@@ -40,14 +40,14 @@ def exception_of(values: Values, frames: Sequence[Any]) -> dict[str, Any] | None
     if not chain:
         return None
     most = max(_FEWEST_FRAMES, FRAMES // len(chain))
-    told: dict[str, Any] | None = None
+    document: dict[str, Any] | None = None
     for position in reversed(range(len(chain))):
-        told = _exception(chain[position], most, told, TEXT_CHARS if position == 0 else _CAUSE_CHARS)
-    assert told is not None
-    if not told["frames"]:
-        told["frames"] = frames_of(frames, most)
-    told["notes"] = _siblings(values, chain)
-    return told
+        document = _exception(chain[position], most, document, TEXT_CHARS if position == 0 else _CAUSE_CHARS)
+    assert document is not None
+    if not document["frames"]:
+        document["frames"] = frames_of(frames, most)
+    document["notes"] = _siblings(values, chain)
+    return document
 
 
 def is_synthetic(value: Mapping[str, Any]) -> bool:
@@ -58,9 +58,9 @@ def is_synthetic(value: Mapping[str, Any]) -> bool:
 def frames_of(frames: Sequence[Any], most: int = FRAMES) -> list[dict[str, Any]]:
     """The frames, outermost first, without the middle of a deep recursion."""
     outermost = most // 5
-    kept = [*frames[:outermost], *frames[outermost - most :]] if len(frames) > most else frames
-    told = [_frame(frame) for frame in kept if isinstance(frame, dict)]
-    return [frame for frame in told if frame["file"] or frame["function"]]
+    selected = [*frames[:outermost], *frames[outermost - most :]] if len(frames) > most else frames
+    documents = [_frame(frame) for frame in selected if isinstance(frame, dict)]
+    return [frame for frame in documents if frame["file"] or frame["function"]]
 
 
 def stack_of(owner: Mapping[str, Any]) -> Sequence[Any]:
@@ -92,10 +92,10 @@ def _chain(values: Values) -> Values:
 
 def _cause(by_id: Mapping[int, Mapping[str, Any]], children: Sequence[int]) -> int | None:
     """The explicit cause, else the first exception of a group, else the context, as for native events."""
-    known = sorted(child for child in children if child in by_id)
-    explicit = (child for child in known if _source(by_id[child]) == "__cause__")
-    others = (child for child in known if _source(by_id[child]) != "__context__")
-    return next(explicit, next(others, next(iter(known), None)))
+    linked = sorted(child for child in children if child in by_id)
+    explicit = (child for child in linked if _source(by_id[child]) == "__cause__")
+    others = (child for child in linked if _source(by_id[child]) != "__context__")
+    return next(explicit, next(others, next(iter(linked), None)))
 
 
 def _source(value: Mapping[str, Any]) -> Any:
@@ -108,8 +108,8 @@ def _says_something(value: Mapping[str, Any]) -> bool:
 
 def _siblings(values: Values, chain: Values) -> list[str]:
     """The other exceptions of a group, as notes."""
-    told = {id(value) for value in chain}
-    others = [value for value in values if id(value) not in told and _says_something(value)]
+    chain_ids = {id(value) for value in chain}
+    others = [value for value in values if id(value) not in chain_ids and _says_something(value)]
     return [
         f"and {text_of(value.get('type')) or 'an exception'}: {text_of(value.get('value')) or ''}"[
             :NOTE_CHARS
@@ -121,11 +121,11 @@ def _siblings(values: Values, chain: Values) -> list[str]:
 def _exception(
     value: Mapping[str, Any], most: int, cause: dict[str, Any] | None, chars: int
 ) -> dict[str, Any]:
-    said = text_of(value.get("value"))
+    text = text_of(value.get("value"))
     return {
         "type": text_of(value.get("type")),
         "module": text_of(value.get("module")),
-        "message": said if said is None else said[:chars],
+        "message": text if text is None else text[:chars],
         "frames": frames_of(stack_of(value), most),
         "cause": cause,
     }

@@ -1,4 +1,4 @@
-"""The caller: who asks, and what the caller may do."""
+"""The caller of a request: its identity and what it may do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _IMPLIED: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A caller that has shown who it is.
+    """An authenticated caller.
 
-    `key_id` and `name` are its key's, `project` is the project that it speaks for. `scopes` are as the key was given
-    them: `admin`, which is the instance's, stands for `manage` and `read` too, and `manage` for `read`. `door`: the key
-    opens that one alone. `service`: whose the events are that name none.
-    `person`: who it is without a key, whose identity then stands for `key_id`.
+    `key_id` and `name` are its key's, `project` is the project that it acts for. `scopes` are those granted to the
+    key: `admin`, for the whole instance, includes `manage` and `read`, and `manage` includes `read`. `door` is the
+    only endpoint that the key opens, None for all. `service` is the default for events that name none. `person` is
+    set for a caller without a key, whose identity then replaces `key_id`.
     """
 
     key_id: str
@@ -35,7 +35,7 @@ class Caller:
 
     @staticmethod
     def of(key: Key) -> Caller:
-        """The caller that has shown this key."""
+        """The caller with this key."""
         return Caller(
             key_id=key.id,
             name=key.name,
@@ -47,7 +47,10 @@ class Caller:
 
     @staticmethod
     def of_person(person: RecognisedPerson, roles: Roles, *, project: str = "") -> Caller:
-        """The caller that a person is in one of its projects, or in the first; `NoRole` where it has none."""
+        """The caller for a person in one of its projects, or in the first.
+
+        Raises `NoRole` if the person has no role there.
+        """
         granted = grants(person, roles)
         if not granted:
             raise NoRole
@@ -62,7 +65,7 @@ class Caller:
 
     @property
     def owner(self) -> str | RecognisedPerson:
-        """The owner of its sessions."""
+        """The key id or identity to which the caller's sessions belong."""
         return self.key_id if self.person is None else self.person
 
     def may(self, scope: Scope) -> bool:
@@ -70,17 +73,17 @@ class Caller:
         return scope in self.scopes or any(scope in _IMPLIED.get(granted, ()) for granted in self.scopes)
 
     def require(self, scope: Scope) -> None:
-        """`MissingScope` unless the caller has the scope."""
+        """Raise `MissingScope` unless the caller has the scope."""
         if not self.may(scope):
             raise MissingScope(scope, of_person=self.person is not None)
 
     @property
     def project_scope(self) -> str | None:
-        """The project whose ids the caller may see; None for `admin`, which may see those of all."""
+        """The project whose ids the caller may see; None for `admin`, which may see all."""
         return None if "admin" in self.scopes else self.project
 
     def project_named(self, name: str | None) -> str:
-        """The project of a list: the caller's own, or the one that is named, for which `admin` is required."""
+        """The project to list: the caller's own, or the named one, which requires `admin`."""
         if name is None or name == self.project:
             return self.project
         self.require("admin")

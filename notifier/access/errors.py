@@ -1,10 +1,10 @@
-"""Why somebody is not let in; whoever asks translates it (the API: 401 and 403).
+"""Errors of authentication and authorisation; the API answers them with 401 and 403.
 
 AccessError
-├── Unauthenticated   what was presented is no key, or none that is good any more
-├── MissingScope      the caller is known, and its key lacks the scope that this needs
-├── NoRole            the person is known, and no group of that person has a role
-└── OtherDoor         the caller is known, and its key was made for one door, which is not this one
+├── Unauthenticated   the secret is no valid key
+├── MissingScope      the key lacks the scope that the request needs
+├── NoRole            none of the person's groups has a role
+└── OtherDoor         the key was made for another endpoint
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from notifier.domain.errors import NotifierError
 
 
 class AccessError(NotifierError):
-    """A caller may not do what is asked for; the sentence says what to do."""
+    """Access is denied. The message says what to do."""
 
 
 class Unauthenticated(AccessError):
-    """The secret is no key that is good. Present a key that `notifier keys list` shows as good."""
+    """The secret is no valid key. Use a key that `notifier keys list` shows as valid."""
 
 
 class MissingScope(AccessError):
-    """The caller is known, and its key lacks `scope`. Use a key that has it, or a role that gives it."""
+    """The key lacks `scope`. Use a key that has it, or a role that grants it."""
 
     def __init__(self, scope: str, *, of_person: bool = False) -> None:
         super().__init__(
@@ -33,7 +33,7 @@ class MissingScope(AccessError):
 
 
 class NoRole(AccessError):
-    """The person is known, and none of that person's groups has a role here. Add one to `auth` in the configuration."""
+    """None of the person's groups has a role here. Add one to `auth` in the configuration."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -42,7 +42,7 @@ class NoRole(AccessError):
 
 
 class OtherDoor(AccessError):
-    """The caller is known, and its key opens one door alone. Use a key without a door, or one of this door."""
+    """The key is valid for one endpoint only. Use a key without a door, or one made for this door."""
 
     def __init__(self, door: str) -> None:
         super().__init__(

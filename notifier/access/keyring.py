@@ -1,6 +1,6 @@
-"""From a secret that somebody presents to the caller that it stands for.
+"""Authentication of secrets: finds the caller that a secret belongs to.
 
-Every door begins here, wherever it finds the secret: a header, an address, a form. HTTP stays with the door.
+The secret may come from a header, a URL or a form; HTTP is left to the caller of this module.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REVOKED = "this key has been revoked: create another with `notifier keys create
 
 
 class Keyring:
-    """Looks keys up by hash, and remembers them for two seconds: that long a revocation by another replica takes."""
+    """Looks up keys by hash. Results are cached for two seconds, which delays a revocation by another replica."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,14 +33,14 @@ class Keyring:
         self._noted: dict[str, Instant] = {}
 
     def forget(self) -> None:
-        """After a change made here: the change holds at once."""
+        """Clear the cache, so that a change made by this process applies at once."""
         self._remembered.clear()
 
     async def caller(self, secret: str, *, door: str | None = None) -> Caller:
-        """The caller whose key this secret is, at a sender's door or, where that is None, at any other place.
+        """The caller whose key this secret is, at the given door, or at any other endpoint if that is None.
 
-        `Unauthenticated` for a secret that is no key, or a revoked one; `OtherDoor` for a key that was made for another
-        door; `StoreError` where the database does not say.
+        Raises `Unauthenticated` if the secret is unknown or revoked, `OtherDoor` if its key was made for another
+        door, and `StoreError` if the database fails.
         """
         hash_ = keys.digest(secret)
         now = self._database.now()
@@ -60,7 +60,7 @@ class Keyring:
         return caller
 
     async def _key(self, hash_: str) -> Key | None:
-        """The key in the database. Whoever asks while somebody does already waits for that answer."""
+        """Look up a key in the database. Concurrent lookups of the same key share one query."""
         found = self._looking_up.get(hash_)
         if found is None:
             found = asyncio.ensure_future(self._database.read(lambda tx: keys.find(tx, hash_), limit=INGEST))
@@ -69,7 +69,7 @@ class Keyring:
         return await asyncio.shield(found)
 
     async def note_uses(self) -> None:
-        """Write down when keys were used last, of each at most once a minute."""
+        """Write the time of the last use of each key, at most once a minute."""
         now = self._database.now()
         due = {
             id_: at for id_, at in self._used.items() if not 0 <= now - self._noted.get(id_, -MINUTE) < MINUTE
@@ -84,7 +84,7 @@ class Keyring:
 
 
 async def create_first_key(database: Database, new_id: Callable[[], str]) -> str | None:
-    """Make a key with all scopes for the project `default` where no key works: its secret. None: a key works."""
+    """Create a key with all scopes for the project `default` and return its secret; None if a valid key exists."""
     secret, id_ = keys.make_secret(), new_id()
     created = await database.write(
         lambda tx: keys.create_first(tx, id_=id_, secret=secret, project="default", name="first")
@@ -93,7 +93,7 @@ async def create_first_key(database: Database, new_id: Callable[[], str]) -> str
 
 
 def _caller_of(key: Key | None) -> Caller | str:
-    """The key's caller, or the sentence that refuses it."""
+    """The key's caller; raises `Unauthenticated` or `OtherDoor` if the key is refused."""
     if key is None:
         return _UNKNOWN
     if key.revoked_at is not None:

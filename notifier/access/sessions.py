@@ -1,4 +1,4 @@
-"""Sessions of people at the pages: opened with a key or by a provider, found by a cookie, with today's scopes."""
+"""Browser sessions: opened with a key or by a provider, found by a cookie, with scopes looked up at each request."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from notifier.store.database import Database, Tx
 IDLE: Duration = 12 * HOUR
 AT_MOST: Duration = 30 * DAY
 PERSON_AT_MOST: Duration = 12 * HOUR
-"""A session without a key ends so long after the sign-in, however it is used: its groups are those of that moment."""
+"""How long a session without a key lasts after its sign-in, since its groups are those of that moment."""
 _NOTED: Duration = MINUTE
-"""That a session is used is written down at most so often."""
+"""The use of a session is recorded at most this often."""
 _TOKEN_CHARS = 128
 LINK_LASTS: Duration = 10 * MINUTE
 PENDING_LASTS: Duration = 10 * MINUTE
 LISTED_AT_MOST = 200
 
 RolesOf = Callable[[str], Roles | None]
-"""From an issuer to the roles that people of it have now; None where the configuration knows none of that name."""
+"""The current roles of an issuer's users, or None if the configuration does not have the issuer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """A person who has signed in.
 
-    `id` names the session to people and opens nothing; `form_token` is what its forms carry. `projects` are those that
-    a person without a key can choose among. `ends_here`: signing out ends it, and not elsewhere.
+    `id` identifies the session to people and grants nothing; `form_token` is the CSRF token of its forms. `projects`
+    are those among which a person without a key can choose. `ends_here` means that signing out ends this session but
+    not the one at the provider.
     """
 
     id: str
@@ -46,9 +47,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSession:
-    """A session as its owner or an administrator sees it: whose it is, and its moments.
+    """A session in a list, with its owner and times.
 
-    `key_name` and `project` are its key's; without a key `key_name` is the person's and `issuer` says who knows it.
+    `key_name` and `project` are its key's. For a session without a key, `key_name` is the person's name and `issuer`
+    the provider.
     """
 
     id: str
@@ -61,9 +63,9 @@ class OpenSession:
 
 
 class Sessions:
-    """Opens, finds and ends sessions. What a cookie holds is kept as a hash.
+    """Opens, finds and ends sessions. Only a hash of the cookie's value is stored.
 
-    `roles_of` is asked at each request: a role that a reload takes away is gone at once.
+    `roles_of` is called at each request, so that a role removed by a reload is lost at once.
     """
 
     def __init__(
@@ -74,7 +76,10 @@ class Sessions:
         self._roles_of = roles_of
 
     async def open(self, key: str) -> str:
-        """The value for a new session's cookie; an `AccessError` where this is no good key, or may not read."""
+        """Open a session with a key.
+
+        Returns the cookie's value; raises `AccessError` if the key is invalid or may not read.
+        """
         caller = await self._keyring.caller(key)
         caller.require("read")
         token = new_token()
@@ -82,7 +87,10 @@ class Sessions:
         return token
 
     async def open_by_link(self, link: str) -> str | None:
-        """The same with a link, which is used up by that; None where it is used, expired, or its key revoked."""
+        """Open a session with a link, which is spent by that.
+
+        Returns None if it is spent, expired, or its key revoked.
+        """
         token = new_token()
 
         def work(tx: Tx) -> bool:
@@ -95,7 +103,7 @@ class Sessions:
         return token if await self._database.write(work) else None
 
     async def open_for(self, person: RecognisedPerson) -> str:
-        """The same for a person whom a provider has recognised; `NoRole` where none lets that person read."""
+        """Open a session for a person recognised by a provider. Raises `NoRole` if no role lets that person read."""
         Caller.of_person(person, self._roles_of(person.issuer) or {})
         token = new_token()
         await self._database.write(
@@ -104,7 +112,7 @@ class Sessions:
         return token
 
     async def begin(self, state: str, *, browser: str, next_: str) -> None:
-        """Note that a browser goes to the provider with this state; ten minutes later that is forgotten."""
+        """Store that a browser was sent to the provider with this state; valid for ten minutes."""
         await self._database.write(
             lambda tx: pending_sign_ins.add(
                 tx, state, browser=browser, next_=next_, expires_at=tx.now + PENDING_LASTS
@@ -112,20 +120,21 @@ class Sessions:
         )
 
     async def come_back(self, state: str, *, browser: str) -> str | None:
-        """Where the browser wanted to be, once; None where this state is not its own, used or expired."""
+        """The page that the browser wanted, once; None if the state is spent, expired or another browser's."""
         if await self._database.read(lambda tx: pending_sign_ins.find(tx, state, browser=browser)) is None:
             return None
         return await self._database.write(lambda tx: pending_sign_ins.spend(tx, state, browser=browser))
 
     async def link_is_good(self, link: str) -> bool:
-        """Whether a link would sign in. A stranger who tries links costs reads, and never the writer's time."""
+        """Whether a link would sign in. Read-only, so that guessing links does not load the writer."""
         key = await self._database.read(lambda tx: sign_in_links.find(tx, link))
         return key is not None and key.revoked_at is None
 
     async def find(self, token: str, *, project: str = "", used: bool = True) -> Session | None:
-        """The session of a cookie; None where it is over, its key was revoked, or nobody knows its issuer any more.
+        """The session of a cookie; None if it expired, its key was revoked, or its issuer is no longer configured.
 
-        `used`: by a person, just now. `project`: what a person of several has chosen. `NoRole`: none is left.
+        `used` records a use by a person. `project` is the one chosen by a person with several. Raises `NoRole` if the
+        person has lost all roles.
         """
         if not token or len(token) > _TOKEN_CHARS:
             return None
@@ -148,13 +157,13 @@ class Sessions:
         return Session(id=stored.hash, caller=caller, form_token=form_token(token), projects=projects)
 
     async def end(self, token: str) -> None:
-        """Sign out."""
+        """End a session."""
         if token and len(token) <= _TOKEN_CHARS:
             await self._database.write(lambda tx: sessions.end(tx, token))
 
 
 async def listing(database: Database, caller: Caller) -> tuple[OpenSession, ...]:
-    """The open sessions of the caller's key or person; of all for `admin`. The last used first."""
+    """The open sessions of the caller's key or person, or all for `admin`, most recently used first."""
     owner = None if caller.may("admin") else caller.owner
     stored = await database.read(lambda tx: sessions.listing(tx, owner=owner, most=LISTED_AT_MOST))
     return tuple(
@@ -172,13 +181,13 @@ async def listing(database: Database, caller: Caller) -> tuple[OpenSession, ...]
 
 
 async def revoke(database: Database, caller: Caller, id_: str) -> bool:
-    """End a session of the caller's key or person, or with `admin` any; False where this caller has no such one."""
+    """End a session of the caller, or any session for `admin`. Returns False if the caller has no such session."""
     owner = None if caller.may("admin") else caller.owner
     return await database.write(lambda tx: sessions.end_hashed(tx, id_, owner=owner))
 
 
 async def make_link(database: Database, key_id: str) -> tuple[str, Instant]:
-    """A new link's token, which signs in once with that key, and when it expires."""
+    """Create a link that signs in once with that key. Returns its token and when it expires."""
     token = new_token()
 
     def work(tx: Tx) -> Instant:
@@ -190,12 +199,12 @@ async def make_link(database: Database, key_id: str) -> tuple[str, Instant]:
 
 
 def new_token() -> str:
-    """A new value for a cookie or a link: 256 random bits."""
+    """A new value for a cookie or a link, with 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def form_token(token: str) -> str:
-    """The token that forms carry, so that nobody else can send them. The cookie cannot be told from it."""
+    """The CSRF token of forms, derived from the cookie's value, which it does not reveal."""
     return hashlib.sha256(f"form:{token}".encode("utf-8", "surrogatepass")).hexdigest()
 
 

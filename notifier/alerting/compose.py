@@ -26,7 +26,7 @@ from notifier.domain.value import Value, replace
 from notifier.policy import flapping
 from notifier.policy.rules import AlertingRules
 from notifier.store import silences
-from notifier.store.compiled import execute, write_out
+from notifier.store.compiled import execute, write_deferred
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_values, json_value
 from notifier.store.statements.deliveries import last_message
@@ -204,7 +204,7 @@ def _with_items(
 
 
 def _episode_summary(tx: Tx, rules: AlertingRules, group_id: str, since: Instant) -> EpisodeSummary:
-    write_out(tx)  # The summary reads from the database that the current items belong to this episode.
+    write_deferred(tx)  # The summary reads from the database that the current items belong to this episode.
     of_episode = {"group": group_id, "since": since}
     counts = {row.state: (int(row.n), int(row.events)) for row in execute(tx, episode_counts, of_episode)}
     rows = execute(tx, episode_incidents, {**of_episode, "most": SUMMARISED_AT_MOST})

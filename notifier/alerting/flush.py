@@ -25,7 +25,7 @@ from notifier.policy.flapping import continues
 from notifier.policy.notifying import Notify, Wait
 from notifier.policy.routing import PER_INCIDENT
 from notifier.policy.rules import AlertingRules
-from notifier.store.compiled import each, execute, gathering, write_out
+from notifier.store.compiled import batching, each, execute, write_deferred
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows, encode_values
 from notifier.store.notifications import announce, deliver
@@ -125,7 +125,7 @@ def _flush(
     shown = read_shown(tx, rules, sorted(numbers)) if numbers else {}
     told: list[tuple[str, Reason]] = []
     next_due: list[tuple[str, Instant | None, Instant | None]] = []
-    with gathering(tx):
+    with batching(tx):
         for row in groups:
             told_now = [member for member in decided[row.id] if isinstance(member.verdict, Notify)]
             group = _DueGroup(
@@ -189,7 +189,7 @@ def _flush_group(
         reasons.append(reason)
     escalated = late = False
     if escalates:
-        write_out(tx)
+        write_deferred(tx)
         escalated, late = escalate(tx, rules, row, route, mutes, episode=episode)
     if escalated:
         reasons.append(Reason.ESCALATED)

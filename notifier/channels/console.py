@@ -13,7 +13,7 @@ from notifier.channels.zones import TimeZone
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Message
-from notifier.telemetry.standing_output import OutputDescriptor, descriptor_of
+from notifier.telemetry.nonblocking_output import OutputDescriptor, descriptor_of
 from notifier.wording import RenderOptions
 
 LOOK_S = 0.1

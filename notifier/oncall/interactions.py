@@ -98,7 +98,7 @@ def _refusal(tx: Tx, location: ThreadLocation, press: Press) -> str | None:
     refusal = press.origin.refusal(refs)
     if refusal is not None:
         return refusal
-    return None if location.present else interactions.EARLIER
+    return None if location.current else interactions.EARLIER
 
 
 def _silence(tx: Tx, press: Press, location: ThreadLocation, actor: Actor) -> PressResult:

@@ -1,1 +1,1 @@
-"""The configuration file and the environment, parsed once into frozen Settings; `loading.load` is the way in."""
+"""The configuration file and the environment, parsed into frozen `Settings` by `loading.load`."""

@@ -1,4 +1,4 @@
-"""The section `auth`: how people sign in to the pages without a key, and what their groups may do."""
+"""The section `auth`: sign-in without a key, and the roles of groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEAST_SECRET = 16
 
 
 def issuer(value: Scalar) -> str:
-    """An issuer as it stands in the provider's tokens, character by character."""
+    """An issuer, exactly as in the provider's tokens."""
     expected = "expected the provider's address, such as https://login.example.com/realms/main"
     written = text(value)
     parts = web_address(written, expected)
@@ -53,7 +53,7 @@ RoleName = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 def without_extra(extra: str, modules: Iterable[str]) -> str | None:
-    """The sentence about an extra of which a module is not installed; None where all are."""
+    """The sentence about an extra with a module that is not installed; None if all are installed."""
     if all(find_spec(module) is not None for module in modules):
         return None
     return (

@@ -1,4 +1,4 @@
-"""The `channels` section: what every kind shares is read here, the rest is handed on with its places."""
+"""The section `channels`: what all kinds share is parsed here, the rest is passed on with its places."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class RateLimitBlock(Block):
 
     @property
     def limit(self) -> RateLimit:
-        """Without `burst`, all of them may go at once."""
+        """The rate limit; `burst` defaults to all messages at once."""
         return RateLimit(messages=self.messages, per=self.per, burst=self.burst or self.messages)
 
 
 def _of_rate(value: Any) -> Any:
-    """`30/hour` is short for a mapping."""
+    """Expand the short form `30/hour` to a mapping."""
     expect(not isinstance(value, list), "expected a single value, not a list")
     if value is None or isinstance(value, dict | RateLimitBlock):
         return value
@@ -38,7 +38,7 @@ def _of_rate(value: Any) -> Any:
 
 
 class ChannelCommon(Block):
-    model_config = ConfigDict(extra="ignore")  # the rest is the kind's
+    model_config = ConfigDict(extra="ignore")  # Other keys belong to the kind.
 
     missing: ClassVar[dict[str, str]] = {"type": "email, slack, webhook, console, or a kind of your own"}
 
@@ -56,10 +56,10 @@ class ChannelCommon(Block):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelBlock:
-    """A channel as written, its secrets read and its variables filled in; the registry validates `options`.
+    """A channel as written, with secrets read and variables filled in. The registry validates `options`.
 
-    `options` is without `type`, `rate_limit` and `digest`, and has `x` where the file has `x_file`. `source` knows
-    where in the file all of it stands.
+    `options` excludes `type`, `rate_limit` and `digest`, and has `x` instead of `x_file`. `source` has the places of
+    all values in the file.
     """
 
     name: str
@@ -79,12 +79,12 @@ class ChannelBlock:
         return self.source.key(self.path)
 
     def problem(self, path: Path, sentence: str) -> Problem:
-        """The problem of a key (`("smtp", "port")`) or an item (`("to", 0)`) at a path inside the block."""
+        """The problem at a path inside the block: a key (`("smtp", "port")`) or an item (`("to", 0)`)."""
         return self.source.problem((*self.path, *path), sentence, at_key=True)
 
 
 def kind_of(written: Any) -> str:
-    """The `type` of a channel, empty where none can be read."""
+    """The `type` of a channel, empty if it cannot be read."""
     try:
         return text(written["type"])
     except (KeyError, TypeError, ValueError):
@@ -92,7 +92,7 @@ def kind_of(written: Any) -> str:
 
 
 def without_empty(value: Any) -> Any:
-    """The value without keys that are left empty, at every depth."""
+    """The value without empty keys, at every depth."""
     if isinstance(value, list):
         return [without_empty(item) for item in value]
     if not isinstance(value, dict):
@@ -101,6 +101,6 @@ def without_empty(value: Any) -> Any:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether nothing in a block's options is missing, so that a kind can judge them."""
+    """Whether no value in a block's options is `MISSING`, so that a kind can validate them."""
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return value is not MISSING and all(map(is_whole, inner))

@@ -1,4 +1,4 @@
-"""From pydantic's errors to sentences for people: where, what, and what to do; never what was written."""
+"""Conversion of pydantic's errors to sentences for people, which never repeat the value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notifier.settings.document import MISSING, Path, SourceFile, dotted, showab
 from notifier.settings.secrets import keys_of, model_at
 from notifier.settings.values import TEXT_EXPECTED
 
-# What users of Alertmanager write, by what it is called here.
+# Alertmanager's names of settings, with ours.
 _FOREIGN = {
     "channels": "receiver receivers",
     "match": "matchers match_re",
@@ -47,11 +47,11 @@ _SHOULD = re.compile(r"[\w ]+ should (?:be|have|match) ([^,]*?)(?: after validat
 
 
 Fault = tuple[Path, str]
-"""What a check of a list says: at which item, or `()`, and the sentence."""
+"""A fault of a list: the path of the item, or `()` for the list, and the sentence."""
 
 
 def alternatives(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about a name that is not known: the close match, else what there is."""
+    """The end of a sentence about an unknown name: the closest match, or all known names."""
     names = sorted(known)
     close = difflib.get_close_matches(name[:64], names, n=1)
     if close:
@@ -60,7 +60,7 @@ def alternatives(name: str, known: Iterable[str]) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """The sentence about a key that is not known where it stands."""
+    """The sentence about an unknown key."""
     names = frozenset(known)
     if _OURS.get(key) in names:
         return f"unknown key `{key}`; here it is called `{_OURS[key]}`"
@@ -68,10 +68,9 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
 
 
 def checked(faults: Callable[[Sequence[Any], Any], Iterable[Fault]]) -> WrapValidator:
-    """A check of a list's items beside each other, told together with what is wrong with each.
+    """A validator of a list that reports faults together with the errors of single items.
 
-    `faults` are given what was read, None for an item that is wrong by itself, and the context; they say at which
-    item, or at `()` of the whole list.
+    `faults` is called with the parsed items, None for an invalid one, and the validation context.
     """
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
@@ -97,7 +96,10 @@ def checked(faults: Callable[[Sequence[Any], Any], Iterable[Fault]]) -> WrapVali
 def unique(
     sentence: Callable[[Any, int, Any], str], by: Callable[[Any], Any] = lambda item: item
 ) -> WrapValidator:
-    """A check that nothing in a list is there twice. `sentence` is given what is, the first's index and the context."""
+    """A validator that items are unique.
+
+    `sentence` is called with the item, the index of the first, and the context.
+    """
 
     def faults(items: Sequence[Any], context: Any) -> Iterator[Fault]:
         keys = [None if item is None else by(item) for item in items]
@@ -125,9 +127,10 @@ def complaints(
     above: Path = (),
     by_key: bool = False,
 ) -> Iterator[Problem]:
-    """Problems of an error that was found `within` the model of `data`, which stands at the path `above`.
+    """Problems of an error that was raised `within` the model of `data`, which is at the path `above`.
 
-    Each stands at a value, and at its key if `by_key`. A value that is missing has its problem already.
+    A problem has the place of its value, or of its key if `by_key`. `MISSING` values are skipped, since they have a
+    problem already.
     """
     for each in error.errors(include_url=False, include_input=False):
         *around, last = (*within, *each["loc"]) or ("",)
@@ -174,7 +177,7 @@ def _sentence(error: ErrorDetails, model: Any) -> str:
 
 
 def _written(data: Any, loc: Path) -> tuple[Path, Any]:
-    """The steps of a location through what was written, as a list of one may be without its brackets; and the value."""
+    """The path in the data for a location in the model, which may have an index for a list of one; and the value."""
     path: list[str | int] = []
     for step in loc:
         is_item = isinstance(data, list | tuple) and isinstance(step, int) and step < len(data)

@@ -1,7 +1,7 @@
-"""The file as YAML's nodes, the places of all of them, and the plain values that they stand for.
+"""The YAML document as nodes with their places, and its plain values.
 
-YAML is composed, not constructed: the marks of its nodes survive, a duplicate key is noticed, and nothing of YAML 1.1
-that surprises people (`1:30` as ninety, `010` as eight, dates) becomes a value; such text stays text.
+The document is composed, not constructed: nodes keep their marks, duplicate keys are detected, and surprising values
+of YAML 1.1 (`1:30` as ninety, `010` as eight, dates) remain text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from notifier.domain.errors import Problem
 
 LARGEST_FILE = 8 << 20
 MOST_REPEATED = 4 << 20
-"""Bytes that aliases may add, every value counted as sixteen at least: a short file can repeat itself without end."""
+"""How many bytes aliases may add, with at least sixteen for each value: a short file can expand without limit."""
 
 _LEAST = 16
 DEEPEST = 64
@@ -47,7 +47,7 @@ _Entries = dict[str, tuple[yaml.Node, yaml.Node]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceMark:
-    """Where a node stands in the file; line and column from 1."""
+    """The place of a node in the file; line and column count from 1."""
 
     file: str
     line: int = 1
@@ -58,14 +58,14 @@ class SourceMark:
 
     @property
     def short(self) -> str:
-        """`notifier.yaml:12`: the file without its folder, as messages show it to people elsewhere."""
+        """The file name without its folder, and the line: `notifier.yaml:12`."""
         return f"{PurePath(self.file).name}:{self.line}"
 
     def problem(self, sentence: str) -> Problem:
         return Problem(file=self.file, line=self.line, column=self.column, message=sentence)
 
     def after(self, text: str) -> SourceMark:
-        """The place where the file goes on after this text, which begins it."""
+        """The place after this text, which is the beginning of the file."""
         return replace(self, line=text.count("\n") + 1, column=len(text) - text.rfind("\n"))
 
 
@@ -74,27 +74,27 @@ def mark_of(mark: yaml.Mark) -> SourceMark:
 
 
 MISSING: Final = object()
-"""Stands where a value could not be had; its problem is noted already, and readers keep quiet."""
+"""Placeholder for an unavailable value whose problem has been reported already."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """Where in a file its values stand: what a secret's file gives, where that is named."""
+    """The places of values in a file. A secret from another file has the place of its `x_file` key."""
 
     file: str
     root: yaml.Node | None = None
     _entries: dict[int, _Entries] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def key(self, path: Path) -> SourceMark:
-        """The place of the key at a path, or of the nearest around it."""
+        """The place of the key at a path, or of the nearest enclosing one."""
         return self._marks(path)[0]
 
     def value(self, path: Path) -> SourceMark:
-        """The place of the value at a path, or of the nearest around it."""
+        """The place of the value at a path, or of the nearest enclosing one."""
         return self._marks(path)[1]
 
     def problem(self, path: Path, sentence: str, *, at_key: bool = False) -> Problem:
-        """The problem of what stands at a path."""
+        """A problem at a path."""
         mark = self.key(path) if at_key else self.value(path)
         return mark.problem(f"{dotted(path)}: {sentence}")
 
@@ -110,17 +110,19 @@ class SourceFile:
         return mark_of(key.start_mark), mark_of(value.start_mark)
 
     def _below(self, node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-        """The key and the value under a key, or that of its secret's file; an item is both."""
+        """The key and value under a key, or those of its `x_file`; for an item, both are the item."""
         if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
             return (node.value[step],) * 2 if step < len(node.value) else None
         if id(node) not in self._entries:
-            self._entries[id(node)] = entries_of(node)  # ten thousand channels may each have a problem
+            self._entries[id(node)] = entries_of(
+                node
+            )  # Cached, since ten thousand channels may each have a problem.
         own, file = (self._entries[id(node)].get(name) for name in (str(step), f"{step}_file"))
         return file if file and file[1].tag != NULL and (own is None or own[1].tag == NULL) else own
 
 
 def showable(name: str) -> str:
-    """A key or a name as an error may show it: only what looks like one, as it may be a misplaced secret."""
+    """A key or name for use in an error. Anything unusual is hidden, as it may be a misplaced secret."""
     return f"`{name}`" if _SHOWABLE.fullmatch(name) else "this name"
 
 
@@ -131,7 +133,7 @@ def dotted(path: Path) -> str:
 
 
 def composed(data: bytes, file: str, problems: set[Problem]) -> yaml.MappingNode:
-    """The document's mapping; an empty one where the file is empty or cannot be read as YAML."""
+    """The document's mapping, empty if the file is empty or no valid YAML."""
     start = SourceMark(file=file)
     text = ""
     try:
@@ -170,9 +172,9 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes what a file may hold, with merges done; the rest is noted, and `MISSING`.
+    """Composes a document with merge keys applied. Unsupported nodes are reported and become `MISSING`.
 
-    PyYAML calls itself for every level, so a file of brackets must not reach Python's limit.
+    The depth is limited, since PyYAML recurses for every level.
     """
 
     def __init__(self, text: str, file: str, problems: set[Problem]) -> None:
@@ -197,7 +199,7 @@ class _Loader(yaml.SafeLoader):
         return cast("yaml.Node", node)
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """The mapping with what `<<` brings in, so that every key is there once; its own win, then earlier ones."""
+        """The mapping with `<<` applied and unique keys: its own keys take precedence, then those merged first."""
         node = super().compose_mapping_node(anchor)
         own: _Entries = {}
         merged: _Entries = {}
@@ -230,36 +232,36 @@ class _Loader(yaml.SafeLoader):
 
 
 def entries_of(node: yaml.Node | None) -> _Entries:
-    """The key and the value of every entry of a mapping, by name."""
+    """The key and value nodes of a mapping, by name."""
     return (
         {key.value: (key, value) for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
     )
 
 
 def with_entries(node: yaml.Node, entries: _Entries) -> yaml.MappingNode:
-    """A mapping in the place of a node."""
+    """A mapping that replaces a node, with the same marks."""
     return yaml.MappingNode(f"{_TAG}map", list(entries.values()), node.start_mark, node.end_mark)
 
 
 def given_node(text: str, mark: yaml.Mark) -> yaml.ScalarNode:
-    """The node of a text that does not come from the file, and has no variables."""
+    """A node for a text from outside the file, without variables."""
     return yaml.ScalarNode(_GIVEN, text, mark, mark)
 
 
 class PlainValues:
-    """Values of a document's nodes, with aliases written out, and with `${VAR}` and `${VAR:-default}` filled in.
+    """Plain values of nodes, with aliases expanded and `${VAR}` and `${VAR:-default}` substituted.
 
-    In text values only, and once: what a variable holds is not searched again. `$${` stands for `${`.
+    Only text values are substituted, and only once. `$${` stands for `${`.
     """
 
     def __init__(self, root: yaml.Node, environ: Mapping[str, str], problems: set[Problem]) -> None:
         self._environ = environ
         self._problems = problems
-        written = root.end_mark.index * _LEAST // 2  # a written value takes two bytes at least
+        written = root.end_mark.index * _LEAST // 2  # A value takes at least two bytes in the file.
         self._left = written + MOST_REPEATED
 
     def of(self, node: yaml.Node, absent: set[Problem]) -> Any:
-        """The value of a node; variables that are not set are noted as `absent`."""
+        """The value of a node. Unset variables are added to `absent`."""
         cost = max(_LEAST, len(node.value))
         self._left -= cost
         if self._left < 0:
@@ -308,5 +310,5 @@ def _scalar(kind: str, text: str) -> Any:
 
 
 def referred(data: bytes) -> frozenset[str]:
-    """Every variable that a file names, wherever it does."""
+    """All variables that a file refers to."""
     return frozenset(match[1].decode() for match in _REFERRED.finditer(data))

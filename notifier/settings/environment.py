@@ -1,4 +1,4 @@
-"""`NOTIFIER_<SECTION>__<KEY>` sets one key of a plain section, and wins over the file."""
+"""Environment variables `NOTIFIER_<SECTION>__<KEY>`, which override keys of plain sections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_SETTINGS: Final = frozenset({
     "actor", "config", "environment", "key", "key_file", "log_level", "release", "send_in_tests", "service", "spool",
     "url",
 })  # fmt: skip
-"""Names after the prefix that commands, the client and the log read, and that no setting has."""
+"""Names after the prefix that commands, the client and logging use, and that no setting has."""
 _ANNOUNCED = re.compile(
     r"(.*_)?service_(host|port(_.*)?)|(.*_)?port_[0-9]+_(tcp|udp|sctp)(_(addr|port|proto))?"
 )
@@ -33,7 +33,7 @@ _ADDRESS = re.compile("(tcp|udp|sctp)://")
 
 
 class EnvironmentSections(Sections, BaseSettings):
-    """The sections as variables set them: with values as text, which is read as a file's is."""
+    """The sections as set by variables; values are text and parsed like those of a file."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter=NESTED, case_sensitive=False, enable_decoding=False
@@ -41,7 +41,7 @@ class EnvironmentSections(Sections, BaseSettings):
 
 
 class EnvironSource(EnvSettingsSource):
-    """Reads a given environment, of which names without `__` set nothing."""
+    """A source for pydantic-settings that reads a given environment, ignoring names without `__`."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = {name.lower(): text for name, text in environ.items() if NESTED in name and text}
@@ -52,9 +52,9 @@ class EnvironSource(EnvSettingsSource):
 
 
 def overlaid(root: yaml.MappingNode, environ: Mapping[str, str]) -> yaml.MappingNode:
-    """The document with the environment's keys; a `url` in the one replaces a `url_file` in the other.
+    """The document with keys of the environment. A `url` in either replaces a `url_file` in the other.
 
-    An empty variable sets nothing.
+    Empty variables are ignored.
     """
     sections = entries_of(root)
     marks = {name.lower(): yaml.Mark(_shown(name), 0, 0, 0, None, 0) for name in environ}
@@ -76,9 +76,10 @@ def overlaid(root: yaml.MappingNode, environ: Mapping[str, str]) -> yaml.Mapping
 def misnamed(
     environ: Mapping[str, str], used: Collection[str], problems: set[Problem], warnings: set[Problem]
 ) -> None:
-    """Note the variables that begin as settings do and set nothing; those that the file has `used` have a purpose.
+    """Report variables with the prefix of settings that set nothing, unless the file uses them.
 
-    Whose name is meant for notifier beyond doubt is a problem. Any other may be another program's, and is a warning.
+    A name that can only be meant for notifier is a problem. Any other may belong to another program, and is a
+    warning.
     """
     for variable, text in environ.items():
         prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
@@ -94,7 +95,7 @@ def misnamed(
 
 
 def _fault(section: str, key: str | None) -> str:
-    """The sentence about a name that has a section, or is one, and is no setting."""
+    """The sentence about a name in a known section, or of a section, that is no setting."""
     keys = _keys(section)
     if keys and key is not None:
         return f"`{section}` has no such key; {alternatives(key, keys)}"
@@ -107,7 +108,7 @@ def _fault(section: str, key: str | None) -> str:
 
 
 def _meant_instead(name: str) -> str:
-    """The end of a sentence about a name: the one that was likely meant, if any is like it."""
+    """The end of a sentence about a name: the setting with the most similar name, if there is one."""
     settings = {(section, key): f"{section}{NESTED}{key}" for section in SECTIONS for key in _keys(section)}
     known = (
         {key: full for (_, key), full in settings.items()}
@@ -121,7 +122,7 @@ def _meant_instead(name: str) -> str:
 
 
 def _is_announced(name: str, text: str) -> bool:
-    """Whether Kubernetes or Docker tells so of a service or a container that is called `notifier` or `notifier-...`."""
+    """Whether Kubernetes or Docker sets the variable for a service or container named `notifier` or similar."""
     is_address = name.endswith("port") and _ADDRESS.match(text) is not None
     return is_address or _ANNOUNCED.fullmatch(name) is not None
 
@@ -139,6 +140,6 @@ def _keys(section: str) -> frozenset[str]:
 
 
 def _meant(section: str, name: str) -> str:
-    """The key that a name sets: `x_file` sets `x` where that is a secret."""
+    """The key that a name sets: `x_file` sets `x` if that is a secret."""
     key = name.removesuffix("_file")
     return key if is_secret(Sections, (section, key)) else name

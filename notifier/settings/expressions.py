@@ -1,7 +1,7 @@
-"""Expressions of formats: JMESPath, parsed and judged when a configuration is read.
+"""JMESPath expressions of formats, parsed and checked when a configuration is read.
 
-What may be written is bounded here, what a run may cost in `ingest.formats.interpreter`: the language has no budget of
-its own, and a body is a stranger's.
+The size of expressions is limited here, the cost of evaluation in `ingest.formats.interpreter`: the language has no
+limits of its own, and bodies are untrusted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FUNCTIONS: Final[Mapping[str, tuple[int, int]]] = {
     "not_null": (1, 100), "reverse": (1, 1), "sort": (1, 1), "starts_with": (2, 2), "sum": (1, 1),
     "to_array": (1, 1), "to_number": (1, 1), "to_string": (1, 1), "type": (1, 1), "values": (1, 1),
 }  # fmt: skip
-"""The functions that there are, each with how many arguments it takes at least and at most."""
+"""The supported functions, each with its minimum and maximum number of arguments."""
 _PROJECTIONS = frozenset({"projection", "value_projection", "filter_projection"})
 
 Node = Mapping[str, Any]
@@ -31,14 +31,14 @@ Node = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """An expression as written, and its tree: nodes with `type`, `children` and sometimes `value`."""
+    """An expression: its text, and its tree of nodes with `type`, `children` and sometimes `value`."""
 
     text: str
     tree: Node = field(compare=False, repr=False)
 
 
 def compiled(value: Scalar) -> Expression:
-    """The expression in a text. `ValueError` where it is none, or more than a run could bear."""
+    """Parse an expression. Raises `ValueError` if it is invalid or too large."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError(
             "expected a JMESPath expression, such as labels.severity (in quotes where YAML needs them)"
@@ -55,12 +55,12 @@ def compiled(value: Scalar) -> Expression:
 
 
 def _parsed(text: str) -> Node:
-    from jmespath.exceptions import JMESPathError  # noqa: PLC0415 - only where there is an expression
+    from jmespath.exceptions import JMESPathError  # noqa: PLC0415 - only if there is an expression
     from jmespath.parser import Parser  # noqa: PLC0415
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an older spelling of texts
+            warnings.simplefilter("ignore")  # Older spelling of texts.
             tree: Node = Parser().parse(text).parsed
     except JMESPathError as error:
         at = getattr(error, "lex_position", None)
@@ -72,7 +72,7 @@ def _parsed(text: str) -> Node:
 
 
 def _below(node: Node, depth: int = 0) -> Iterator[Node]:
-    """The node and all under it."""
+    """The node and all its descendants, with their depth."""
     if depth > DEPTH:
         raise ValueError(f"an expression has at most {DEPTH} levels: make it simpler")
     yield node

@@ -1,4 +1,4 @@
-"""The `formats` section, and the formats that notifier brings: how a sender's JSON becomes events, as data."""
+"""The section `formats` and the formats shipped with notifier: rules for turning a sender's JSON into events."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class MapBlock(Block):
 
     @property
     def expressions(self) -> Mapping[str, JmesPath]:
-        """The expressions that are given, by field."""
+        """The expressions that are set, by field."""
         found = ((name, getattr(self, name)) for name in type(self).model_fields)
         return {name: expression for name, expression in found if expression is not None}
 
@@ -136,9 +136,10 @@ class FormatBlock(Block):
 
 
 def _merged(name: str, written: Any) -> Any:
-    """A format as written over the one of that name that notifier brings.
+    """A format, with the shipped format of that name as defaults.
 
-    Another type of `verify` is another way, which has nothing of the first. A sample is of what it was made for.
+    A different type of `verify` does not inherit from the shipped one. The sample is inherited only if nothing else
+    is changed.
     """
     if not isinstance(written, dict) or name not in shipped_sources():
         return written
@@ -169,7 +170,7 @@ FormatBlocks = Annotated[
 
 @cache
 def shipped_sources() -> Mapping[str, Mapping[str, Any]]:
-    """The data of the formats that notifier brings, by name."""
+    """The data of the shipped formats, by name."""
     import yaml  # noqa: PLC0415 - with libyaml, where it is there
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -182,11 +183,11 @@ def shipped_sources() -> Mapping[str, Mapping[str, Any]]:
 
 
 def available(configured: Mapping[str, FormatBlock]) -> Mapping[str, FormatBlock]:
-    """Every format by its name: those that notifier brings, and a configuration's own."""
+    """All formats by name: shipped ones and those of a configuration."""
     return {**shipped(), **configured}
 
 
 @cache
 def shipped() -> Mapping[str, FormatBlock]:
-    """The formats that notifier brings, by name."""
+    """The shipped formats, by name."""
     return {name: FormatBlock.model_validate(source) for name, source in shipped_sources().items()}

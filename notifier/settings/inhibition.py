@@ -1,4 +1,4 @@
-"""The `inhibit` section: which incidents hold which others."""
+"""The section `inhibit`: which incidents hold which others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class InhibitionBlock(Block):
 
     @property
     def key(self) -> str:
-        """16 hex digits from the three, whatever their order inside."""
+        """A hash of the three parts, 16 hex digits, independent of the order of matchers."""
         sides = [sorted((m.name, m.op, m.value) for m in flat(side)) for side in (self.source, self.target)]
         return blake2b(json.dumps([*sides, sorted(self.equal)]).encode(), digest_size=8).hexdigest()
 
@@ -52,7 +52,7 @@ InhibitionBlocks = Annotated[
 
 
 def inhibition(index: int, block: InhibitionBlock, source: SourceFile, warnings: set[Problem]) -> Inhibition:
-    """A rule of a file; one that likely holds more than is meant is noted."""
+    """An inhibition rule of a file. Warns about one that likely holds more than is meant."""
     path = ("inhibit", index)
     both = flat(block.source), flat(block.target)
     if not block.equal and {matcher.name for side in both for matcher in side} == {"severity"}:

@@ -1,4 +1,4 @@
-"""The sections `time_intervals`, named windows in Alertmanager's form, and `holidays`, named lists of dates."""
+"""The sections `time_intervals`, in Alertmanager's form, and `holidays`, named lists of dates."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ IntervalBlocks = Annotated[
 def time_intervals(
     blocks: Iterable[IntervalBlock], holidays: Mapping[str, tuple[date, ...] | None]
 ) -> dict[str, TimeInterval]:
-    """The windows of a file, by name, with the dates of the lists that they name."""
+    """The windows of a file by name, with the dates of the lists that they refer to."""
 
     def dates(lists: Iterable[str]) -> frozenset[date]:
         return frozenset(day for name in lists for day in holidays[name] or ())

@@ -1,4 +1,4 @@
-"""From a file and an environment to Settings, or to all the problems at once."""
+"""Loading of `Settings` from a file and the environment, or a `ConfigError` with all problems."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ DEFAULT_FILE = "config/notifier.yaml"
 
 ChannelCheck = Callable[[ChannelBlock, DeliverySettings], Iterable[Problem]]
 FormatCheck = Callable[[str, FormatBlock], str | None]
-"""From a format's name and block to what is wrong with its sample, if anything is."""
+"""Checks a format's sample. Called with its name and block, returns what is wrong or None."""
 IsSecret = Callable[[str, Path], bool]
-"""Whether a kind of channel (its `type`) has a secret at a path, and so takes `x_file` for it."""
+"""Whether a kind of channel, given its `type`, has a secret at a path, and so accepts `x_file` for it."""
 
 
 def load(
@@ -54,14 +54,13 @@ def load(
     is_secret: IsSecret = lambda _kind, _path: True,
     needed: Collection[str] | None = None,
 ) -> Settings:
-    """Settings from `path`, else `NOTIFIER_CONFIG`, else config/notifier.yaml where it exists, else the defaults.
+    """Load settings from `path`, `NOTIFIER_CONFIG`, config/notifier.yaml if it exists, or the defaults.
 
-    `check_channel(block, delivery)` says what is wrong with a block's own options, so that those problems come with
-    all others; `delivery` is what the file allows. `check_format` says what is wrong with a format's sample.
-    `is_secret(type, path)` says for which keys of a channel `x_file` is a secret's file (for all, where the kinds are
-    not known); others that end so are the kind's own. `needed` are the sections that are wanted, all where it is None:
-    a secret's file or a variable that only the service can read may be absent in the others, which then stand at
-    their defaults. Raises `ConfigError` with every problem, in the file's order.
+    `check_channel(block, delivery)` returns the problems of a channel's own options; `delivery` has the file's
+    settings. `check_format` checks a format's sample. `is_secret(type, path)` says which keys of a channel hold
+    secrets and so accept `x_file`. `needed` names the sections that are used, None for all: if a secret's file or a
+    variable is unavailable in another section, that section has its defaults. Raises `ConfigError` with every
+    problem, in the file's order.
     """
     default = DEFAULT_FILE if File(DEFAULT_FILE).is_file() else None
     source = path or environ.get("NOTIFIER_CONFIG") or default
@@ -109,7 +108,7 @@ def _contents(source: str, start: SourceMark, problems: set[Problem]) -> bytes:
 
 
 def _secrets(data: dict[str, Any], is_secret: IsSecret) -> Callable[[Path], bool]:
-    """Where in a file a secret may stand."""
+    """A function that says whether a path in a file may hold a secret."""
 
     def is_one(path: Path) -> bool:
         match path:
@@ -123,14 +122,14 @@ def _secrets(data: dict[str, Any], is_secret: IsSecret) -> Callable[[Path], bool
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Validates a file, and notes what pydantic has found at its places."""
+    """Validates a file, and reports pydantic's errors with their places."""
 
     data: Mapping[str, Any]
     source: SourceFile
     problems: set[Problem]
 
     def file(self) -> SettingsFile:
-        """All but the channels, each of which is read by itself; a section with faults is left at its default."""
+        """The file without channels, which are validated one by one. A section with errors has its defaults."""
         if "route" not in self.data and self.data.keys() & {"channels", "fallback"}:
             sentence = "`route` is missing: write `route: {channels: [...]}` to say who is told"
             self.problems.add(self.source.value(()).problem(sentence))
@@ -146,7 +145,7 @@ class _Reading:
             return SettingsFile.model_validate(right, context=names)
 
     def channels(self) -> Mapping[str, ChannelBlock]:
-        """Every block, by name, those with problems included; the console if the file does not say who is told."""
+        """All channel blocks by name, including those with problems; the console if the file has none."""
         written = self.data.get("channels")
         if written is None and "route" not in self.data:
             return {"console": ChannelBlock(name="console", type="console", options={}, source=self.source)}
@@ -185,7 +184,7 @@ _AS_WRITTEN = SettingsFile.model_fields.keys() & {field.name for field in fields
 def _rules(
     file: SettingsFile, channels: Mapping[str, ChannelBlock], source: SourceFile, warnings: set[Problem]
 ) -> dict[str, Any]:
-    """Settings that are more than what a file without problems has written."""
+    """Settings that are derived from a valid file."""
     if file.route is None:
         route = Route(key=route_key("", (), 0), name="default", channels=tuple(channels), group_wait=0)
     else:

@@ -1,4 +1,4 @@
-"""The whole file as a model, and what the rest of the house sees of it."""
+"""The model of the whole file, and the resulting settings."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ class SettingsFile(Sections):
 class Settings:
     """A configuration, frozen.
 
-    `source` is the file's name or None, `version` the first 12 hex digits of its SHA-256. `warnings` are what is
-    allowed but likely unwanted: no fallback, a route whose only channel is the fallback. `formats` are those that the
-    file names.
+    `source` is the file's name or None, `version` the first 12 hex digits of its SHA-256. `warnings` are about what
+    is allowed but likely unintended, such as no fallback, or a route whose only channel is the fallback. `formats`
+    are those in the file.
     """
 
     server: ServerSettings

@@ -1,4 +1,4 @@
-"""The section `monitors`: jobs that check in, and when each is missed."""
+"""The section `monitors`: jobs that check in, and when they are missed."""
 
 from __future__ import annotations
 

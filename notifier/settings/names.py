@@ -1,4 +1,4 @@
-"""Names that a file defines, and the lists in which its other sections use them."""
+"""Names that a file defines, and lists that refer to them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CHANNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefinedNames:
-    """The context that a file is validated in: what it defines, right or wrong, so that each fault is said once.
+    """The validation context: all names that the file defines, even with errors, so that each is reported once.
 
-    `source` is for those who tell where something else stands.
+    `source` has the places of values, for errors that mention another place.
     """
 
     channels: frozenset[str]
@@ -51,7 +51,7 @@ def _keys(value: Any) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listed:
-    """Annotation of a list: an example, and what is said where nothing is in it, if that is wrong."""
+    """Annotation of a list: an example, and the error for an empty list if that is not allowed."""
 
     example: str
     empty: str | None = None
@@ -70,7 +70,7 @@ class Listed:
 
 
 def filled(example: str) -> Listed:
-    """A list where an empty one could mean always as well as never."""
+    """A list that must not be empty, since an empty one could mean always as well as never."""
     return Listed(example, empty=f"the list is empty: write one such as {example}, or remove the key")
 
 
@@ -87,7 +87,7 @@ def _label(value: Scalar) -> str:
 
 
 def _among(names: str, sentence: str) -> AfterValidator:
-    """A check that a name is one of those that the file defines."""
+    """A validator that a name is one of those that the file defines."""
 
     def check(name: str, info: ValidationInfo[Any]) -> str:
         defined = getattr(info.context, names)
@@ -98,7 +98,7 @@ def _among(names: str, sentence: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-# Of what is named, a schema says no more than that it is text.
+# In the schema a name is just text.
 _NAME: dict[str, Any] = {"type": "string"}
 _Name = Annotated[str, ScalarForm(text, _NAME)]
 _ONCE = unique(lambda name, _first, _context: f"{showable(name)} is named twice")
@@ -116,5 +116,5 @@ MATCHERS = """['severity="critical"']"""
 
 
 def flat(matchers: Matchers) -> tuple[Matcher, ...]:
-    """Matchers one after the other: the text of an item may hold several."""
+    """All matchers in sequence; the text of an item may hold several."""
     return tuple(matcher for some in matchers for matcher in some)

@@ -1,4 +1,4 @@
-"""The `route` section as written, and the tree with everything inherited filled in."""
+"""The section `route`, and the routing tree with inherited values filled in."""
 
 from __future__ import annotations
 
@@ -127,14 +127,14 @@ RootRouteBlock.model_rebuild()  # its children are defined only now
 
 
 def route_key(parent: str, match: tuple[Matcher, ...], ordinal: int) -> str:
-    """16 hex digits from the matchers down to this node; `ordinal` tells siblings with equal matchers apart."""
+    """A hash of the matchers down to this node, 16 hex digits; `ordinal` distinguishes equal siblings."""
     matchers = sorted((matcher.name, matcher.op, matcher.value) for matcher in match)
     return blake2b(json.dumps([parent, matchers, ordinal]).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTree:
-    """Makes the routes of a file, and notes the orders and inheritances that hardly anybody means."""
+    """Builds the routing tree, and warns about orders and inherited values that are likely mistakes."""
 
     fallback: str | None
     intervals: Mapping[str, TimeInterval]
@@ -148,7 +148,7 @@ class RouteTree:
         return self._filled(bare, block, path)
 
     def _filled(self, bare: Route, block: RouteCommon, path: Path) -> Route:
-        """A route with what is written at it, and its children: they inherit all but `match`, `continue`, `routes`."""
+        """A route with its own values, and its children, which inherit all but `match`, `continue` and `routes`."""
         route = replace(bare, **self._own(block, path))
         seen: Counter[str] = Counter()
         children: list[Route] = []
@@ -165,7 +165,7 @@ class RouteTree:
         return replace(route, routes=tuple(children))
 
     def _own(self, block: RouteCommon, path: Path) -> dict[str, Any]:
-        """Attributes that are written at one node and inherited below it."""
+        """The values set at one node, which its children inherit."""
         own = {name: getattr(block, name) for name in block.model_fields_set & _INHERITED}
         if "notify_after" in own:
             own["notify_after"] = Threshold(**dict(own["notify_after"]))
@@ -183,7 +183,7 @@ class RouteTree:
         return own
 
     def _warn_of_order(self, parent: Route, children: Sequence[Route], path: Path) -> None:
-        """Two orders that Alertmanager allows and hardly anybody means."""
+        """Warn about two orders that Alertmanager allows and that are likely mistakes."""
         takes_all = [index for index, child in enumerate(children) if not child.match]
         last = next((index for index in takes_all if not children[index].continue_), None)
         places = [(*path, "routes", index) for index in range(len(children))]
@@ -194,7 +194,7 @@ class RouteTree:
             self._warn(places[last + 1], f"never reached: the route in line {line} takes everything")
 
     def _warn_of_nobody(self, child: Route, parent: Route, block: RouteCommon, path: Path) -> None:
-        """A route to nobody is meant where it is written, and rarely where it is inherited or escalates."""
+        """Warn about a route without channels if that is inherited or escalates."""
         if child.channels:
             return
         if "channels" not in block.model_fields_set and not parent.channels:

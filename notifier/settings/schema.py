@@ -1,4 +1,4 @@
-"""The JSON Schema of the file, for editors and for `notifier schema`: what the models say, and what is true of all."""
+"""The JSON Schema of the file, for editors and `notifier schema`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SHARED: Schema = {
 
 
 class _FileSchema(GenerateJsonSchema):
-    """Generator that knows of every key: a number may be a variable, a secret a file, a list or a mapping empty."""
+    """A generator that adds what holds for all keys: variables, `x_file` for secrets, empty lists and mappings."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
@@ -80,7 +80,7 @@ class _FileSchema(GenerateJsonSchema):
 
 
 def json_schema(kinds: Mapping[str, type[BaseModel]] | None = None) -> Schema:
-    """JSON Schema (draft 2020-12) of the file. `kinds` gives the model of each kind's own options."""
+    """The JSON Schema (draft 2020-12) of the file. `kinds` maps each kind to the model of its own options."""
     models = dict(sorted((kinds or {}).items()))
     needed: set[type[BaseModel]] = {SettingsFile, ChannelCommon, *models.values()}
     references, document = models_json_schema(
@@ -110,7 +110,7 @@ def json_schema(kinds: Mapping[str, type[BaseModel]] | None = None) -> Schema:
 
 
 def _channel(kinds: Mapping[str, Schema], shared: Schema) -> Schema:
-    """A block of any kind, held to the kind's keys and the shared ones."""
+    """The schema of a channel: the keys of its kind and the shared ones."""
     block: Schema = {"type": "object", "properties": {"type": {"type": "string"}}, "required": ["type"]}
     if kinds:
         block["properties"] = {"type": {"enum": list(kinds)}}
@@ -125,7 +125,7 @@ def _channel(kinds: Mapping[str, Schema], shared: Schema) -> Schema:
 
 
 def _referring(schema: Schema) -> Schema:
-    """The schema with a reference to the shared definition that it names."""
+    """The schema, with a reference in place of a shared definition."""
     shared = schema.pop("x-def", None)
     return schema if shared is None else {**schema, "$ref": f"#/$defs/{shared}"}
 
@@ -136,7 +136,7 @@ def _or_empty(schema: Schema) -> Schema:
 
 
 def _add_secret_files(schema: Schema, model: type[BaseModel]) -> None:
-    """Say that every secret `x` of a model may be given as `x_file` instead."""
+    """Add `x_file` as an alternative to each secret `x` of a model."""
     own: Schema = schema.get("properties", {})
     for name in [name for name in own if is_secret(model, (name,))]:
         path: Schema = {"type": ["string", "array"], "items": {"type": "string"}}

@@ -1,4 +1,4 @@
-"""Keys of a model: which there are, which are secrets, and the files that secrets come from."""
+"""Keys of models, and secrets read from files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COMPOSED: tuple[Any, ...] = (Annotated, Union, UnionType)
 
 @cache
 def keys_of(model: type[BaseModel] | None) -> frozenset[str]:
-    """Every key that may be written for a model, `x_file` included."""
+    """All keys of a model, including `x_file`."""
     if model is None:
         return frozenset()
     names = frozenset(field.alias or name for name, field in model.model_fields.items())
@@ -30,7 +30,7 @@ def keys_of(model: type[BaseModel] | None) -> frozenset[str]:
 
 
 def is_secret(model: type[BaseModel], path: Path) -> bool:
-    """Whether the key at this path holds a secret, or a list of them, and `x_file` is no key of its own there."""
+    """Whether the key at this path holds one or several secrets, and `x_file` is not itself a key there."""
     *above, name = path
     around = model_at(model, tuple(above))
     is_own = isinstance(name, str) and around is not None and any(_types_at(around, (f"{name}_file",)))
@@ -38,12 +38,12 @@ def is_secret(model: type[BaseModel], path: Path) -> bool:
 
 
 def model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    """The model that describes the mapping at this path, if one does."""
+    """The model of the mapping at this path, or None."""
     return next((kind for kind in _types_at(model, path) if _is(kind, BaseModel)), None)
 
 
 def _types_at(annotation: Any, path: Path) -> Iterator[Any]:
-    """The types that a value at this path may have: members of unions, with notes only where they say how to read."""
+    """The possible types of a value at this path, with unions expanded. Annotations are kept only for scalars."""
     base = get_origin(annotation) or annotation
     if not isinstance(base, type) or base in _COMPOSED:
         notes = getattr(annotation, "__metadata__", ())
@@ -84,9 +84,9 @@ def _is(annotation: Any, *classes: type) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SecretFiles:
-    """Reads the files that a configuration names; relative paths start at its folder.
+    """Reads secrets from the files that a configuration names, relative to its folder.
 
-    `is_secret` says at which paths a secret may stand: what else ends in `_file` is a key of its own.
+    `is_secret` says which paths may hold secrets; other keys that end in `_file` are left alone.
     """
 
     source: SourceFile
@@ -94,7 +94,7 @@ class SecretFiles:
     is_secret: Callable[[Path], bool]
 
     def read(self, value: Any, path: Path = ()) -> Any:
-        """The value with `x` for each secret's `x_file`, at every depth."""
+        """The value with `x` in place of each secret's `x_file`, at every depth."""
         if isinstance(value, list):
             return [self.read(item, (*path, index)) for index, item in enumerate(value)]
         if not isinstance(value, dict):
@@ -117,7 +117,7 @@ class SecretFiles:
         return value[key] is not None and name not in {key, ""} and self.is_secret((*path, name))
 
     def _secret(self, value: Any, path: Path) -> Any:
-        """The contents of the file that a value names, or of each file in a list."""
+        """The contents of the file with this name, or of each file in a list."""
         if isinstance(value, list):
             return [self._secret(item, (*path, index)) for index, item in enumerate(value)]
         if value is MISSING:

@@ -1,4 +1,4 @@
-"""The plain sections, which the environment can set as well: each a model, and as such what the house is given."""
+"""The plain sections, which the environment can override. The models serve as settings."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from notifier.settings.values import (
 
 
 class Block(BaseModel):
-    """A mapping of the file. Its docstring is what an editor shows; `expected` is said where something else stands.
+    """A mapping of the file. Its docstring is shown by editors.
 
-    `example` is how all that it needs is written, `missing` what is said where a key of it is missing, and `refused`
-    why a key is not known here that is known elsewhere.
+    `expected` describes the mapping in errors, `example` shows its required keys, `missing` has the sentence for a
+    missing key, and `refused` that for a key that is valid elsewhere but not here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -40,14 +40,14 @@ class Block(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _what_is_written(cls, value: Any) -> Any:
-        """A key that is left empty is as if it were not there."""
+        """Treat an empty key like an absent one."""
         if not isinstance(value, dict):
             return {} if value is None else value
         return {key: entry for key, entry in value.items() if entry is not None or key not in keys_of(cls)}
 
 
 def with_default(default: Any, description: str) -> Any:
-    """A key that may be left out. Its default stands here as it does in a file, and is read like one of a file."""
+    """A field with a default, which is written and parsed as in a file."""
     return Field(default=default, validate_default=bool(default), description=description)
 
 

@@ -1,7 +1,7 @@
-"""The scalars of the file: how each is read, and its JSON Schema.
+"""Scalars of the file: parsing, and their JSON Schema.
 
-Every reader takes what YAML or the environment gave and returns the value, or raises `ValueError` with a
-sentence that says what is expected and never repeats what was there: it may be a secret.
+A reader accepts what YAML or the environment provides. It returns the value, or raises `ValueError` with a sentence
+that says what is expected and never repeats the value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ _WHOLE = re.compile(r"[0-9]{1,18}")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScalarForm:
-    """Annotation of a setting's type: how it is read from a file, and its JSON Schema.
+    """Annotation of a setting's type: its reader, and its JSON Schema.
 
-    Code may give a value as it is, a duration in milliseconds, say; in a file `10` is no duration.
+    In code a value may be given in its final form, such as a duration in milliseconds; in a file `10` is no duration.
     """
 
     read: Callable[[Scalar], Any]
@@ -73,20 +73,20 @@ class ScalarForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """At most `count` in every `per`."""
+    """At most `count` in every `per` milliseconds."""
 
     count: int
     per: Duration
 
 
 def expect(holds: object, sentence: str) -> None:
-    """Raise `ValueError` with a sentence, unless something holds."""
+    """Raise `ValueError` with the sentence unless `holds`."""
     if not holds:
         raise ValueError(sentence)
 
 
 def size(value: Scalar) -> int:
-    """Bytes from `10GB` (powers of 1000), `256KiB` (powers of 1024) or a plain number."""
+    """Parse a size in bytes: `10GB` (powers of 1000), `256KiB` (powers of 1024), or a plain number."""
     parts = _SIZE.fullmatch(str(value))
     if parts is None:
         raise ValueError("expected a size such as 10GB, 256KiB or 8MiB, or a whole number of bytes")
@@ -97,7 +97,7 @@ def size(value: Scalar) -> int:
 
 
 def rate(value: Scalar) -> Rate:
-    """How many in how long, from `30/hour`, `600000/minute` or `30/10m`."""
+    """Parse a rate: `30/hour`, `600000/minute` or `30/10m`."""
     parts = _RATE.fullmatch(str(value))
     if parts is None:
         raise ValueError("expected a rate such as 30/hour, 600000/minute or 30/10m")
@@ -105,7 +105,7 @@ def rate(value: Scalar) -> Rate:
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[Scalar], int]:
-    """A reader of whole numbers in a range; digits in text count too, as variables are always text."""
+    """A reader of whole numbers in a range, also as text, since variables are always text."""
 
     def read(value: Scalar) -> int:
         if isinstance(value, str) and _WHOLE.fullmatch(value):
@@ -133,7 +133,7 @@ def text(value: Scalar) -> str:
 
 
 def base_url(value: Scalar) -> str:
-    """The base of links: http or https, a host, perhaps a path; without the trailing slash."""
+    """The base of links: http or https, a host, and optionally a path; without the trailing slash."""
     parts = web_address(text(value), "expected an address such as https://notifier.example.com")
     bare = not parts.query and not parts.fragment and "@" not in parts.netloc
     expect(bare, "expected an address without a user, a query or a fragment: links are built on it")
@@ -141,7 +141,7 @@ def base_url(value: Scalar) -> str:
 
 
 def listening_host(value: Scalar) -> str:
-    """An address or a name to listen on, without a port."""
+    """An address or name to listen on, without a port."""
     written = text(value)
     expected = (
         "expected an address or a name alone, such as 0.0.0.0, :: or localhost; the port is `server.port`"
@@ -151,7 +151,7 @@ def listening_host(value: Scalar) -> str:
 
 
 def _is_host(written: str) -> bool:
-    """Whether a text has the form of a host's name or address, an IPv6 address without brackets."""
+    """Whether the text has the form of a host name or address, with IPv6 in its form without brackets."""
     if _NAME.fullmatch(written) and not _LIKE_IPV4.fullmatch(written):
         return True
     try:
@@ -161,7 +161,7 @@ def _is_host(written: str) -> bool:
 
 
 def network(value: Scalar) -> Network:
-    """One address, or a network of them."""
+    """An address or a network."""
     try:
         return ip_network(text(value))
     except ValueError:
@@ -169,7 +169,7 @@ def network(value: Scalar) -> Network:
 
 
 def _listed(value: Any) -> Any:
-    """A list, also where it is written as one text with commas, as a variable holds it."""
+    """A list, also as one text with commas, as in a variable."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
@@ -177,7 +177,7 @@ def database_url(value: Scalar) -> str:
     """`sqlite:///path` (four slashes before an absolute path) or `postgresql://user@host/name`."""
     written = text(value)
     if written.startswith("postgres://"):
-        # PostgreSQL's own library knows both names, and many hosts hand out the short one.
+        # PostgreSQL's own library accepts both names, and many providers use the short one.
         written = written.replace("postgres://", "postgresql://", 1)
     if written.startswith("postgresql://"):
         postgres_address(written)
@@ -194,10 +194,10 @@ def database_url(value: Scalar) -> str:
 
 
 def web_address(written: str, expected: str) -> SplitResult:
-    """The parts of an address with http or https, and a host."""
+    """Split a URL with http or https and a host."""
     try:
         parts = urlsplit(written)
-        _ = parts.port  # reading it is what checks it
+        _ = parts.port  # Reading the attribute validates the port.
     except ValueError:
         raise ValueError(expected) from None
     expect(parts.scheme in {"http", "https"} and _is_host(parts.hostname or ""), expected)
@@ -213,7 +213,7 @@ def _period(written: str) -> Duration:
 
 
 def or_variable(schema: Schema) -> Schema:
-    """The schema of a number or a flag, which may also be a variable: text until it is filled in."""
+    """The schema of a number or flag that may also be a variable, which is text until it is substituted."""
     return {"anyOf": [schema, {"x-def": "variable"}]}
 
 
@@ -221,7 +221,7 @@ def _from_to(lowest: int, highest: int) -> Schema:
     return or_variable({"type": "integer", "minimum": lowest, "maximum": highest})
 
 
-# `x-def` names a definition that the schema of the file shares (settings.schema).
+# `x-def` names a shared definition in the file's schema (settings.schema).
 Text = Annotated[str, ScalarForm(text, {"type": "string", "minLength": 1})]
 Networks = Annotated[
     tuple[Annotated[Network, ScalarForm(network, {"type": "string", "minLength": 2})], ...],

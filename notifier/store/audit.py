@@ -1,4 +1,4 @@
-"""The audit: one row per command, in the command's own transaction."""
+"""The audit log: one row per command, written in the command's transaction."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def add(
 
 
 def entries(tx: Tx, subject: str, *, most: int | None = None) -> tuple[AuditEntry, ...]:
-    """Commands on one subject, oldest first; with `most` only the newest so many."""
+    """Commands on one subject, oldest first; with `most`, only the most recent ones."""
     newest = sa.select(audit).where(audit.c.subject == subject).order_by(audit.c.at.desc(), audit.c.id.desc())
     rows = reversed(tx.run(newest.limit(most)).all())
     return tuple(

@@ -1,4 +1,4 @@
-"""The service's own backups: one row for all replicas, so that one is made at a time and each of them knows of it."""
+"""Scheduled backups: one row shared by all replicas, with a lease so that one backup is made at a time."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LEASE: Duration = 2 * MINUTE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupState:
-    """The fate of the service's own backups, since somebody wanted them.
+    """The state of scheduled backups. `since` is when they were first enabled.
 
-    `made_at` is when the last one that was made had been begun; `file` is its name without a folder, and `kept` how
-    many there were after it. `failed_at` and `why` are about the tries since then (None: none failed).
+    `made_at` is when the last successful backup was begun, `file` its name without a folder, and `kept` the number of
+    backups after it. `failed_at` and `why` describe the last failure since then, if there was one.
     """
 
     since: Instant
@@ -38,24 +38,27 @@ class BackupState:
 
     @property
     def fresh_at(self) -> Instant:
-        """The moment that its age counts from."""
+        """The time from which the age of the last backup counts."""
         return self.since if self.made_at is None else self.made_at
 
 
 def state(tx: Tx) -> BackupState | None:
-    """None: none was ever wanted."""
+    """The stored state, or None if backups were never enabled."""
     row = _row(tx)
     return None if row is None else _state_of(row)
 
 
 def next_at(tx: Tx, every: Duration) -> Instant:
-    """The moment from which on one may be begun; while one is being made, the end of its lease."""
+    """When the next backup may begin; while one is being made, the end of its lease."""
     row = _row(tx)
     return tx.now if row is None else due_at(_state_of(row).made_at, every, not_before=row.at)
 
 
 def begin(tx: Tx, every: Duration) -> Instant | None:
-    """Take it on: the end of the lease, which is what it is renewed and ended by; None: it is not due, or taken."""
+    """Take the lease for a backup.
+
+    Returns its end, which identifies it, or None if no backup is due or another has it.
+    """
     tx.run(
         upsert(tx.dialect, instance)
         .values(name=ROW, value=_text(BackupState(since=tx.now)), at=tx.now)
@@ -65,16 +68,16 @@ def begin(tx: Tx, every: Duration) -> Instant | None:
     assert row is not None
     if tx.now < due_at(_state_of(row).made_at, every, not_before=row.at):
         return None
-    return _moved(tx, row.at, tx.now + LEASE)
+    return _compare_and_set(tx, row.at, tx.now + LEASE)
 
 
 def renew(tx: Tx, lease: Instant) -> Instant | None:
-    """The lease's new end; None: another replica has taken it."""
-    return _moved(tx, lease, max(lease + 1, tx.now + LEASE))
+    """Extend the lease. Returns its new end, or None if another replica has taken it."""
+    return _compare_and_set(tx, lease, max(lease + 1, tx.now + LEASE))
 
 
 def succeeded(tx: Tx, lease: Instant, *, begun_at: Instant, bytes_: int, file: str, kept: int) -> None:
-    """Note what was made."""
+    """Record a successful backup and release the lease."""
     row = _row(tx)
     if row is not None:
         made = replace(
@@ -87,23 +90,23 @@ def succeeded(tx: Tx, lease: Instant, *, begun_at: Instant, bytes_: int, file: s
             failed_at=None,
             why="",
         )
-        _moved(tx, lease, tx.now, value=_text(made))
+        _compare_and_set(tx, lease, tx.now, value=_text(made))
 
 
 def give_back(tx: Tx, lease: Instant) -> None:
-    """Let another process begin at once."""
-    _moved(tx, lease, tx.now)
+    """Release the lease, so that another process can begin at once."""
+    _compare_and_set(tx, lease, tx.now)
 
 
 def failed(tx: Tx, lease: Instant, *, why: str, retry_at: Instant) -> None:
-    """Note why none was made, and from when on it may be tried again."""
+    """Record a failure and release the lease; the next attempt is due at `retry_at`."""
     row = _row(tx)
     if row is not None:
-        _moved(tx, lease, retry_at, value=_text(replace(_state_of(row), failed_at=tx.now, why=why)))
+        _compare_and_set(tx, lease, retry_at, value=_text(replace(_state_of(row), failed_at=tx.now, why=why)))
 
 
 def move_back(tx: Tx, by: Duration, edge: Instant) -> None:
-    """Let moments after `edge` be `by` milliseconds earlier, for they are of a clock that has been set back."""
+    """Move times after `edge` back by `by` milliseconds, since the clock has been set back."""
     row = _row(tx)
     if row is not None:
         state, at = _state_of(row), _earlier(row.at, by, edge)
@@ -113,7 +116,7 @@ def move_back(tx: Tx, by: Duration, edge: Instant) -> None:
             made_at=None if state.made_at is None else _earlier(state.made_at, by, edge),
             failed_at=None if state.failed_at is None else _earlier(state.failed_at, by, edge),
         )
-        _moved(tx, row.at, at, value=_text(moved))
+        _compare_and_set(tx, row.at, at, value=_text(moved))
 
 
 def _earlier(at: Instant, by: Duration, edge: Instant) -> Instant:
@@ -133,7 +136,7 @@ def _text(value: BackupState) -> str:
     return json.dumps(asdict(value))
 
 
-def _moved(tx: Tx, seen: Instant, at: Instant, **values: str) -> Instant | None:
-    """Set the row's moment, if it is still the one that was seen."""
-    mine = sa.and_(instance.c.name == ROW, instance.c.at == seen)
+def _compare_and_set(tx: Tx, expected: Instant, at: Instant, **values: str) -> Instant | None:
+    """Set the time of the row if it still is `expected`. Returns the new time, or None."""
+    mine = sa.and_(instance.c.name == ROW, instance.c.at == expected)
     return at if tx.run(sa.update(instance).where(mine).values(at=at, **values)).rowcount else None

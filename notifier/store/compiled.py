@@ -1,6 +1,6 @@
-"""Statements compiled once per engine: the compiler would cost more than the engine.
+"""Execution of statements that are compiled once per engine, since compiling costs more than executing.
 
-A statement is a function of the dialect with named parameters; `insert` and `update` make the plain ones.
+A statement is a function that takes the dialect and returns a SQLAlchemy statement with named parameters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Build = Callable[[Dialect], sa.ClauseElement]
 
 
 def execute(tx: Tx, build: Build, parameters: Mapping[str, object]) -> QueryResult:
-    """Run a statement. Values come as the driver has them: text, numbers, None; and `BoundRows`."""
+    """Execute a statement. Values are those of the driver (text, numbers, None) or `BoundRows`."""
     text, values = _compiled(build, tx.dialect).bound(parameters)
     if tx.driver is not None:
         return driver.run(tx.driver, text, values)
@@ -33,7 +33,7 @@ def execute(tx: Tx, build: Build, parameters: Mapping[str, object]) -> QueryResu
 
 
 class QueryResult(Protocol):
-    """The part of SQLAlchemy's result that is used; rows have values by name."""
+    """The part of SQLAlchemy's result that the store uses; rows have named values."""
 
     @property
     def rowcount(self) -> int: ...
@@ -48,20 +48,20 @@ class QueryResult(Protocol):
 
 
 class Row(Struct, frozen=True):
-    """A row that a query reads: its fields are named after the columns, in their order."""
+    """A row of a query. Its fields have the names and the order of the columns."""
 
 
 R = TypeVar("R", bound=Row)
 
 
 class Query(Protocol[R]):
-    """Runs a statement with its parameters and answers typed rows."""
+    """A statement that returns typed rows when called with its parameters."""
 
     def __call__(self, tx: Tx, **parameters: object) -> list[R]: ...
 
 
 def reads(row: type[R]) -> Callable[[Build], Query[R]]:
-    """Make a query of a statement whose columns are those that the fields of `row` name (see `columns_of`)."""
+    """Decorate a statement whose columns match the fields of `row` (see `columns_of`), which makes it a `Query`."""
 
     def decorate(build: Build) -> Query[R]:
         def query(tx: Tx, **parameters: object) -> list[R]:
@@ -75,43 +75,43 @@ def reads(row: type[R]) -> Callable[[Build], Query[R]]:
 
 
 def columns_of(row: type[Row], *tables: sa.Table) -> tuple[sa.Column[Any], ...]:
-    """The columns that the fields of `row` are named after; of two tables that have one, the first's."""
+    """The columns with the names of the fields of `row`, each from the first table that has it."""
     return tuple(next(table.c[name] for table in tables if name in table.c) for name in row.__struct_fields__)
 
 
 def upsert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:
-    """The engines' INSERT ... ON CONFLICT; typed as one of the two, which spell it alike."""
+    """An INSERT that can take `on_conflict_*`, which both engines spell alike."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)  # type: ignore[return-value]
 
 
 def each(tx: Tx, build: Build, rows: Iterable[Sequence[object]], **fixed: object) -> None:
-    """Run a statement over `rows`; at the end of `gathering`, where the transaction is in one, together with others.
+    """Execute a statement over `rows`, or defer it to the end of an enclosing `batching` block.
 
-    Statements then run in the order in which each was first asked for.
+    Deferred statements are executed in the order in which each was first used.
     """
-    if tx.gathered is None:
+    if tx.deferred is None:
         _run(tx, build, list(rows), fixed)
     else:
-        tx.gathered.setdefault((build, tuple(fixed.items())), []).extend(rows)
+        tx.deferred.setdefault((build, tuple(fixed.items())), []).extend(rows)
 
 
 @contextmanager
-def gathering(tx: Tx) -> Iterator[None]:
-    """Write what many steps have to write with one statement for each kind of row, when all of them are done.
+def batching(tx: Tx) -> Iterator[None]:
+    """Defer the writes of `each` within the block, so that rows of the same statement are written together.
 
-    What a step reads must not depend on what others, or itself, have left to be written; else it calls `write_out`.
+    Code within the block must not read deferred rows without calling `write_deferred` first.
     """
-    tx.gathered = {}
+    tx.deferred = {}
     yield
-    write_out(tx)
-    tx.gathered = None
+    write_deferred(tx)
+    tx.deferred = None
 
 
-def write_out(tx: Tx) -> None:
-    """Write what has been gathered so far."""
-    while tx.gathered:
-        gathered, tx.gathered = tx.gathered, {}
-        for (build, fixed), rows in gathered.items():
+def write_deferred(tx: Tx) -> None:
+    """Execute the statements deferred so far."""
+    while tx.deferred:
+        deferred, tx.deferred = tx.deferred, {}
+        for (build, fixed), rows in deferred.items():
             _run(tx, build, rows, dict(fixed))
 
 
@@ -121,13 +121,13 @@ def _run(tx: Tx, build: Build, rows: Sequence[Sequence[object]], fixed: Mapping[
 
 
 def insert(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows that name the same columns."""
+    """Insert rows that all have the same columns."""
     names = tuple(rows[0])
     each(tx, _inserting(table, names), ([row[name] for name in names] for row in rows))
 
 
 def update(tx: Tx, table: sa.Table, key: Mapping[str, object], values: Mapping[str, object]) -> int:
-    """Set `values` where every column of `key` has its value; how many rows there were."""
+    """Set `values` where every column of `key` has its value. Returns the number of rows updated."""
     parameters = {f"key_{name}": value for name, value in key.items()}
     parameters |= {f"new_{name}": value for name, value in values.items()}
     return execute(tx, _updating(table, tuple(key), tuple(values)), parameters).rowcount

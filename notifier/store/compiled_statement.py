@@ -1,4 +1,4 @@
-"""A compiled statement and the binding of its parameters, `BoundRows` among them."""
+"""Compiled statements and the binding of their parameters, including `BoundRows`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from typing import Final, Protocol
 from notifier.store.json_rows import BoundRows
 
 VARIABLES_AT_MOST: Final = 4_096
-"""Rows with more values than this go to SQLite as JSON: a statement's memory grows with its variables."""
+"""Rows with more values than this are passed to SQLite as JSON, since a statement's memory grows with its
+variables."""
 
-# What `rows_from_json` makes for SQLite.
+# The text that `rows_from_json` generates for SQLite.
 _CELL: Final = re.compile(r"json_extract\((\w+)_e\.value, '\$\[(\d+)\]'\)")
 _UNFOLDED: Final = re.compile(r"json_each\(\?\) AS (\w+)_e\)")
 
 Bound = tuple[str, tuple[object, ...]]
-"""The text to run, and the values of its places."""
+"""The SQL text, and the values of its placeholders."""
 
 
 class Statement(Protocol):
-    """A statement that binds its parameters."""
+    """A statement that can bind parameters."""
 
     def bound(self, parameters: Mapping[str, object]) -> Bound: ...
 
 
 class CompiledStatement:
-    """The text of a statement, and the names of its parameters in the order of their places; `fixed` have values."""
+    """The text of a statement and the names of its parameters in order; `fixed` ones already have values."""
 
     def __init__(self, text: str, names: Sequence[str], fixed: Mapping[str, object]) -> None:
         self._text = text
@@ -35,17 +36,17 @@ class CompiledStatement:
         self._fixed = fixed
 
     def bound(self, parameters: Mapping[str, object]) -> Bound:
-        """BoundRows are bound as JSON."""
+        """Bind the parameters, `BoundRows` as JSON."""
         fixed = self._fixed
         values = [parameters[name] if name in parameters else fixed[name] for name in self._names]
         return self._text, tuple([value.text if isinstance(value, BoundRows) else value for value in values])
 
 
 def sqlite_statement(text: str, names: Sequence[str], fixed: Mapping[str, object]) -> Statement:
-    """The statement as it is fast on SQLite.
+    """The statement in a form that SQLite executes fast.
 
-    Fixed values stand in the text: SQLite prepares a statement anew for each execution where a bound value is compared
-    with the condition of a partial index.
+    Fixed values are written into the text, since SQLite prepares a statement again for each execution if a bound
+    value is compared with the condition of a partial index.
     """
     pieces = text.split("?")
     assert len(pieces) == len(names) + 1
@@ -63,11 +64,11 @@ def sqlite_statement(text: str, names: Sequence[str], fixed: Mapping[str, object
 
 
 class UnfoldingStatement:
-    """A statement of SQLite some of whose parameters are rows.
+    """A SQLite statement with rows among its parameters.
 
-    Few rows are bound value by value, `FROM (VALUES (?, ?), ...)`, which costs half of what reading them out of JSON
-    does. So that few texts are prepared, and kept, there are always as many places as a power of two; a LIMIT cuts off
-    those that have no row.
+    Few rows are bound value by value, `FROM (VALUES (?, ?), ...)`, at half the cost of reading them from JSON. The
+    number of places is rounded up to a power of two, so that few texts are prepared and cached; a LIMIT drops the
+    unused places.
     """
 
     def __init__(self, text: str, names: Sequence[str]) -> None:
@@ -78,7 +79,7 @@ class UnfoldingStatement:
         self._with_one = self._make_with_values((1,) * len(self._tables))
 
     def bound(self, parameters: Mapping[str, object]) -> Bound:
-        """BoundRows are bound value by value, or as JSON where there are many."""
+        """Bind the parameters, `BoundRows` value by value, or as JSON if there are many."""
         values: list[object] = []
         for name in self._names:
             value = parameters[name]
@@ -108,7 +109,7 @@ class UnfoldingStatement:
         return self._with_values(tuple(places.values())), tuple(values)
 
     def _make_with_values(self, places: tuple[int, ...]) -> str:
-        """The text with so many places for each parameter that is `BoundRows`."""
+        """The text with the given number of places for each parameter that is `BoundRows`."""
         rows = {
             name: "VALUES " + ", ".join([f"({', '.join('?' * width)})"] * count)
             for (name, width), count in zip(self._tables.items(), places, strict=True)
@@ -118,7 +119,7 @@ class UnfoldingStatement:
 
 
 def _literal(value: object) -> str:
-    """A fixed value as SQLite reads it."""
+    """A fixed value as a SQLite literal."""
     if value is None:
         return "NULL"
     if isinstance(value, int):
@@ -128,13 +129,13 @@ def _literal(value: object) -> str:
 
 
 def _places(rows: object) -> int:
-    """The places for rows: a power of two."""
+    """The number of places for rows: the next power of two."""
     assert isinstance(rows, BoundRows)
     return 1 << max(0, len(rows.rows) - 1).bit_length()
 
 
 def _tables(text: str) -> dict[str, int]:
-    """The parameters that are unfolded into rows, each with its number of columns."""
+    """The parameters that are expanded into rows, each with its number of columns."""
     widths = dict.fromkeys(_UNFOLDED.findall(text), 0)
     for name, index in _CELL.findall(text):
         widths[name] = max(widths[name], int(index) + 1)

@@ -1,4 +1,4 @@
-"""Every configuration that decisions were made under: its version, and the name and line of each of its routes."""
+"""The configurations under which decisions were made: their versions, with the name and line of each route."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from notifier.store.schema import configurations, decisions
 
 
 def is_newest(tx: Tx, version: str, tree: Route) -> bool:
-    """Whether this is the configuration that was loaded last, by this replica or another."""
+    """Whether this configuration is the one loaded last by any replica."""
     newest = sa.select(configurations).order_by(configurations.c.loaded_at.desc()).limit(1)
     row = tx.run(newest).first()
-    # A variable can change a matcher, and a new release the defaults, without a change of the file.
+    # A variable may change a matcher, and a new release the defaults, without a change to the file.
     return row is not None and (row.version, row.routes) == (version, _routes(tree))
 
 
 def remember(tx: Tx, version: str, tree: Route) -> None:
-    """Write down that this configuration is in use from now on."""
+    """Record that this configuration is in use."""
     adding = upsert(tx.dialect, configurations).values(
         version=version, loaded_at=tx.now, routes=_routes(tree)
     )
@@ -34,7 +34,7 @@ def remember(tx: Tx, version: str, tree: Route) -> None:
 
 
 def forget(tx: Tx, before: Instant) -> int:
-    """Remove versions that were loaded before this and that no decision refers to; the one loaded last stays."""
+    """Delete versions loaded before `before` to which no decision refers, except for the newest."""
     newest = sa.select(sa.func.max(configurations.c.loaded_at)).scalar_subquery()
     used = sa.exists().where(decisions.c.version == configurations.c.version)
     old = configurations.c.loaded_at < before, configurations.c.loaded_at < newest

@@ -1,4 +1,4 @@
-"""Every row of one database into another, of the same engine or of the other, and a sum by which the two compare."""
+"""Copying of all rows from one database to another, of either engine, with checksums for comparison."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _SUM = 1 << 64
 
 Row = Sequence[Any]
 PullRows = Callable[[sa.Table, Row | None], Sequence[Row]]
-"""The next rows of a table by its key, after the row with this key; None: from the first on."""
+"""Reads the next rows of a table after a key, None for the first rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableSum:
-    """How many rows a table has, and a sum over them that does not depend on their order."""
+    """The number of a table's rows, and a checksum that does not depend on their order."""
 
     rows: int = 0
     digest: int = 0
 
     def plus(self, rows: Iterable[Row]) -> TableSum:
-        """The sum with these rows."""
+        """The sum including these rows."""
         count, digest = self.rows, self.digest
         for row in rows:
             count += 1
@@ -47,13 +47,13 @@ class TableSum:
 
 
 def tables() -> Sequence[sa.Table]:
-    """All tables: rows that others refer to first, and last those that triggers write as well."""
+    """All tables, in an order in which referenced rows come first and tables written by triggers come last."""
     first = [table for table in schema.metadata.sorted_tables if table not in _WRITTEN_BY_TRIGGERS]
     return (*first, *_WRITTEN_BY_TRIGGERS)
 
 
 def is_empty(tx: Tx) -> bool:
-    """Whether no table has a row but those in which a new database counts."""
+    """Whether no table has rows, except for those that every new database has."""
     counted = {schema.instance.name, schema.ledger.name}
     return not any(
         tx.run(sa.select(sa.literal(1)).select_from(table).limit(1)).scalar()
@@ -63,7 +63,7 @@ def is_empty(tx: Tx) -> bool:
 
 
 def page(tx: Tx, table: sa.Table, after: Row | None) -> Sequence[Row]:
-    """Up to `ROWS_AT_ONCE` rows, in the order of the key."""
+    """Up to `ROWS_AT_ONCE` rows in key order."""
     key = list(table.primary_key)
     query = sa.select(table).order_by(*key).limit(ROWS_AT_ONCE)
     if after is not None:
@@ -79,7 +79,7 @@ def key_of(table: sa.Table, row: Row) -> Row:
 
 
 def summed(pull: PullRows, table: sa.Table) -> TableSum:
-    """The sum over a table."""
+    """The sum of a table."""
     total, after = TableSum(), None
     while rows := pull(table, after):
         total, after = total.plus(rows), key_of(table, rows[-1])
@@ -87,9 +87,9 @@ def summed(pull: PullRows, table: sa.Table) -> TableSum:
 
 
 def fill(tx: Tx, pull: PullRows) -> Mapping[str, TableSum]:
-    """Write every row that `pull` gives into this empty database; the sum of what was given, by table.
+    """Write all rows from `pull` into this empty database. Returns the sum of each table.
 
-    What triggers have added up meanwhile gives way to the rows that were added up before.
+    Figures that triggers computed during the copy are replaced by the copied ones.
     """
     given: dict[str, TableSum] = {}
     for table in tables():
@@ -111,7 +111,7 @@ def _insert(tx: Tx, table: sa.Table, rows: Sequence[Row]) -> None:
 
 
 def last_numbers(tx: Tx) -> Mapping[str, int]:
-    """The last number that was given in each table that numbers its rows, also to a row that is no more."""
+    """The last number used in each table with a sequence, including numbers of deleted rows."""
     return {column.table.name: _last_number(tx, column) for column in _NUMBERED}
 
 
@@ -121,7 +121,7 @@ def _last_number(tx: Tx, column: sa.Column[Any]) -> int:
         given = tx.run(row, {"name": column.table.name}).scalar()
     else:
         sequence = tx.run(_SEQUENCE, {"table": column.table.name, "column": column.name}).scalar()
-        # The server's own name of its sequence.
+        # The server's name of the sequence.
         called = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}"  # noqa: S608
         given = tx.run(sa.text(called)).scalar()
     return max(given or 0, tx.run(sa.select(sa.func.max(column))).scalar() or 0)
@@ -131,7 +131,7 @@ _SEQUENCE = sa.text("SELECT pg_get_serial_sequence(:table, :column)")
 
 
 def go_on_after(tx: Tx, numbers: Mapping[str, int]) -> None:
-    """Number new rows from there on."""
+    """Continue the sequences after these numbers."""
     for column in _NUMBERED:
         name, last = column.table.name, numbers[column.table.name]
         if tx.dialect == "sqlite":

@@ -1,7 +1,7 @@
-"""One way to run a transaction on either engine, and the signals that follow a commit.
+"""Transactions on either engine, and the signals that follow a commit.
 
-Roles are plain functions of a `Tx`. On SQLite they run in the one writer thread (FIFO, housekeeping last) or in a
-reader thread; on PostgreSQL the same functions run on asyncpg through SQLAlchemy's greenlet bridge.
+Functions of the store take a `Tx`. On SQLite they run in the single writer thread (FIFO, with housekeeping last) or
+in a reader thread; on PostgreSQL they run on asyncpg through SQLAlchemy's greenlet bridge.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ TOPICS: tuple[Topic, ...] = ("attention", "groups", "targets", "sweep", "ends")
 
 REQUEST: Duration = 5 * SECOND
 INGEST: Duration = 3 * SECOND
-"""A commit that others wait behind: with the second that they may have waited already, theirs fails within five."""
+"""The limit for a commit of ingest. Together with a second in the queue, requests fail within five seconds."""
 LOOP: Duration = 10 * SECOND
 HOUSEKEEPING: Duration = 60 * SECOND
 MIGRATION: Duration = 600 * SECOND
-"""How long the database may be silent during a migration; waits and statements have no limit in one."""
+"""The limit for a silent database during a migration; locks and statements are not limited in one."""
 
 
 class SerializationConflict(Exception):
-    """Another replica was faster: the transaction is rolled back and run again from the start."""
+    """A concurrent transaction conflicted: this one is rolled back and repeated."""
 
 
 @dataclass(slots=True)
 class Tx:
-    """One transaction: its connection and moment, what became due in it, and how many races it lost before.
+    """A transaction: its connection and time, the topics to signal, and the number of the attempt.
 
-    `gathered` holds rows that are written later, with one statement for all that it concerns; None: nothing waits.
-    `driver` is SQLite's own connection, below `conn`; None on PostgreSQL.
+    `deferred` holds rows to be written by `write_deferred`, None outside `batching`. `driver` is the sqlite3
+    connection below `conn`, None on PostgreSQL.
     """
 
     conn: Connection
@@ -52,11 +52,11 @@ class Tx:
     replica: str
     attempt: int = 0
     topics: set[Topic] = field(default_factory=set)
-    gathered: dict[Any, list[Any]] | None = None
+    deferred: dict[Any, list[Any]] | None = None
     driver: sqlite3.Connection | None = None
 
     def signal(self, topic: Topic) -> None:
-        """Wake the loop of `topic` once this transaction has committed."""
+        """Wake the subscribers of `topic` after the commit."""
         self.topics.add(topic)
 
     def run(self, statement: sa.Executable, parameters: dict[str, Any] | None = None) -> sa.CursorResult[Any]:
@@ -64,18 +64,18 @@ class Tx:
 
 
 SERVER_MOMENT = "SELECT extract(epoch FROM clock_timestamp()) * 1000"
-"""The present moment by PostgreSQL's clock, in milliseconds."""
+"""The current time of PostgreSQL's clock, in milliseconds."""
 POLL: Duration = 5 * SECOND
-"""How long a lost wake-up may cost."""
+"""The poll interval, which bounds the delay by a lost signal."""
 
 
 REST: Duration = 3
-"""How much later loops are woken that mostly find nothing to do."""
+"""The delay in milliseconds before waking loops that usually find nothing to do."""
 _LATER: AbstractSet[Topic] = frozenset({"groups", "targets"})
 
 
 class Subscription:
-    """A loop's subscription to topics. A signal that comes while the loop works is kept."""
+    """A loop's subscription to topics. A signal that arrives while the loop is working is kept."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -84,19 +84,19 @@ class Subscription:
         self._event.set()
 
     async def wait(self, timeout: Duration | None) -> None:  # noqa: ASYNC109 - a level-triggered wait, no failure
-        """Return when the topic was signalled since the last wait, or after `timeout` milliseconds."""
+        """Return after a signal since the last wait, or after `timeout` milliseconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(None if timeout is None else max(0, timeout) / 1000):
                 await self._event.wait()
         self._event.clear()
 
     async def wait_until(self, at: Instant | None, *, now: Instant) -> None:
-        """`wait` until that moment, and never longer than the poll; None: only the poll bounds it."""
+        """Wait until a signal or the given time, at most for the poll interval."""
         await self.wait(POLL if at is None else min(POLL, max(0, at - now)))
 
 
 class Signals:
-    """Loops listen here. A lost wake-up costs time, never an alert: every wait has a time-out."""
+    """Signals between loops. A lost signal delays work but loses none, since every wait has a timeout."""
 
     def __init__(self) -> None:
         self._subscriptions: dict[Topic, list[Subscription]] = {topic: [] for topic in TOPICS}
@@ -108,10 +108,10 @@ class Signals:
         return subscription
 
     def wake_after_commit(self, topics: AbstractSet[Topic]) -> None:
-        """Wake the loops of what became due, in the event loop's next turn: what the commit lets begin comes first.
+        """Wake the subscribers in the event loop's next turn, after what the commit itself has triggered.
 
-        Those that decide and claim are woken `REST` later: mostly the transaction has done that itself, and a loop that
-        only finds nothing to do would take the processor from the sends that begin.
+        Topics in `_LATER` are delayed by `REST`: the transaction has usually done their work itself, and a loop that
+        finds nothing to do would take CPU time from the sends that have just begun.
         """
         loop = asyncio.get_running_loop()
         if soon := topics - _LATER:
@@ -126,14 +126,14 @@ class Signals:
 
 
 class Broken:
-    """Whether nothing may be acknowledged any more, and why; it stays so until the process has ended."""
+    """A one-way flag: the database may be damaged, and nothing must be acknowledged until the process has ended."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self.why = ""
 
     def set(self, why: str) -> None:
-        """Say why; only the first reason counts."""
+        """Set the flag. Only the first reason is kept."""
         self.why = self.why or why
         self._event.set()
 
@@ -141,15 +141,16 @@ class Broken:
         return self._event.is_set()
 
     async def wait(self) -> str:
-        """Until it is so; why."""
+        """Wait until the flag is set. Returns the reason."""
         await self._event.wait()
         return self.why
 
 
 class Database(Protocol):
-    """An engine that is open. Raises only `StoreError`s for what the database did.
+    """An open database of either engine. Errors of the database are raised as `StoreError`s.
 
-    `broken` is set once a write reached the disk in an unknown state: nothing more is acknowledged, the process ends.
+    `broken` is set when a write has reached the disk in an unknown state; the process must then acknowledge nothing
+    and exit.
     """
 
     dialect: Dialect
@@ -166,17 +167,16 @@ class Database(Protocol):
         essential: bool = True,
         limit: Duration = REQUEST,
     ) -> T:
-        """Run `work` in one transaction. What is not `essential` leaves the last room on a full disk to the rest.
+        """Run `work` in one transaction. If not `essential`, it cannot use the space reserved for a full disk.
 
-        After `limit` milliseconds of waiting for a lock, for its turn or for a server that is silent it fails with
-        `StoreUnavailable`.
+        Raises `StoreUnavailable` after waiting `limit` milliseconds for a lock, for its turn, or for a silent server.
         """
         ...
 
     async def read(
         self, work: Callable[[Tx], T], *, limit: Duration = REQUEST, one_moment: bool = False
     ) -> T:
-        """Run `work`, which changes nothing. With `one_moment`, all that it reads is of one moment, on any engine."""
+        """Run read-only `work`. With `one_moment`, all its statements see the same snapshot on both engines."""
         ...
 
     async def aclose(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Dead letters: how a delivery becomes one, and what people do with them."""
+"""Dead letters: how deliveries become dead, and how people redeliver or discard them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notifier.store.statements.deliveries import PENDING
 
 
 def mark_dead(tx: Tx, id_: str, outcome: Outcome, detail: str) -> None:
-    """Make a pending delivery a dead letter without an attempt."""
+    """Mark a pending delivery dead without an attempt."""
     row = tx.run(sa.select(deliveries.c.fallback_at, deliveries.c.reason).where(deliveries.c.id == id_)).one()
     state = DeliveryState.DISCARDED if row.reason == Reason.TEST.value else DeliveryState.DEAD
     tx.run(
@@ -43,7 +43,7 @@ def coalesce(tx: Tx, digest: str) -> None:
 
 
 def redeliver(tx: Tx, rules: AlertingRules, ids: Sequence[str]) -> tuple[str, ...]:
-    """Return dead letters to pending, ids unchanged; a person asks, so a disabled target is tried again."""
+    """Return dead letters to pending with unchanged ids. Disabled targets are enabled, since a person has asked."""
     rows = tx.run(
         sa.select(deliveries.c.id, deliveries.c.target)
         .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.DEAD.value)
@@ -61,7 +61,7 @@ def redeliver(tx: Tx, rules: AlertingRules, ids: Sequence[str]) -> tuple[str, ..
                 attempts=0,
                 claims=0,
                 finished_at=None,
-                # It may die again before the sweep has told the fallback of its first death.
+                # The fallback may not have been notified of the first failure yet.
                 fallback_at=None if rules.fallback_after is None else tx.now + rules.fallback_after,
             )
         )
@@ -75,7 +75,7 @@ def redeliver(tx: Tx, rules: AlertingRules, ids: Sequence[str]) -> tuple[str, ..
 
 
 def discard(tx: Tx, ids: Sequence[str]) -> tuple[str, ...]:
-    """End dead letters by a person's word. Those that were ended."""
+    """Discard dead letters. Returns the ids of those discarded."""
     found = tx.run(
         sa.update(deliveries)
         .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.DEAD.value)

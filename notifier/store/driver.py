@@ -1,6 +1,6 @@
-"""Statements on SQLite's own connection: SQLAlchemy's layers above it cost five times what SQLite itself does.
+"""Execution on the sqlite3 connection, since SQLAlchemy's layers cost five times as much as SQLite itself.
 
-The transaction is SQLAlchemy's all the same, and so are the errors.
+Transactions and error types remain SQLAlchemy's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 
 class DriverResult:
-    """The rows of a statement, as far as they have not been taken. A row is a tuple whose values have names."""
+    """The remaining rows of a statement. A row is a tuple with named values."""
 
     __slots__ = ("_cursor",)
 
@@ -24,11 +24,11 @@ class DriverResult:
 
     @property
     def rowcount(self) -> int:
-        """The rows that were written."""
+        """The number of rows written."""
         return self._cursor.rowcount
 
     def tuples(self) -> list[tuple[Any, ...]]:
-        """The rows without names."""
+        """The rows as plain tuples."""
         return self._cursor.fetchall()
 
     def all(self) -> list[Any]:
@@ -39,7 +39,7 @@ class DriverResult:
         return iter(self.all())
 
     def first(self) -> Any:
-        """The first row, or None; the others are left."""
+        """The first row, or None. Discards the others."""
         row = self._cursor.fetchone()
         named = None if row is None else self._row()._make(row)
         self._cursor.close()
@@ -97,7 +97,7 @@ def _row_of(names: tuple[str, ...]) -> Any:
 
 
 def run(connection: sqlite3.Connection, text: str, values: tuple[object, ...]) -> DriverResult:
-    """Run one statement; `sa.exc.DBAPIError` as SQLAlchemy would raise it."""
+    """Execute one statement. Raises `sa.exc.DBAPIError` as SQLAlchemy does."""
     try:
         return DriverResult(connection.execute(text, values))
     except sqlite3.Error as error:

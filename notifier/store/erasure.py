@@ -1,6 +1,6 @@
-"""Data about a label's value or a person: found in whatever table, and removed with true books.
+"""Export and erasure of data about a subject (a label's value or a person) in all tables, with correct accounting.
 
-Left alone is what is the operator's: keys, the configuration, recipients and what is counted.
+Data of the operator is not touched: keys, configurations, recipients and counters.
 """
 
 from __future__ import annotations
@@ -57,20 +57,23 @@ _OPERATORS = {
 }
 _SECRETS = {"hash", "browser"}
 _GONE_WITH_IT = (sessions, action_tokens)
-"""Rows of which nothing is worth keeping without the person."""
+"""Tables whose rows are deleted as a whole."""
 
 Row = Mapping[str, Any]
 
 
 def tables() -> tuple[sa.Table, ...]:
-    """The tables that are looked through: those of a later version as well."""
+    """The tables to search, including those that later versions add."""
     return tuple(table for table in schema.metadata.sorted_tables if table.name not in _OPERATORS)
 
 
 def found(
     tx: Tx, table: sa.Table, subject: DataSubject, project: str | None, after: Sequence[Any] | None
 ) -> list[Row]:
-    """The next rows by their key that hold it; of a label, of its incidents too. `project`: None is all."""
+    """The next rows about the subject in key order, for a label including those of its incidents.
+
+    `project` None is all.
+    """
     conditions = [_has(tx, table, subject)]
     if subject.label is not None:
         conditions += _of_its_incidents(tx, table, subject)
@@ -89,12 +92,12 @@ def key_of(table: sa.Table, row: Row) -> list[Any]:
 
 
 def holds(table: sa.Table, row: Row, subject: DataSubject) -> bool:
-    """Whether a row says it itself, as whole words."""
+    """Whether the row itself contains the subject, as whole words."""
     return any(row[name] is not None and subject.is_in(row[name]) for name in _texts(table))
 
 
 def unfinished(tx: Tx, subject: DataSubject) -> tuple[int, int]:
-    """How many of its incidents are not over, and how many messages about it are not out."""
+    """The numbers of unfinished incidents and of unsent deliveries about the subject."""
     open_ = 0
     if subject.label is not None:
         waiting = sa.exists().where(
@@ -112,12 +115,12 @@ def unfinished(tx: Tx, subject: DataSubject) -> tuple[int, int]:
 
 
 def incidents_of(tx: Tx, subject: DataSubject) -> list[int]:
-    """The numbers of one batch of a label's incidents."""
+    """The numbers of a batch of incidents with the label."""
     return list(tx.run(sa.select(incidents.c.number).where(_labelled(tx, subject)).limit(BATCH)).scalars())
 
 
 def remove_incidents(tx: Tx, numbers: Sequence[int]) -> None:
-    """Remove them with their samples, notes, ids and links."""
+    """Delete incidents with their samples, notes, ids and links."""
     rows = tx.run(
         sa.select(incidents, incidents.c.count.label("events")).where(incidents.c.number.in_(numbers))
     ).all()
@@ -134,7 +137,7 @@ def remove_incidents(tx: Tx, numbers: Sequence[int]) -> None:
 
 
 def deliveries_of(tx: Tx, subject: DataSubject) -> list[str]:
-    """The ids of one batch of what was sent about a label; what is still to be sent says `unfinished`."""
+    """The ids of a batch of finished deliveries about the subject; `unfinished` counts the others."""
     told_of = sa.select(notifications.c.id).where(_has(tx, notifications, subject))
     over = sa.select(deliveries.c.id).where(deliveries.c.state.not_in(LIVE)).limit(BATCH)
     its = sa.or_(_has(tx, deliveries, subject), deliveries.c.notification.in_(told_of))
@@ -148,7 +151,7 @@ def remove_deliveries(tx: Tx, ids: Sequence[str]) -> None:
 
 
 def notifications_of(tx: Tx, subject: DataSubject) -> list[str]:
-    """The ids of one batch of notifications about a label that have no delivery any more."""
+    """The ids of a batch of notifications about the subject without remaining deliveries."""
     left = sa.exists().where(deliveries.c.notification == notifications.c.id)
     query = sa.select(notifications.c.id).where(_has(tx, notifications, subject), ~left).limit(BATCH)
     return list(tx.run(query).scalars())
@@ -159,13 +162,13 @@ def remove_notifications(tx: Tx, ids: Sequence[str]) -> None:
 
 
 def silences_of(tx: Tx, subject: DataSubject) -> list[str]:
-    """The ids of the silences of a label."""
+    """The ids of silences that match on the label."""
     table = schema.silences
     return list(tx.run(sa.select(table.c.id).where(_in(tx, table.c.matchers, subject))).scalars())
 
 
 def terms_of(tx: Tx, subject: DataSubject) -> list[Sequence[Any]]:
-    """The keys of one batch of terms that it could be searched by."""
+    """The keys of a batch of search terms that contain the subject."""
     term = incident_terms.c.term
     if subject.label is not None:
         meant: sa.ColumnElement[bool] = term.in_(terms("", {subject.label: subject.text}))
@@ -180,13 +183,13 @@ def remove_terms(tx: Tx, keys: Sequence[Sequence[Any]]) -> None:
 
 
 def again(tx: Tx, table: sa.Table, row: Row) -> Row | None:
-    """A row as it is by now, locked; None: it is gone."""
+    """Read a row again and lock it; None if it was deleted."""
     now = tx.run(sa.select(table).where(_is(table, row)).with_for_update()).mappings().one_or_none()
     return None if now is None else dict(now)
 
 
 def remove_from(tx: Tx, table: sa.Table, row: Row, subject: DataSubject) -> None:
-    """Take it out of one row. Where it is part of the key, or nothing is left without it, the row goes."""
+    """Remove the subject from a row. The row is deleted if the subject is in its key, or it is useless without it."""
     mine = _is(table, row)
     changed: dict[str, str | None] = {
         name: clean
@@ -197,10 +200,10 @@ def remove_from(tx: Tx, table: sa.Table, row: Row, subject: DataSubject) -> None
         tx.run(sa.delete(table).where(mine))
         return
     if table is schema.silences and "matchers" in changed:
-        silences.remove(tx, [row["id"]])  # it would hold something else
+        silences.remove(tx, [row["id"]])  # Without the matcher, the silence would match something else.
         return
     if table is task_runs and "arguments" in changed:
-        changed |= {"arguments": None, "replayable": "no"}  # it would be run with others than it was
+        changed |= {"arguments": None, "replayable": "no"}  # Changed arguments must not be run again.
     tx.run(sa.update(table).where(mine).values(changed))
 
 
@@ -215,7 +218,7 @@ def _texts(table: sa.Table) -> Iterator[str]:
 
 
 def _has(tx: Tx, table: sa.Table, subject: DataSubject) -> sa.ColumnElement[bool]:
-    """Whether any text of a row has it, as SQL can say: a person's name may be a part of a longer word."""
+    """Whether any text of a row contains the subject. In SQL, a name also matches as part of a longer word."""
     return sa.or_(sa.false(), *(_in(tx, table.c[name], subject) for name in _texts(table)))
 
 
@@ -239,7 +242,7 @@ def _of_its_incidents(tx: Tx, table: sa.Table, subject: DataSubject) -> Iterator
 
 
 def _of_project(table: sa.Table, project: str) -> sa.ColumnElement[bool]:
-    """Whether a row is of a project; what is of none (a session) is for those who may see all."""
+    """Whether a row belongs to a project. Rows without a project, such as sessions, are for administrators only."""
     if "project" in table.c:
         return table.c.project == project
     if "incident" in table.c:

@@ -1,6 +1,6 @@
-"""Running figures of events: added where events are counted, taken back where incidents go (see `schema.figures`).
+"""Running figures of events, updated when events are counted and when incidents are deleted (see `schema.figures`).
 
-Those of runs and deliveries are kept by triggers.
+Figures of runs and deliveries are maintained by triggers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from notifier.store.schema.triggers import DURATION_STEPS, STEPS
 
 
 def record(tx: Tx, changes: Sequence[tuple[int, IncidentChange]]) -> None:
-    """Count what incidents of these numbers have counted, before it is in their tallies."""
+    """Add the counted events of these incidents, identified by number. Must precede the update of their tallies."""
     moved: list[tuple[int, str, str]] = []
     counted: dict[tuple[str, str], tuple[int, Instant, Instant]] = {}
     for number, change in changes:
@@ -60,7 +60,7 @@ def record(tx: Tx, changes: Sequence[tuple[int, IncidentChange]]) -> None:
 
 
 def move_events(tx: Tx, incidents_: Sequence[tuple[int, str, str]]) -> None:
-    """Count what these incidents have counted before under another type: number, the type it was, the type it is."""
+    """Move the events of incidents to another exception type: rows of (number, old type, new type)."""
     for number, was, now in incidents_:
         for type_, sign in ((was, -1), (now, 1)):
             execute(
@@ -71,12 +71,12 @@ def move_events(tx: Tx, incidents_: Sequence[tuple[int, str, str]]) -> None:
 
 
 def forget_events(tx: Tx, numbers_by_type: Iterable[tuple[str, Sequence[int]]]) -> None:
-    """Take back what incidents that are about to go have counted: by type, their numbers."""
+    """Subtract the events of incidents that are about to be deleted; numbers by exception type."""
     for type_, numbers in numbers_by_type:
         execute(
             tx,
             _add_tallies,
-            # Rows of its own: housekeeping and a commit of events never wait for each other.
+            # Rows of their own, so that housekeeping and ingest never wait for each other.
             {
                 "numbers": encode_values(numbers),
                 "type": type_,
@@ -87,9 +87,9 @@ def forget_events(tx: Tx, numbers_by_type: Iterable[tuple[str, Sequence[int]]]) 
 
 
 def forget_old(tx: Tx, *, events_before: Instant, others_before: Instant, most: int) -> int:
-    """Remove figures that nobody asks for any more: minutes of events, and what counts nothing since its rows are gone.
+    """Delete old figures, and those that have become zero.
 
-    How many of one table and step were removed; 0: there is none left.
+    Stops after the first table and step from which rows were deleted. Returns how many, 0 if there are none left.
     """
     projects = list(tx.run(sa.select(api_keys.c.project).distinct()).scalars())
     for table, value, steps, before in (
@@ -126,7 +126,7 @@ def _add_events(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _add_tallies(dialect: Dialect) -> sa.ClauseElement:
-    """Add the tallies of incidents, as they are, under a type and with a sign."""
+    """Add the current tallies of incidents to a type, multiplied by a sign."""
     counted = (
         sa.select(
             incidents.c.project,

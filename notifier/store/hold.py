@@ -1,4 +1,4 @@
-"""The hold: one row for all replicas. While it stands, deliveries, the fallback and steps of escalation wait."""
+"""The hold: one row for all replicas. During a hold, deliveries, the fallback and escalation steps wait."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from notifier.store.database import TOPICS, Dialect, Tx
 from notifier.store.schema import Big, deliveries, groups, instance, notifications, targets
 
 REF = HeldBy.HOLD.value
-"""The row's name, and what `members.hold_ref` says of a step that waits for its end."""
+"""The name of the row, and the value of `members.hold_ref` for a step that waits for the release."""
 
-# Channel tests pass: whoever restores a backup tries the channels first.
+# Tests are sent: after restoring a backup, people try the channels first.
 _WAITS = (deliveries.c.state == DeliveryState.PENDING.value, deliveries.c.reason != Reason.TEST.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryHold:
-    """Since when deliveries are held, and who or what wanted that."""
+    """Since when deliveries are held, and who or what requested it."""
 
     since: Instant
     by: str
@@ -32,7 +32,7 @@ class DeliveryHold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldDeliveries:
-    """How many deliveries of one channel wait for the release, by the route's key (None: about no group)."""
+    """How many deliveries of one channel wait for the release. `route` is the route's key, None without a group."""
 
     channel: str
     route: str | None
@@ -40,7 +40,7 @@ class HeldDeliveries:
 
 
 def begin(tx: Tx, *, by: str) -> bool:
-    """Hold; False where it was so before."""
+    """Begin a hold. Returns False if there was one already."""
     made = upsert(tx.dialect, instance).values(name=REF, value=by, at=tx.now)
     return tx.run(made.on_conflict_do_nothing()).rowcount == 1
 
@@ -55,7 +55,7 @@ def _current(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def waiting(tx: Tx) -> tuple[HeldDeliveries, ...]:
-    """Deliveries that the release would let go, the most first; those that a newer message carries count as well."""
+    """Deliveries that wait for the release, largest counts first, including those merged into newer messages."""
     n = sa.func.count().label("n")
     rows = tx.run(
         sa.select(deliveries.c.channel, groups.c.route, n)
@@ -69,9 +69,9 @@ def waiting(tx: Tx) -> tuple[HeldDeliveries, ...]:
 
 
 def release(tx: Tx, *, expires_after: Duration, fallback_after: Duration | None) -> int | None:
-    """End the hold; how many deliveries it lets go, None where there was none.
+    """End the hold. Returns how many deliveries it releases, or None if there was none.
 
-    They expire, and the fallback is told of them, as if they had been made now.
+    Expiry and fallback of the deliveries count from now.
     """
     if tx.run(sa.delete(instance).where(instance.c.name == REF)).rowcount == 0:
         return None

@@ -1,4 +1,4 @@
-"""Removal of what is old, in small batches, never of what is undelivered; and figures of the database for metrics."""
+"""Deletion of old rows in small batches, except for what is undelivered; and database figures for metrics."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class DatabaseFigures:
 
 
 def size(tx: Tx) -> int:
-    """Bytes in use: pages that hold something on SQLite, the database's size on PostgreSQL."""
+    """Bytes in use: on SQLite without free pages, on PostgreSQL the size of the database."""
     if tx.dialect == "postgresql":
         return int(tx.run(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
     return bytes_in_use(tx)
 
 
 def old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[str, str] | None:
-    """Remove the old ones among the next ids in order; where to go on, None at the end."""
+    """Delete old ids among the next ones in order. Returns where to continue, None at the end."""
     key = sa.tuple_(event_ids.c.project, event_ids.c.id)
     query = sa.select(event_ids.c.project, event_ids.c.id, event_ids.c.at).order_by(
         event_ids.c.project, event_ids.c.id
@@ -71,7 +71,7 @@ def old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[
 
 
 def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
-    """Samples past their time; the newest of an incident that is not resolved stays."""
+    """Delete old samples, except for the newest one of each unresolved incident."""
     newest = sa.select(incidents.c.count).where(
         incidents.c.number == events.c.incident, incidents.c.closed == OPEN
     )
@@ -89,9 +89,9 @@ def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None
 
 
 def old_deliveries(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
-    """Finished deliveries past their time, with their attempts; what is pending, being sent or dead stays longer.
+    """Delete old finished deliveries with their attempts.
 
-    A dead letter waits for a person as long as retention says; shedding leaves it alone.
+    Dead letters are kept as long as retention says; shedding does not delete them.
     """
     states = ("delivered", "coalesced", "superseded", "discarded") + (() if shed_name else ("dead",))
     carrying = deliveries.alias("carrying")
@@ -114,7 +114,7 @@ def old_deliveries(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | N
 
 
 def old_notifications(tx: Tx, before: Instant) -> int:
-    """Notifications past their time of which no delivery is left."""
+    """Delete old notifications that have no deliveries left."""
     ids = list(
         tx.run(
             sa.select(notifications.c.id)
@@ -130,7 +130,7 @@ def old_notifications(tx: Tx, before: Instant) -> int:
 
 
 def old_incidents(tx: Tx, before: Instant) -> int:
-    """Resolved incidents past their time, with all that hangs on them, once nothing about them waits to be told."""
+    """Delete old resolved incidents with everything that refers to them, once nothing remains to be notified."""
     waiting = sa.exists().where(members.c.incident == incidents.c.number, members.c.changed_at.is_not(None))
     rows = tx.run(
         sa.select(incidents.c.number, incidents.c.count.label("events"), incidents.c.labels)
@@ -144,7 +144,7 @@ def old_incidents(tx: Tx, before: Instant) -> int:
 
 
 def old_silences(tx: Tx, before: Instant) -> int:
-    """Silences that ended long ago; one stays while a member waits to be told that it has."""
+    """Delete old silences, unless a member has yet to react to the end."""
     holding = sa.exists().where(members.c.hold_ref == silences.c.id)
     ids = list(
         tx.run(
@@ -160,13 +160,13 @@ def old_silences(tx: Tx, before: Instant) -> int:
 
 
 def old_monitors(tx: Tx, before: Instant) -> int:
-    """Monitors of which nothing is expected, and nothing was heard since then."""
+    """Delete monitors that expect nothing and have not checked in since `before`."""
     over = (monitors.c.due_at.is_(None), monitors.c.at < before)
     return tx.run(sa.delete(monitors).where(*over)).rowcount
 
 
 def old_alerts(tx: Tx, before: Instant) -> int:
-    """Alerts that were over before that moment."""
+    """Delete alerts that ended before `before`."""
     key = alert_ends.c["project", "environment", "fingerprint"]
     over = (alert_ends.c.ends_at.is_(None), alert_ends.c.updated_at < before)
     rows = tx.run(sa.select(*key).where(*over).limit(BATCH)).all()
@@ -176,9 +176,9 @@ def old_alerts(tx: Tx, before: Instant) -> int:
 
 
 def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
-    """Task runs past their time, whether or not they have ended; one that a living process runs stays.
+    """Delete old task runs, finished or not, except for those that a living process is running.
 
-    Shedding leaves alone what has not ended, or what a person may still decide about.
+    Shedding deletes completed runs only.
     """
     owner = sa.exists().where(
         processes.c.project == task_runs.c.project,
@@ -199,7 +199,7 @@ def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | No
 
 
 def old_processes(tx: Tx, before: Instant) -> int:
-    """Processes that ended long ago and left nothing that is still to be lost."""
+    """Delete processes that ended long ago and have no unfinished runs left."""
     left = sa.exists().where(
         task_runs.c.project == processes.c.project, task_runs.c.process == processes.c.id, unfinished
     )
@@ -211,9 +211,9 @@ def old_processes(tx: Tx, before: Instant) -> int:
 
 
 def old_minutes(tx: Tx, before: Instant, *, after: int) -> int | None:
-    """A batch of tallies by the minute become tallies by the hour, among the next incidents after a number.
+    """Replace a batch of tallies by minute with tallies by hour, among the incidents that follow number `after`.
 
-    Where to go on, None at the end.
+    Returns where to continue, None at the end.
     """
     own = (tallies.c.incident > after, tallies.c.incident <= after + INCIDENTS_WALKED)
     hour = before // HOUR * HOUR
@@ -230,7 +230,7 @@ def old_minutes(tx: Tx, before: Instant, *, after: int) -> int | None:
 
 
 def figures(tx: Tx) -> DatabaseFigures:
-    """One look, cheap enough for every few seconds: only live rows are counted one by one."""
+    """Read the figures. Cheap enough for every few seconds: only live rows are counted individually."""
     oldest = tx.run(
         sa.select(sa.func.min(deliveries.c.created_at)).where(deliveries.c.state.in_(LIVE))
     ).scalar()

@@ -1,4 +1,4 @@
-"""The end of incidents: they leave with what hangs on them, and the books know of it."""
+"""Deletion of incidents with everything that refers to them, and the corresponding accounting."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIVE = ("pending", "sending")
 
 
 def remove(tx: Tx, rows: Sequence[Any]) -> None:
-    """Remove incidents (their `number`, `events` and `labels`) with what hangs on them; the books know of it."""
+    """Delete incidents, given as rows with `number`, `events` and `labels`, and update the accounting."""
     if not rows:
         return
     numbers = [row.number for row in rows]

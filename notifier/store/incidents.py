@@ -1,4 +1,4 @@
-"""Incidents as people change them: locked one by one in the order of their numbers, and written many at a time."""
+"""Changes to incidents by people. Incidents are locked in the order of their numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_SNOOZED = {"snoozed_by": None, "snoozed_until": None}
 
 
 def lock_all(tx: Tx, names: Collection[str | int], *, project: str | None) -> dict[str | int, LockedIncident]:
-    """The incidents with these ids or numbers, each under its name, locked in the order of their numbers."""
+    """Lock the incidents with these ids or numbers. Returns them by the given name."""
     numbers = [name for name in names if isinstance(name, int)]
     ids = [name for name in names if not isinstance(name, int)]
     rows = _lock(tx, sa.or_(incidents.c.number.in_(numbers), incidents.c.id.in_(ids)), project)
@@ -29,9 +29,9 @@ def lock_all(tx: Tx, names: Collection[str | int], *, project: str | None) -> di
 
 
 def lock(tx: Tx, name: str | int, *, project: str | None) -> LockedIncident | None:
-    """The incident with this id, or number where it is an integer, for this transaction alone; None: there is none.
+    """Lock the incident with this id, or number if `name` is an integer. Returns None if there is none.
 
-    Of two people who act at once, the second waits here, and then sees what the first has done.
+    If two people act at once, the second one waits here and then sees what the first has changed.
     """
     key = incidents.c.number if isinstance(name, int) else incidents.c.id
     rows = _lock(tx, key == name, project)
@@ -39,7 +39,7 @@ def lock(tx: Tx, name: str | int, *, project: str | None) -> LockedIncident | No
 
 
 def unresolved(tx: Tx, *, project: str, environment: str, fingerprint: str) -> str | None:
-    """The id of the one incident of an identity that is not resolved; None: there is none."""
+    """The id of the unresolved incident of an identity, or None."""
     query = sa.select(incidents.c.id).where(
         incidents.c.project == project,
         incidents.c.environment == environment,
@@ -77,7 +77,7 @@ def _locked_of(row: sa.Row[Any]) -> LockedIncident:
 
 
 def set_acknowledged(tx: Tx, numbers: Sequence[int], *, by: str, until: Instant | None) -> None:
-    """An acknowledgement of the same person that is in force keeps its beginning."""
+    """Acknowledge incidents. An acknowledgement in force by the same person keeps its beginning."""
     in_force = sa.and_(
         incidents.c.state == State.ACKNOWLEDGED.value,
         incidents.c.acknowledged_by == by,
@@ -96,7 +96,7 @@ def set_acknowledged(tx: Tx, numbers: Sequence[int], *, by: str, until: Instant 
 
 
 def set_unacknowledged(tx: Tx, numbers: Sequence[int], *, by: str) -> None:
-    """Open, and a snooze goes on."""
+    """Remove the acknowledgement; a snooze stays in force."""
     _update(tx, numbers, **_NOT_ACKNOWLEDGED, **_open_again(tx, by))
 
 
@@ -109,7 +109,7 @@ def set_unsnoozed(tx: Tx, numbers: Sequence[int]) -> None:
 
 
 def set_resolved(tx: Tx, numbers: Sequence[int], *, by: str) -> None:
-    """Resolved, and closed under its own number. The name of who had acknowledged an incident stays."""
+    """Resolve incidents. The name of who acknowledged an incident is kept."""
     _update(
         tx,
         numbers,
@@ -124,7 +124,7 @@ def set_resolved(tx: Tx, numbers: Sequence[int], *, by: str) -> None:
 
 
 def set_reopened(tx: Tx, numbers: Sequence[int], *, by: str) -> None:
-    """Open, neither acknowledged nor snoozed, and heard of now: auto-resolve counts from here."""
+    """Reopen incidents without acknowledgement or snooze. Auto-resolve counts from now."""
     reopened = _open_again(tx, by)
     _update(
         tx,
@@ -144,7 +144,7 @@ def _open_again(tx: Tx, by: str) -> dict[str, object]:
 
 
 def need_attention(tx: Tx, numbers: Sequence[int]) -> None:
-    """Let routing look at these incidents, as after an event that resolves or reopens."""
+    """Have alerting look at these incidents, as after an event that resolves or reopens them."""
     _update(tx, numbers, attention_at=sa.func.coalesce(incidents.c.attention_at, tx.now))
     tx.signal("attention")
 
@@ -154,7 +154,7 @@ def _update(tx: Tx, numbers: Sequence[int], **values: object) -> None:
 
 
 def successor(tx: Tx, incident: LockedIncident) -> int | None:
-    """The number of the newest incident of the same identity, where that is another one than this resolved one."""
+    """The number of the newest incident of the same identity if that is a later one, or None."""
     identity = (
         incidents.c.project == incident.project,
         incidents.c.environment == incident.environment,
@@ -168,14 +168,14 @@ def successor(tx: Tx, incident: LockedIncident) -> int | None:
 
 
 def make_groups_due(tx: Tx, numbers: Sequence[int], *, gathered: Duration = 0) -> None:
-    """Let every group that tells of these incidents look at them. The incidents' rows are locked already.
+    """Make the groups of these incidents due. The incidents must be locked already.
 
-    A group's first act is looked at once, and acts that follow it within `gathered` milliseconds at the end of that
-    time. With 0 no such time begins, and one that has begun goes on: what has nothing to tell hurries nothing.
+    The first act on a group is due at once. Further acts within `gathered` milliseconds are due together at the end
+    of that time. With `gathered=0` no such time begins, though one that has begun is respected.
     """
     of_incidents = members.c.incident.in_(numbers)
     in_groups = sa.select(members.c.group_id).where(of_incidents)
-    # Groups before members: a flush holds its group while it writes what it decided about the members.
+    # Lock order: groups before members, as in a flush.
     locked = tx.run(
         sa.select(groups.c.id).where(groups.c.id.in_(in_groups)).order_by(groups.c.id).with_for_update()
     )
@@ -194,7 +194,7 @@ def make_groups_due(tx: Tx, numbers: Sequence[int], *, gathered: Duration = 0) -
 
 
 def lock_lapsed(tx: Tx, *, most: int) -> dict[int, State]:
-    """The state of at most `most` incidents whose acknowledgement's time is over, by number; the oldest end first."""
+    """Lock up to `most` incidents whose acknowledgement has expired, oldest first. Returns their states by number."""
     until = incidents.c.acknowledged_until
     rows = tx.run(
         sa.select(incidents.c.number, incidents.c.state)
@@ -207,16 +207,16 @@ def lock_lapsed(tx: Tx, *, most: int) -> dict[int, State]:
 
 
 def set_lapsed(tx: Tx, numbers: Sequence[int]) -> None:
-    """Open again, for the time of their acknowledgement is over."""
+    """Set incidents to open, since their acknowledgement has expired."""
     _update(tx, numbers, state=State.OPEN.value, acknowledged_by=None, acknowledged_until=None)
 
 
 def forget_end(tx: Tx, numbers: Sequence[int]) -> None:
-    """No end of an acknowledgement any more."""
+    """Clear the end of an acknowledgement."""
     _update(tx, numbers, acknowledged_until=None)
 
 
 def next_lapse(tx: Tx) -> Instant | None:
-    """When the next acknowledgement is over; None where none ends by itself."""
+    """When the next acknowledgement expires, or None."""
     until = incidents.c.acknowledged_until
     return tx.run(sa.select(sa.func.min(until)).where(until.is_not(None))).scalar()

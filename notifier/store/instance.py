@@ -1,4 +1,4 @@
-"""The instance: values that a database makes once for itself."""
+"""Values that are generated once for each database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETTINGS_KEY = "settings_key"
 
 
 def settings_key(tx: Tx) -> str:
-    """The key of the hashes of channels' settings, 64 hex digits."""
+    """The key for hashing channel settings, 64 hex digits."""
     made = upsert(tx.dialect, instance).values(name=SETTINGS_KEY, value=token_hex(32), at=tx.now)
     tx.run(made.on_conflict_do_nothing())
     return str(tx.run(sa.select(instance.c.value).where(instance.c.name == SETTINGS_KEY)).scalar_one())

@@ -1,4 +1,4 @@
-"""Whether a database is whole: its pages, its references, and its books."""
+"""Integrity checks of a database: its pages, its references, and its accounting."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _REFERENCES: Sequence[tuple[sa.Column[Any], sa.Column[Any]]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """A fault, and where it is: a table and, of orphans, its column.
+    """A fault of a table, or for orphans of a column.
 
-    `pages`: `detail` is SQLite's word for it. `orphans`: `count` rows name what is not there.
+    For `pages`, `detail` is SQLite's message. For `orphans`, `count` rows refer to rows that do not exist.
     """
 
     kind: Literal["pages", "orphans"]
@@ -51,7 +51,7 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseCheck:
-    """The flaws that were found, and the books."""
+    """The flaws found, and the check of the accounting."""
 
     flaws: tuple[Flaw, ...]
     books: BooksCheck
@@ -62,7 +62,7 @@ class DatabaseCheck:
 
 
 def check(tx: Tx) -> DatabaseCheck:
-    """Look at everything; that takes as long as reading the whole database. `StoreError` where a table is missing."""
+    """Check everything. Takes as long as reading the whole database. Raises `StoreError` if a table is missing."""
     lost = missing_tables(tx)
     if lost:
         raise StoreError(missing_sentence(lost))

@@ -1,4 +1,4 @@
-"""A whole batch as one parameter of a statement, which each engine unfolds into typed rows."""
+"""Passing of many rows as one parameter, which each engine expands into typed rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def json_text(value: object) -> str:
-    """JSON text, as every JSON column holds it; four times as fast as the standard library on the hot path."""
+    """JSON text for a column; four times as fast as the standard library."""
     return _encode(value).decode()
 
 
@@ -30,7 +30,7 @@ def json_value(text: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class BoundRows:
-    """The rows of one parameter, each as long as the others."""
+    """The rows of one parameter, all of the same length."""
 
     rows: Sequence[Sequence[object]]
 
@@ -41,12 +41,12 @@ class BoundRows:
 
 
 def encode_rows(rows: Iterable[Sequence[object]]) -> BoundRows:
-    """The parameter for `rows_from_json`. Strings hold neither NUL nor lone surrogates: ingest has seen to it."""
+    """The parameter for `rows_from_json`. Texts must not contain NUL or lone surrogates, which ingest removes."""
     return BoundRows(list(rows))
 
 
 def in_json(dialect: Dialect, parameter: str, type_: sa.types.TypeEngine[Any]) -> sa.Select[Any]:
-    """The values of the bind parameter `parameter`, which `encode_rows` made of one-element rows, for `IN`."""
+    """The values of a parameter made by `encode_values`, for use with `IN`."""
     rows = rows_from_json(dialect, parameter, [("value", type_)])
     return sa.select(rows.c.value)
 
@@ -54,9 +54,9 @@ def in_json(dialect: Dialect, parameter: str, type_: sa.types.TypeEngine[Any]) -
 def in_rows(
     dialect: Dialect, columns: Iterable[sa.Column[Any]], rows: Iterable[Sequence[object]]
 ) -> sa.ColumnElement[bool]:
-    """Whether the columns are one of these rows.
+    """Whether the columns equal one of these rows.
 
-    SQLite looks each row up so; for a list of rows behind `IN` it reads the whole table.
+    SQLite then looks up each row; with a list of rows after `IN` it would scan the whole table.
     """
     key = list(columns)
     among = rows_from_json(dialect, "among", [(column.name, column.type) for column in key])
@@ -65,7 +65,7 @@ def in_rows(
 
 
 def in_parts(rows: Sequence[Sequence[object]]) -> Iterator[BoundRows]:
-    """Rows as several parameters, each so short that its values are bound one by one however many columns it has."""
+    """Split rows into parameters that are each short enough to be bound value by value."""
     for start in range(0, len(rows), ROWS_AT_ONCE):
         yield BoundRows(rows[start : start + ROWS_AT_ONCE])
 
@@ -76,9 +76,9 @@ def encode_values(values: Iterable[object]) -> BoundRows:
 
 
 def json_of_rows(dialect: Dialect, *columns: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
-    """Columns of all rows of a group as one JSON text, an array of arrays in no order.
+    """The columns of all rows of a group as one JSON array of arrays, in no particular order.
 
-    Thousands of short rows are read five times as fast so as one by one.
+    Thousands of short rows are read five times as fast this way.
     """
     if dialect == "sqlite":
         return sa.func.json_group_array(sa.func.json_array(*columns))
@@ -88,10 +88,10 @@ def json_of_rows(dialect: Dialect, *columns: sa.ColumnElement[Any]) -> sa.Column
 def rows_from_json(
     dialect: Dialect, parameter: str, columns: Sequence[tuple[str, sa.types.TypeEngine[Any]]]
 ) -> sa.Subquery:
-    """The rows of the bind parameter `parameter`, which `encode_rows` made, as a subquery of typed columns.
+    """The rows of a parameter made by `encode_rows`, as a subquery with typed columns.
 
-    One statement for the whole batch keeps the work inside the engine; a row-by-row `executemany` in a thread fights
-    the event loop for the interpreter.
+    A single statement keeps the work inside the engine; `executemany` in a thread would compete with the event loop
+    for the GIL.
     """
     if dialect == "sqlite":
         each = sa.func.json_each(sa.bindparam(parameter, type_=sa.Text())).table_valued(

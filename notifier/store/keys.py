@@ -1,4 +1,4 @@
-"""API keys: only a hash is stored; the key itself is shown once."""
+"""API keys. Only a hash is stored; the secret is shown once."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def make_secret() -> str:
-    """A new key: `ntf_` and 43 random letters and digits, some 256 bits, so that it fits any address or header."""
+    """A new secret: `ntf_` and 43 random letters and digits, about 256 bits, safe in URLs and headers."""
     return "ntf_" + "".join(secrets.choice(_ALPHABET) for _ in range(43))
 
 
 def digest(secret: str) -> str:
-    """The hash that is stored of a key. Keys are random: one SHA-256 is enough, and a lookup tells a timer nothing."""
+    """The stored hash of a secret.
+
+    Secrets are random, so that one SHA-256 is enough and lookups leak nothing by timing.
+    """
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -72,7 +75,7 @@ def find(tx: Tx, hash_: str) -> Key | None:
 
 
 def revoke(tx: Tx, id_: str) -> Key | None:
-    """Revoke for good; the same again changes nothing. None: there is no such key."""
+    """Revoke a key; idempotent. Returns None if there is no such key."""
     tx.run(
         sa.update(api_keys)
         .where(api_keys.c.id == id_, api_keys.c.revoked_at.is_(None))
@@ -83,7 +86,7 @@ def revoke(tx: Tx, id_: str) -> Key | None:
 
 
 def used(tx: Tx, uses: Mapping[str, Instant]) -> None:
-    """Note when keys were used last, by their ids; replicas may note in any order."""
+    """Record the last use of keys by id; replicas may write in any order."""
     for id_ in sorted(uses):
         tx.run(
             sa.update(api_keys)
@@ -102,7 +105,7 @@ def listing(tx: Tx) -> tuple[Key, ...]:
 
 
 def create_first(tx: Tx, *, id_: str, secret: str, project: str, name: str) -> bool:
-    """Make a key with all scopes where no key works; False: there is one, perhaps since a moment."""
+    """Create a key with all scopes unless a valid key exists. Returns whether it was created."""
     if tx.dialect == "postgresql":
         tx.run(sa.text("LOCK TABLE api_keys IN EXCLUSIVE MODE"))
     if tx.run(sa.select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).limit(1)).first() is not None:
@@ -112,7 +115,7 @@ def create_first(tx: Tx, *, id_: str, secret: str, project: str, name: str) -> b
 
 
 def key_of(row: sa.Row[Any]) -> Key:
-    """The key that a row of its table describes."""
+    """The key for a row of its table."""
     return Key(
         id=row.id,
         project=row.project,

@@ -1,6 +1,6 @@
-"""Counters for ever, and the three equations that must balance (RULES.md#accounting).
+"""Permanent counters, and the three equations that must balance (RULES.md#accounting).
 
-`running` reads counters alone and is cheap; `accounting` counts everything, and is what the counters are compared with.
+`running` reads counters only and is cheap; `accounting` counts all rows, to verify the counters.
 """
 
 from __future__ import annotations
@@ -50,23 +50,24 @@ def _upsert(dialect: Dialect) -> sa.ClauseElement:
 
 
 def accepted(tx: Tx) -> int:
-    """How many events were accepted by all replicas, a row of each."""
+    """The number of events accepted by all replicas."""
     total = sa.select(sa.func.sum(table.c.n)).where(table.c.name == "accepted")
     return int(tx.run(total).scalar() or 0)
 
 
 COUNTED_AT_ONCE = 20_000
-"""Up to so many incidents and deliveries are counted whenever somebody asks for the books."""
+"""Up to this many incidents and deliveries, the exact figures are counted at each request."""
 
 _STATE = "deliveries:"
-"""Before a state, the name of the counter that triggers keep of deliveries which are in it, and over."""
+"""The prefix of counters of finished deliveries by state, which triggers maintain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounting:
-    """The three equations: `accepted == counted + pruned_events`, `untold == 0`, `created == rows + pruned`.
+    """The terms of the three equations.
 
-    `refreshed` counts alerts that came again, which are no further events: it is in none of them.
+    The equations are `accepted == counted + pruned_events`, `untold == 0` and `created == rows + pruned`. `refreshed`
+    counts repeated alerts, which are no further events, and is in none of them.
     """
 
     accepted: int
@@ -94,7 +95,7 @@ class Accounting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A term of the equations that was counted one by one, and what the running figures say of it."""
+    """A term whose running figure differs from its exact count."""
 
     term: str
     running: int
@@ -103,7 +104,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BooksCheck:
-    """The running figures compared with what there is: when, and where they differ. Nothing is corrected."""
+    """The result of comparing the running figures with exact counts. Nothing is corrected."""
 
     at: Instant
     exact: Accounting
@@ -126,19 +127,19 @@ def compared(running_: Accounting, exact: Accounting) -> tuple[Difference, ...]:
 
 
 def is_small(tx: Tx, books: Accounting) -> bool:
-    """Whether so little is stored that counting all of it costs next to nothing."""
+    """Whether so little is stored that counting everything is cheap."""
     newest = tx.run(sa.select(sa.func.max(incidents.c.number))).scalar() or 0
     return int(newest) + sum(books.by_state.values()) <= COUNTED_AT_ONCE
 
 
 def check(tx: Tx) -> BooksCheck:
-    """Count everything, and compare; in a transaction of one moment."""
+    """Count everything and compare; requires a transaction with `one_moment`."""
     exact = accounting(tx)
     return BooksCheck(at=tx.now, exact=exact, differences=compared(running(tx), exact))
 
 
 def running(tx: Tx) -> Accounting:
-    """The terms as they have been added up. Only what waits is counted one by one."""
+    """The terms from the running figures. Only pending work is counted individually."""
     totals = _totals(tx)
     return _accounting(
         totals, counted=totals.get("counted", 0), untold=_untold(tx), by_state=running_by_state(tx, totals)
@@ -146,7 +147,7 @@ def running(tx: Tx) -> Accounting:
 
 
 def running_by_state(tx: Tx, totals: Mapping[str, int] | None = None) -> dict[str, int]:
-    """How many delivery rows are in each state; only those that wait or are being sent are counted one by one."""
+    """The number of deliveries by state; only live ones are counted individually."""
     totals = _totals(tx) if totals is None else totals
     live = (
         sa.select(deliveries.c.state, sa.func.count().label("n"))
@@ -158,13 +159,13 @@ def running_by_state(tx: Tx, totals: Mapping[str, int] | None = None) -> dict[st
 
 
 def by_state(tx: Tx) -> dict[str, int]:
-    """How many delivery rows are in each state, counted one by one."""
+    """The number of deliveries by state, counted individually."""
     counts = sa.select(deliveries.c.state, sa.func.count().label("n")).group_by(deliveries.c.state)
     return {row.state: int(row.n) for row in tx.run(counts)}
 
 
 def accounting(tx: Tx) -> Accounting:
-    """One look at all of it, in one transaction: every incident and every delivery is counted."""
+    """The exact terms, with all incidents and deliveries counted in one transaction."""
     counted = tx.run(sa.select(sa.func.coalesce(sa.func.sum(incidents.c.count), 0))).scalar_one()
     return _accounting(_totals(tx), counted=int(counted), untold=_untold(tx), by_state=by_state(tx))
 
@@ -195,10 +196,10 @@ def _totals(tx: Tx) -> dict[str, int]:
 
 
 def _untold(tx: Tx) -> tuple[int, int]:
-    """Members that nobody will look at, and incidents that were never routed and nobody will: both must be zero.
+    """The numbers of members and incidents that no step will ever look at again; both must be zero.
 
-    A member is neither told, nor held by a named reason, nor in a group that is due. Indexes hold only such rows, and
-    members whose group is about to decide.
+    Such a member is not notified, not held by a named reason, and not in a group that is due. The indexes used
+    contain only such rows, and members whose group is about to decide.
     """
     undue = (
         sa.select(sa.func.count())

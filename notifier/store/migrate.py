@@ -1,4 +1,4 @@
-"""The schema's version: read it without Alembic, which is imported only where the schema is behind."""
+"""The version of the schema, read without Alembic, which is only imported to upgrade an old schema."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ HEAD = "0019"
 
 
 def current(connection: Connection) -> str | None:
-    """The version that the database has; None: it is empty."""
+    """The version of the database's schema, or None if it is empty."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def upgrade(connection: Connection, *, to: str = HEAD) -> str:
-    """Bring the schema to this version inside the caller's transaction; what was done, in a sentence."""
+    """Upgrade the schema within the caller's transaction. Returns a sentence about what was done."""
     before = current(connection)
     if before == to:
         return f"the database is at version {to} already"
     _refuse_newer(before)
     if before is None:
         _refuse_foreign(connection)
-    from alembic.migration import MigrationContext  # noqa: PLC0415 - 150 ms that a start does not need
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - takes 150 ms
     from alembic.operations import Operations  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
@@ -50,7 +50,10 @@ def _refuse_newer(version: str | None) -> None:
 
 
 def _refuse_foreign(connection: Connection) -> None:
-    """A file with tables belongs to another program, whose path was mistaken for ours; a server is often shared."""
+    """Refuse a SQLite file with foreign tables: it belongs to another program.
+
+    A PostgreSQL server is often shared.
+    """
     if connection.dialect.name == "sqlite" and sa.inspect(connection).get_table_names():
         raise StoreError(
             "the database file holds tables and none of notifier's, so that it is another program's: "

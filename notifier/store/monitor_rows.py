@@ -1,4 +1,4 @@
-"""A monitor's row as a value, for who writes it and for who shows it."""
+"""The stored form of a monitor."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from notifier.domain.value import replace
 from notifier.store.compiled import Row
 
 MonitorName = tuple[str, str, str]
-"""Project, environment, name."""
+"""Project, environment and name."""
 
 _encode = msgspec.json.Encoder().encode
 _schedule = msgspec.json.Decoder(MonitorSchedule).decode
 
 
 class MonitorRow(Row, frozen=True):
-    """A monitor as it is stored. `schedule` is the JSON text of a `MonitorSchedule`, `declared_by` file or client."""
+    """A row of a monitor. `schedule` is the JSON text of a `MonitorSchedule`, `declared_by` is `file` or `client`."""
 
     project: str
     environment: str
@@ -41,13 +41,13 @@ class MonitorRow(Row, frozen=True):
         return self.project, self.environment, self.name
 
     def expects(self) -> MonitorSchedule | None:
-        """The schedule; None: nothing is expected of it."""
+        """The schedule, or None if nothing is expected."""
         return None if self.schedule is None else _schedule(self.schedule)
 
     def declared(
         self, schedule: MonitorSchedule | None, severity: Severity | None, by: str | None
     ) -> MonitorRow:
-        """The row with this declaration."""
+        """The row with a new declaration."""
         return replace(
             self,
             schedule=None if schedule is None else _encode(schedule).decode(),
@@ -56,7 +56,7 @@ class MonitorRow(Row, frozen=True):
         )
 
     def due(self, deadline: MonitorDeadline | None) -> MonitorRow:
-        """The row with this deadline."""
+        """The row with a new deadline."""
         if deadline is None:
             return replace(self, due_at=None, due_from=None, patience=None)
         return replace(self, due_at=deadline.due_at, due_from=deadline.due_from, patience=deadline.patience)

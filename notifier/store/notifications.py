@@ -1,4 +1,4 @@
-"""A notification and its fan-out: one delivery for each target, in the thread of the episode."""
+"""Notifications and their fan-out to one delivery per target, in the thread of the episode."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def announce(
     fallback_of: str | None = None,
     id_: str | None = None,
 ) -> str:
-    """Write down one decision to tell; its id. `rank` is the highest severity among its incidents."""
+    """Write a notification. Returns its id. `rank` is the highest severity rank among its incidents."""
     id_ = rules.new_id() if id_ is None else id_
     row = {
         "id": id_,
@@ -66,10 +66,10 @@ def deliver(
     first: bool = False,
     due_at: Instant | None = None,
 ) -> None:
-    """One delivery per target, all of them or none, in the thread of the episode at each target.
+    """Create one delivery per target in the episode's thread there.
 
-    `rank` is its turn there: the highest severity that it tells of; tests go first. `first`: nothing has ever been told
-    of this group, so that there are no threads to look for. `due_at`: when it leaves, if not at once.
+    `rank` orders the deliveries of a target by severity; tests go first. `first` means that the group has no threads
+    yet, which saves a lookup. `due_at` is when the deliveries are sent, None for now.
     """
     wanted = sorted(set(chosen))
     if not wanted:
@@ -97,7 +97,7 @@ def deliver(
 def _threads(
     tx: Tx, rules: AlertingRules, group_id: str, episode: int, chosen: Sequence[int], *, first: bool
 ) -> dict[int, str]:
-    """The thread of the episode at each target; a new one follows the newest that the group has there."""
+    """The thread of the episode at each target. A new one refers to the group's newest thread there."""
     newest: dict[int, ThreadRow] = {}
     if not first:
         rows = threads_at_targets(tx, group=group_id, targets=encode_values(chosen))
@@ -128,12 +128,12 @@ def _threads(
 def enqueue_test(
     tx: Tx, rules: AlertingRules, *, project: str, channel: str, message: Message
 ) -> tuple[str, ...]:
-    """A real delivery to every target of a channel, with reason `test`; returns the delivery ids."""
+    """Create test deliveries to every target of a channel. Returns their ids."""
     return enqueue(tx, replace(rules, fallback_after=None), project=project, channel=channel, message=message)
 
 
 def enqueue(tx: Tx, rules: AlertingRules, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
-    """A message to every target of a channel, in a thread of its own; returns the delivery ids."""
+    """Send a message to every target of a channel, each in its own thread. Returns the delivery ids."""
     id_ = announce(tx, rules, project=project, message=message)
     deliver(
         tx,
@@ -145,7 +145,7 @@ def enqueue(tx: Tx, rules: AlertingRules, *, project: str, channel: str, message
         episode=0,
         chosen=rules.targets.get(channel, ()),
         first=True,
-        rank=Severity.CRITICAL.rank,  # what it says of itself, nobody else says
+        rank=Severity.CRITICAL.rank,  # The fallback does not repeat messages of the service about itself.
     )
     return tuple(
         tx.run(

@@ -1,6 +1,6 @@
-"""Sign-ins that an OpenID provider has not answered yet: a row for each, which opens nothing.
+"""Pending sign-ins with an OpenID provider. A row grants nothing.
 
-Neither the state nor what the browser holds is stored, only their hashes; nonce and verifier follow from the two.
+Only hashes of the state and of the browser's cookie are stored; nonce and verifier are derived from the two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from notifier.store.schema import pending_sign_ins
 
 
 def add(tx: Tx, state: str, *, browser: str, next_: str, expires_at: Instant) -> None:
-    """Note that a browser was sent to the provider with this state, and where it wanted to be."""
+    """Store that a browser was sent to the provider with this state, and the page that it wanted."""
     tx.run(
         sa.insert(pending_sign_ins).values(
             hash=digest(state), browser=digest(browser), next=next_, expires_at=expires_at
@@ -23,7 +23,7 @@ def add(tx: Tx, state: str, *, browser: str, next_: str, expires_at: Instant) ->
 
 
 def find(tx: Tx, state: str, *, browser: str) -> str | None:
-    """Where this browser wanted to be; None: the state is unknown, another browser's, used or expired."""
+    """The page that this browser wanted; None if the state is unknown, spent, expired or another browser's."""
     return tx.run(
         sa.select(pending_sign_ins.c.next).where(
             pending_sign_ins.c.hash == digest(state),
@@ -34,7 +34,7 @@ def find(tx: Tx, state: str, *, browser: str) -> str | None:
 
 
 def spend(tx: Tx, state: str, *, browser: str) -> str | None:
-    """The same, and the state is used up; of two at a time one wins."""
+    """Like `find`, and spends the state. Of two concurrent calls one succeeds."""
     next_ = find(tx, state, browser=browser)
     if next_ is None:
         return None
@@ -43,7 +43,7 @@ def spend(tx: Tx, state: str, *, browser: str) -> str | None:
 
 
 def forget(tx: Tx, before: Instant, most: int) -> int:
-    """Remove those that expired before this; how many."""
+    """Delete sign-ins that expired before `before`. Returns how many."""
     old = (
         sa.select(pending_sign_ins.c.hash)
         .where(pending_sign_ins.c.expires_at < before)

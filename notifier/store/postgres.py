@@ -1,4 +1,7 @@
-"""PostgreSQL: any number of replicas; the roles run on asyncpg through SQLAlchemy's greenlet bridge."""
+"""PostgreSQL, for any number of replicas.
+
+Functions of the store run on asyncpg through SQLAlchemy's greenlet bridge.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,10 @@ T = TypeVar("T")
 CHANNEL = "notifier"
 RACES = 10
 GRACE: Duration = SECOND
-"""The server ends what takes too long, and the connection is kept; one that is silent is dropped this much later."""
+"""How much longer than the server's own time limits a silent connection is kept before it is dropped."""
 LISTENING_CHECKED_S = 5.0
 APART: Duration = SECOND
-"""The clock follows the server's where they are further apart: less is the way between them."""
+"""The difference from the server's clock above which the clock is corrected; less may be network latency."""
 _AWAY = (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _FULL = {"53100", "53200"}  # disk_full, out_of_memory
@@ -50,7 +53,7 @@ _BUSY = {"55P03", "25P03"}  # lock_not_available, idle_in_transaction_session_ti
 
 
 class PostgresDatabase:
-    """An open pool. Time is the server's, sampled every few seconds and advanced by the monotonic clock."""
+    """A pool of connections. Time is the server's, sampled every few seconds and advanced by the monotonic clock."""
 
     dialect: Any = "postgresql"
 
@@ -66,7 +69,7 @@ class PostgresDatabase:
     async def open(
         cls, url: str, *, replica: str, clock: Clock | None = None, pool_size: int = 8
     ) -> PostgresDatabase:
-        """Connect and look at the server: `fsync=off` is refused, because `202` means fsynced."""
+        """Connect and check the server. `fsync=off` is refused, because a `202` promises an fsync."""
         pool = Pool(driver_address(url), size=pool_size)
         try:
             fsync, moment = await pool.run(_look, within=LOOP / 1000)
@@ -138,7 +141,10 @@ class PostgresDatabase:
             raise StoreUnavailable("PostgreSQL gave another transaction the way: try again") from error
 
     async def _run(self, call: Callable[[Connection], T], until: float) -> T:
-        """`call` on a connection; its errors as the store's. `SerializationConflict`: another attempt is worth it."""
+        """Run `call` on a connection, with errors as `StoreError`s.
+
+        Raises `SerializationConflict` if a retry may succeed.
+        """
         try:
             return await self._pool.run(partial(_writable, call), within=until - time.monotonic())
         except sa.exc.DBAPIError as error:
@@ -151,7 +157,7 @@ class PostgresDatabase:
             raise unreachable(error, StoreUnavailable("PostgreSQL does not answer: try again")) from error
 
     async def _listen(self) -> None:
-        """Pass other replicas' signals on. Polling backs it up, so a lost connection, or a pooler, costs time only."""
+        """Forward other replicas' signals. Lost notifications only cause delay, since all loops poll as well."""
         while True:
             with contextlib.suppress(
                 OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.SQLAlchemyError
@@ -167,7 +173,7 @@ class PostgresDatabase:
             await asyncio.sleep(1)
 
     def _follow(self, moment: Instant) -> None:
-        """Go on by the server's clock, where it was set, or where this machine stood still."""
+        """Correct the clock if it differs from the server's, because either was set or this machine stood still."""
         if isinstance(self._clock, AnchoredClock) and abs(moment - self._clock.now()) > APART:
             self._clock.anchor(moment)
 
@@ -181,7 +187,7 @@ class PostgresDatabase:
 
 
 def _writable(call: Callable[[Connection], T], connection: Connection) -> T:
-    """`call`; a session that may not write is given up, for it stays so when its server or a new primary may."""
+    """Run `call`. A read-only session is invalidated, since it would remain read-only after a failover."""
     try:
         return call(connection)
     except sa.exc.DBAPIError as error:
@@ -191,10 +197,10 @@ def _writable(call: Callable[[Connection], T], connection: Connection) -> T:
 
 
 def bounds(limit: Duration) -> str:
-    """The server's own limits, for this transaction alone: a pooler may hand the connection to others after it.
+    """SET statements with the server's time limits, for this transaction only, since a pooler shares connections.
 
-    READ COMMITTED; a commit that was not flushed is not acknowledged, whatever the role's default is. A backend whose
-    client fell silent in the midst of it lets go of its locks.
+    Isolation is READ COMMITTED. `synchronous_commit` is enabled whatever the role's default, so that an acknowledged
+    commit is flushed. A backend whose client falls silent within a transaction releases its locks.
     """
     wait = 0 if limit == MIGRATION else limit
     return (
@@ -210,7 +216,7 @@ def _look(connection: Connection) -> tuple[str, Decimal]:
 
 
 def translate(error: sa.exc.DBAPIError) -> StoreError:
-    """SQLSTATE in our words (PostgreSQL, appendix A)."""
+    """The store's error for an SQLSTATE (PostgreSQL, appendix A)."""
     state = sqlstate(error) or ""
     if state in _FULL:
         return StoreFull("PostgreSQL has no room left")
@@ -220,7 +226,7 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
         )
     if state in _BUSY:
         return StoreUnavailable("PostgreSQL is locked by somebody else: try again")
-    # Without a statement it failed to connect or to commit: nothing of ours was refused, and trying again is right.
+    # Without a statement, connecting or committing has failed: a retry is right.
     if (
         error.statement is None
         or error.connection_invalidated

@@ -1,4 +1,4 @@
-"""The address of a PostgreSQL server, as libpq's users write it, for asyncpg under SQLAlchemy; and why none answers."""
+"""PostgreSQL addresses as libpq accepts them, converted for asyncpg under SQLAlchemy; and errors of connecting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_LIBPQ_ALONE: Final = {
     "connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
     "channel_binding", "gssencmode", "sslcompression", "sslsni", "client_encoding", "fallback_application_name",
 }  # fmt: skip
-"""Parameters that asyncpg would hand to the server as settings, which refuses them. The pool's own bounds stand."""
+"""Parameters of libpq that asyncpg would send to the server as settings, which the server refuses."""
 _CAUSES: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
     (asyncpg.InvalidCatalogNameError, "it has no database of that name: create it, or correct the name"),
     (asyncpg.InvalidAuthorizationSpecificationError, "it refuses the user or the password"),
@@ -36,14 +36,17 @@ _CAUSES: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...]
 
 
 class DriverAddress(NamedTuple):
-    """`dsn` is for asyncpg, which knows libpq's spelling and several hosts; `url` leaves SQLAlchemy its own options."""
+    """`dsn` is for asyncpg, which accepts libpq's form with several hosts; `url` has the options for SQLAlchemy."""
 
     url: sa.URL
     dsn: str
 
 
 def driver_address(url: str) -> DriverAddress:
-    """Read `postgresql://...`; `StoreUnavailable` where that is impossible, or a parameter cannot be kept."""
+    """Convert `postgresql://...`.
+
+    Raises `StoreUnavailable` if the address is invalid or a parameter is not supported.
+    """
     try:
         address = postgres_address(url)
     except ValueError as error:
@@ -55,7 +58,7 @@ def driver_address(url: str) -> DriverAddress:
 
 
 def unreachable(error: BaseException, otherwise: StoreUnavailable | None = None) -> StoreUnavailable:
-    """The sentence about a server that cannot be reached, with the cause where that is known."""
+    """The error for an unreachable server, with the cause if it is known, otherwise `otherwise`."""
     origin: BaseException | None = getattr(error, "orig", None) or error
     while origin is not None:
         for kind, cause in _CAUSES:

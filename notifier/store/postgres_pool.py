@@ -1,12 +1,12 @@
-"""Connections to PostgreSQL that may fall silent: nothing waits for one beyond its time.
+"""A pool of PostgreSQL connections in which every use has a deadline.
 
-A network that forgets a connection (a firewall, a failover behind a virtual address) gives no error. asyncpg then waits
-for ever, and what it does when it is cancelled waits too. So time is kept beside it, and a connection that is late is
-dropped: every wait on it ends at once, with an error, and the pool makes another.
+A network that drops a connection silently (a firewall, a failover behind a virtual address) causes no error: asyncpg
+then waits forever, even when it is cancelled. The pool therefore terminates a connection whose use exceeds its
+deadline, which makes every wait on it fail, and opens another one.
 
-A pooler (PgBouncer in transaction mode) gives each transaction another server's connection, where a statement that was
-prepared is not known. No name is made twice, so that none means another's statement; once one is missing, statements
-are prepared without a name, and anew each time.
+A pooler (PgBouncer in transaction mode) assigns each transaction to some server connection, which may not know a
+prepared statement. Names of prepared statements are globally unique, so that none refers to another's statement. Once
+one is reported missing, the pool switches to unnamed statements, which are prepared for each execution.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ T = TypeVar("T")
 CONNECT_S = 5.0
 CLOSE_S = 2.0
 KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
-"""The kernel asks a quiet peer after ten seconds and gives it up after 25 (tcp(7); the last is in milliseconds)."""
+"""The kernel probes an idle peer after ten seconds and gives up after 25 (tcp(7); the last value is in
+milliseconds)."""
 _ELSEWHERE: Final = {"26000", "42P05"}  # invalid_sql_statement_name, duplicate_prepared_statement
 
 
 class Pool:
-    """SQLAlchemy's pool of asyncpg connections, each use with a deadline.
+    """SQLAlchemy's pool of asyncpg connections, with a deadline for each use.
 
-    `_shared`: a pooler stands in between, so that nothing holds on the server for longer than a transaction.
+    `_shared` means that a pooler was detected: no state on the server outlives a transaction.
     """
 
     def __init__(self, address: DriverAddress, *, size: int) -> None:
@@ -52,7 +53,7 @@ class Pool:
         self._engine = self._made_engine({"prepared_statement_name_func": _new_name})
 
     def _made_engine(self, statements: dict[str, Any]) -> AsyncEngine:
-        # What asyncpg would keep by itself has names that two processes give alike.
+        # Names from asyncpg's own cache would collide between processes.
         connecting = {
             "async_creator_fn": self._connect,
             "timeout": CONNECT_S,
@@ -72,7 +73,7 @@ class Pool:
         return engine
 
     def _share(self) -> None:
-        """Go on with statements that have no name; the connections from before are closed as they are given back."""
+        """Switch to unnamed statements. Existing connections are closed when they are returned."""
         left = asyncio.ensure_future(self._engine.dispose())
         self._left.add(left)
         left.add_done_callback(self._left.discard)
@@ -82,7 +83,7 @@ class Pool:
         self._shared = True
 
     async def run(self, call: Callable[[Connection], T], *, within: float) -> T:
-        """`call` on a connection of its own. Later than `within` seconds, or cancelled: the connection is dropped."""
+        """Run `call` on a connection. After `within` seconds, or if cancelled, the connection is terminated."""
         used: list[Any] = []
         work = asyncio.ensure_future(self._run(call, used, asyncio.get_running_loop().time() + within))
         try:
@@ -117,7 +118,7 @@ class Pool:
 
     @contextlib.asynccontextmanager
     async def alone(self, *, within: float) -> AsyncIterator[Any]:
-        """A driver's connection for one user; it is dropped afterwards."""
+        """Lend a driver connection for exclusive use; it is terminated afterwards."""
         async with asyncio.timeout(within):
             connection = await self._engine.connect()
         raw = await _raw(connection)
@@ -131,7 +132,7 @@ class Pool:
         connection = await asyncpg.connect(self._address.dsn, *arguments, **options)
         _keep_alive(connection)
         self._connections.add(connection)
-        # SQLAlchemy asks a new connection for its types, and forgets it where that fails.
+        # SQLAlchemy queries types on a new connection and loses it if that fails.
         timer = asyncio.get_running_loop().call_later(CONNECT_S, self._unmade, connection)
         self._making[id(connection)] = timer
         return connection
@@ -146,7 +147,7 @@ class Pool:
         connection.terminate()
 
     async def aclose(self) -> None:
-        """Close what is idle, and drop what is still in use or does not answer."""
+        """Close idle connections, and terminate those that are in use or do not answer."""
         with contextlib.suppress(TimeoutError, sa.exc.SQLAlchemyError, OSError):
             async with asyncio.timeout(CLOSE_S):
                 await self._engine.dispose()
@@ -158,7 +159,7 @@ class Pool:
 
 @contextlib.contextmanager
 def dropped(raw: Any, after: float) -> Iterator[None]:
-    """Drop a connection whose use takes longer than `after` seconds: what waits on it fails at once."""
+    """Terminate the connection if the block takes longer than `after` seconds, so that waits on it fail at once."""
     timer = asyncio.get_running_loop().call_later(max(0.0, after), raw.terminate)
     try:
         yield
@@ -179,7 +180,7 @@ async def _raw(connection: AsyncConnection) -> Any:
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
-    """Known without asking the server, which might be silent; one that was only silent shows at its first use."""
+    """Reject a connection known to be closed, without asking the server, which may be silent."""
     if connection.driver_connection.is_closed():
         raise sa.exc.DisconnectionError
 
@@ -196,6 +197,6 @@ def _keep_alive(connection: Any) -> None:
 
 
 def _forget(work: asyncio.Future[Any]) -> None:
-    """How what nobody waits for any more has ended; asked, so that asyncio does not complain."""
+    """Retrieve the exception of an abandoned future, so that asyncio does not log it."""
     if not work.cancelled():
         work.exception()

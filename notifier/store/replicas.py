@@ -1,4 +1,4 @@
-"""Replicas: one row for each process that works on the database, with the configuration that it follows."""
+"""Replicas: one row for each process on the database, with its configuration version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PREFIX = "replica:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaBeat:
-    """When a replica was last heard of, and the version of its configuration then."""
+    """The last heartbeat of a replica, and the configuration version it had."""
 
     name: str
     seen_at: Instant
@@ -24,7 +24,7 @@ class ReplicaBeat:
 
 
 def beat(tx: Tx, version: str, *, forget_before: Instant) -> None:
-    """Say that this replica lives, and forget those that were not heard of since."""
+    """Record a heartbeat, and delete replicas without one since `forget_before`."""
     living = upsert(tx.dialect, instance).values(name=f"{PREFIX}{tx.replica}", value=version, at=tx.now)
     tx.run(
         living.on_conflict_do_update(
@@ -35,7 +35,7 @@ def beat(tx: Tx, version: str, *, forget_before: Instant) -> None:
 
 
 def since(tx: Tx, at: Instant) -> tuple[ReplicaBeat, ...]:
-    """The replicas that were heard of since then, by name."""
+    """The replicas with a heartbeat since `at`, by name."""
     rows = tx.run(sa.select(instance).where(is_replica(), instance.c.at >= at).order_by(instance.c.name))
     return tuple(
         ReplicaBeat(name=row.name.removeprefix(PREFIX), seen_at=row.at, version=row.value or "")
@@ -44,5 +44,5 @@ def since(tx: Tx, at: Instant) -> tuple[ReplicaBeat, ...]:
 
 
 def is_replica() -> sa.ColumnElement[bool]:
-    """Whether a row is a replica's."""
+    """Whether a row of `instance` belongs to a replica."""
     return instance.c.name.startswith(PREFIX, autoescape=True)

@@ -1,7 +1,7 @@
-"""A database that was restored from a backup, and whose incidents go on under numbers that no message has named yet.
+"""Numbering of incidents after a restore, so that numbers used since the backup are not reused.
 
-Between a backup and its restoring the service has opened incidents that the copy does not know. Their numbers stand in
-mails, and would come again for others.
+Between a backup and its restore, the service has opened incidents that the copy does not contain. Their numbers are
+in messages already sent.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _DATABASE = "database"
 
 
 def mark(copy: sqlite3.Connection, *, beyond: int = 0) -> None:
-    """Mark a copy of the database as one. SQLite keeps this number in the file for its application, and 0 is none.
+    """Mark a SQLite copy as restored from a backup, in the `application_id` of the file.
 
-    `beyond` is the last number that a database has given which this copy replaces: a copy that is restored a second
-    time knows nothing of what came after the first.
+    `beyond` is the last number used in a database that the copy replaces; restoring the same copy twice would
+    otherwise reuse numbers.
     """
     copy.execute(f"PRAGMA user_version = {_MARK}")
     if beyond > last_number(copy):
@@ -34,13 +34,16 @@ def mark(copy: sqlite3.Connection, *, beyond: int = 0) -> None:
 
 
 def last_number(database: sqlite3.Connection) -> int:
-    """The number of the last incident that a database has opened; 0: of none."""
+    """The number of the last incident in a database, 0 if there are none."""
     row = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'incidents'").fetchone()
     return int(row[0]) if row else 0
 
 
 def renumber(tx: Tx) -> int | None:
-    """In a restored database the next incident's number, the next multiple of `STEP`; None in any other, and again."""
+    """Continue numbering at the next multiple of `STEP` in a restored database, once.
+
+    Returns that number, or None.
+    """
     if not (_marked(tx) if tx.dialect == "sqlite" else _elsewhere(tx)):
         return None
     last = copying.last_numbers(tx)
@@ -50,7 +53,7 @@ def renumber(tx: Tx) -> int | None:
 
 
 def _marked(tx: Tx) -> bool:
-    """Whether the file is a marked copy; from now on it is not."""
+    """Whether the SQLite file is marked; clears the mark."""
     if tx.run(sa.text("PRAGMA user_version")).scalar() != _MARK:
         return False
     tx.run(sa.text("PRAGMA user_version = 0"))
@@ -58,9 +61,9 @@ def _marked(tx: Tx) -> bool:
 
 
 def _elsewhere(tx: Tx) -> bool:
-    """Whether the rows have come here from another of PostgreSQL's databases, as `pg_restore` brings them.
+    """Whether the rows were copied here from another PostgreSQL database, as by `pg_restore`.
 
-    A dump cannot be marked. The row that names the database which serves them comes along, and names another one.
+    A dump cannot be marked. Instead a row holds the identity of the database in which it was written.
     """
     here = str(tx.run(_HERE).scalar_one())
     if tx.run(_MAY_ASK).scalar():

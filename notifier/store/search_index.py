@@ -1,4 +1,4 @@
-"""Terms and orders of incidents, written behind the events a little at a time (see `schema.search`)."""
+"""The search index of incidents: terms and sort orders, written in batches after the events (see `schema.search`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from notifier.store.schema import (
 INCIDENTS_AT_ONCE = 2 * BLOCK
 EVENTS_AT_ONCE = 1_000
 BEHIND: Duration = 10 * SECOND
-"""Only what is older is written: whoever began before that has committed, or never will."""
+"""Only older rows are indexed, since their transactions have ended by then."""
 
 TERMS, ORDER = "terms", "order"
 
@@ -32,19 +32,22 @@ RANK = sa.case({severity.value: severity.rank for severity in Severity}, value=i
 
 
 def reached(tx: Tx, name: str) -> int:
-    """How far `terms` (a number) or `order` (a moment) is written; what comes after is not."""
+    """How far `terms` (a number) or `order` (a time) is indexed."""
     return tx.run(sa.select(instance.c.at).where(instance.c.name == name)).scalar() or 0
 
 
 def catch_up(tx: Tx) -> bool:
-    """Write one batch of terms and one of orders; False: there is no more. Of several replicas one does."""
+    """Index one batch of terms and one of orders. Returns whether there may be more.
+
+    One replica at a time does this.
+    """
     with_terms, with_order = _turn(tx, TERMS), _turn(tx, ORDER)
     more_terms = with_terms is not None and _terms(tx, with_terms)
     return (with_order is not None and _order(tx, with_order)) or more_terms
 
 
 def _turn(tx: Tx, name: str) -> int | None:
-    """How far it is written, if it is ours to go on; locked. None: another replica is at it."""
+    """Lock the index and return how far it is written, or None if another replica is at work."""
     row = tx.run(
         sa.select(instance.c.at).where(instance.c.name == name).with_for_update(skip_locked=True)
     ).first()
@@ -61,7 +64,7 @@ def _reach(tx: Tx, name: str, at: int) -> None:
 
 
 def _terms(tx: Tx, after: int) -> bool:
-    """Find terms of the next incidents."""
+    """Index the terms of the next incidents."""
     rows = tx.run(
         sa.select(
             incidents.c.number,
@@ -99,7 +102,7 @@ def _insert_terms(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _order(tx: Tx, after: Instant) -> bool:
-    """Write by what the incidents are sorted that had events since."""
+    """Index the order of incidents that had events since `after`."""
     until = tx.now - BEHIND
     full = tx.run(
         sa.select(events.c.received_at)
@@ -127,7 +130,7 @@ def _write_order(dialect: Dialect) -> sa.ClauseElement:
         incidents.c.count,
         incidents.c.last_seen,
     ).where(incidents.c.number.in_(active))
-    # Who changes its state meanwhile waits: the trigger that says so finds the row that is written here.
+    # A concurrent change of state waits for the lock, so that its trigger finds the row written here.
     row = row.order_by(incidents.c.number).with_for_update(read=True, of=incidents)
     insert = upsert(dialect, incident_order).from_select([column.name for column in incident_order.c], row)
     values = {name: insert.excluded[name] for name in ("severity", "count", "last_seen")}
@@ -135,7 +138,7 @@ def _write_order(dialect: Dialect) -> sa.ClauseElement:
 
 
 def sweep(tx: Tx, after: tuple[str, str, int] | None) -> tuple[str, str, int] | None:
-    """Remove terms of the next blocks, in order, of which no incident is left; where to go on, None at the end."""
+    """Delete terms of the next blocks without incidents. Returns where to continue, None at the end."""
     key = sa.tuple_(*incident_terms.c)
     query = sa.select(*incident_terms.c).order_by(*incident_terms.c).limit(EVENTS_AT_ONCE)
     rows = tx.run(query if after is None else query.where(key > after)).all()

@@ -1,4 +1,4 @@
-"""Sessions of the pages: a row for each, found by the hash of what its cookie holds."""
+"""Browser sessions, stored by the hash of their cookie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notifier.store.schema import api_keys, sessions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A session, and who opened it: a key, as it is now, or a person. `hash` is that of its cookie."""
+    """A session and its owner: a key in its current state, or a person. `hash` is the cookie's."""
 
     hash: str
     who: Key | RecognisedPerson
@@ -28,7 +28,7 @@ class StoredSession:
 
 
 def add(tx: Tx, token: str, *, key_id: str, expires_at: Instant) -> None:
-    """Open a session for what a cookie will hold."""
+    """Store a session with a key."""
     tx.run(
         sa.insert(sessions).values(
             hash=digest(token), key_id=key_id, created_at=tx.now, seen_at=tx.now, expires_at=expires_at
@@ -37,7 +37,7 @@ def add(tx: Tx, token: str, *, key_id: str, expires_at: Instant) -> None:
 
 
 def add_person(tx: Tx, token: str, person: RecognisedPerson, *, expires_at: Instant) -> None:
-    """The same for a person without a key, as the provider has just described that person."""
+    """Store a session for a person, as the provider describes that person."""
     tx.run(
         sa.insert(sessions).values(
             hash=digest(token),
@@ -53,20 +53,20 @@ def add_person(tx: Tx, token: str, person: RecognisedPerson, *, expires_at: Inst
 
 
 def find(tx: Tx, token: str) -> StoredSession | None:
-    """The session of a cookie, be it over or not; None: there is none, or its key is gone."""
+    """The session of a cookie, even if expired; None if there is none, or its key was deleted."""
     row = tx.run(_with_keys().where(sessions.c.hash == digest(token))).one_or_none()
     return None if row is None else _stored(row)
 
 
 def listing(tx: Tx, *, owner: str | RecognisedPerson | None, most: int) -> tuple[StoredSession, ...]:
-    """The sessions of a key's id, of a person, or of all, that are not over, the last used first."""
+    """The current sessions of a key's id or a person, or of all, most recently used first."""
     query = _with_keys().where(sessions.c.expires_at > tx.now, api_keys.c.revoked_at.is_(None), _of(owner))
     rows = tx.run(query.order_by(sessions.c.seen_at.desc(), sessions.c.hash).limit(most))
     return tuple(map(_stored, rows))
 
 
 def seen(tx: Tx, token: str, *, expires_at: Instant) -> None:
-    """Note that somebody uses it, and until when it lasts now."""
+    """Record a use, and until when the session now lasts."""
     tx.run(
         sa.update(sessions)
         .where(sessions.c.hash == digest(token))
@@ -75,17 +75,20 @@ def seen(tx: Tx, token: str, *, expires_at: Instant) -> None:
 
 
 def end(tx: Tx, token: str) -> None:
-    """Close a session; what is closed already stays so."""
+    """End a session; idempotent."""
     tx.run(sa.delete(sessions).where(sessions.c.hash == digest(token)))
 
 
 def end_hashed(tx: Tx, hash_: str, *, owner: str | RecognisedPerson | None) -> bool:
-    """Close the session whose cookie has this hash, of this owner or, where that is None, of any; False: none is."""
+    """End the session whose cookie has this hash, if it belongs to `owner` or that is None.
+
+    Returns whether it existed.
+    """
     return tx.run(sa.delete(sessions).where(sessions.c.hash == hash_, _of(owner))).rowcount == 1
 
 
 def forget(tx: Tx, before: Instant, most: int) -> int:
-    """Remove sessions that were over before this; how many."""
+    """Delete sessions that expired before `before`. Returns how many."""
     old = (
         sa.select(sessions.c.hash)
         .where(sessions.c.expires_at < before)

@@ -1,4 +1,4 @@
-"""Links that sign in to the pages: each opens one session with its key, once; only a hash of its token is stored."""
+"""Sign-in links: each opens one session with its key, once. Only a hash of the token is stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add(tx: Tx, token: str, *, key_id: str, expires_at: Instant) -> None:
 
 
 def find(tx: Tx, token: str) -> Key | None:
-    """The key that a link signs in with, be it revoked or not; None: it is used, expired or unknown."""
+    """The key of a link, revoked or not; None if the link is spent, expired or unknown."""
     row = tx.run(
         sa.select(api_keys)
         .join(sign_in_links, sign_in_links.c.key_id == api_keys.c.id)
@@ -26,14 +26,14 @@ def find(tx: Tx, token: str) -> Key | None:
 
 
 def spend(tx: Tx, token: str) -> Key | None:
-    """The same, and the link is used up; of two at a time one wins."""
+    """Like `find`, and spends the link. Of two concurrent calls one succeeds."""
     key = find(tx, token)
     taken = tx.run(sa.delete(sign_in_links).where(sign_in_links.c.hash == digest(token))).rowcount
     return key if taken else None
 
 
 def forget(tx: Tx, before: Instant, most: int) -> int:
-    """Remove links that expired before this; how many."""
+    """Delete links that expired before `before`. Returns how many."""
     old = (
         sa.select(sign_in_links.c.hash)
         .where(sign_in_links.c.expires_at < before)

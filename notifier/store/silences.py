@@ -1,4 +1,4 @@
-"""Silences: what is on now, and what people do with them."""
+"""Silences: the active ones for flushes, and changes by people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from notifier.store.schema import Big, groups, instance, members, silences
 
 
 class ActiveSilences:
-    """The silences of all projects that are not over, read again when one has changed. One per process."""
+    """A cache of all silences that have not ended, refreshed when one changes. One per process."""
 
     def __init__(self) -> None:
         self._version: int | None = None
@@ -27,14 +27,14 @@ class ActiveSilences:
         self._index = SilenceIndex()
 
     def index(self, tx: Tx) -> SilenceIndex:
-        """The silences that are on; on PostgreSQL they stay as they are until this transaction has committed.
+        """The index of silences. On PostgreSQL, changes to silences wait until this transaction has committed.
 
-        Who ends a silence waits for that, and then finds all that was held because of it.
+        Whoever ends a silence therefore finds everything that was held because of it.
         """
         version = execute(tx, _version, {"name": VERSION}).scalar()
         if version is None or version != self._version:
             rows = execute(tx, _active, {"now": tx.now}).all()
-            # Matchers are compiled once for each silence, and not again because another one was changed.
+            # Matchers are compiled once, and not again when another silence changes.
             now_read: dict[str, tuple[tuple[Any, ...], Silence]] = {}
             for row in rows:
                 cells, read = tuple(row), self._read.get(row.id)
@@ -46,7 +46,7 @@ class ActiveSilences:
 
 
 VERSION = "silences"
-"""The row of `instance` that counts changes. Where there is a silence, there is this row."""
+"""The row of `instance` that counts changes; it exists if there is any silence."""
 
 
 def _version(_dialect: Dialect) -> sa.ClauseElement:
@@ -69,13 +69,13 @@ def _count_change(tx: Tx) -> None:
 
 
 def get(tx: Tx, id_: str) -> Silence | None:
-    """The silence of this id, ended or not."""
+    """The silence with this id, even if it has ended."""
     row = tx.run(sa.select(silences).where(silences.c.id == id_)).one_or_none()
     return None if row is None else silence_of(row)
 
 
 def latest(tx: Tx, project: str, *, ended_since: Instant, most: int) -> tuple[Silence, ...]:
-    """The newest silences of a project that are not over, or have ended since that moment."""
+    """The newest silences of a project that have not ended before `ended_since`."""
     query = (
         sa.select(silences)
         .where(
@@ -89,10 +89,9 @@ def latest(tx: Tx, project: str, *, ended_since: Instant, most: int) -> tuple[Si
 
 
 def lock(tx: Tx, id_: str) -> Silence | None:
-    """The silence of this id, for this transaction alone: of two who change it, the second sees what the first did.
+    """Lock the silence with this id; a concurrent change waits.
 
-    Flushes hold their groups when they ask for silences, so the groups come first here as well: the other way round
-    each could wait for the other.
+    Its groups are locked first, since flushes lock groups before silences; another order could deadlock.
     """
     _lock_groups(tx, id_)
     row = tx.run(sa.select(silences).where(silences.c.id == id_).with_for_update()).one_or_none()
@@ -105,7 +104,7 @@ def add(tx: Tx, silence: Silence) -> None:
 
 
 def change(tx: Tx, silence: Silence) -> None:
-    """Write it, which `lock` has locked, as it is from now on. On PostgreSQL this waits for flushes that go by it."""
+    """Update a silence that `lock` has locked. On PostgreSQL this waits for flushes that are using it."""
     update(tx, silences, {"id": silence.id}, _values(silence))
     _count_change(tx)
 
@@ -124,7 +123,7 @@ def _values(silence: Silence) -> dict[str, object]:
 
 
 def remove(tx: Tx, ids: Sequence[str]) -> None:
-    """Remove silences; what they held is looked at again."""
+    """Delete silences; the members they held are decided again."""
     for id_ in ids:
         release(tx, id_)
     if ids:
@@ -133,7 +132,7 @@ def remove(tx: Tx, ids: Sequence[str]) -> None:
 
 
 def release(tx: Tx, ref: str) -> int:
-    """Let everything be looked at again that `ref` holds: a silence, or an incident that inhibits. How many members."""
+    """Have all members decided again that `ref` holds: a silence, or an inhibiting incident. Returns how many."""
     _lock_groups(tx, ref)
     held = execute(tx, _look_again, {"ref": ref, "now": tx.now}).rowcount
     if held:
@@ -143,12 +142,12 @@ def release(tx: Tx, ref: str) -> int:
 
 
 def _lock_groups(tx: Tx, ref: str) -> None:
-    """Groups before members, in order: a flush holds its group while it writes what it decided about the members."""
+    """Lock the groups of the members first, in the same order as a flush."""
     if tx.dialect == "postgresql":
         execute(tx, _holding, {"ref": ref}).all()
 
 
-# Subqueries, not lists of ids: a silence may hold more groups than a statement takes parameters.
+# Subqueries instead of lists of ids: a silence may hold more groups than a statement can take parameters.
 def _groups_of_ref() -> sa.ColumnElement[bool]:
     return groups.c.id.in_(sa.select(members.c.group_id).where(_held_by_ref()))
 

@@ -1,4 +1,4 @@
-"""How much room the database takes."""
+"""The size of the database."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ _BYTES_IN_USE = (
 
 
 def bytes_in_use(tx: Tx) -> int:
-    """The bytes of a SQLite file's pages that hold something."""
+    """The bytes in used pages of a SQLite file."""
     assert tx.driver is not None
     return int(driver.run(tx.driver, _BYTES_IN_USE, ()).scalar_one())

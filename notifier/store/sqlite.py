@@ -1,7 +1,7 @@
-"""SQLite: WAL, `synchronous=FULL`, one writer thread that also checkpoints, readers that can only query.
+"""SQLite: WAL, `synchronous=FULL`, one writer thread that also checkpoints, and read-only readers.
 
-One connection does all commits and checkpoints (several that do both can corrupt a WAL before 3.51.3). A lock beside
-the file refuses a second process with a sentence that says what to do.
+A single connection does all commits and checkpoints (several that do both can corrupt a WAL before 3.51.3). A lock
+file beside the database refuses a second process.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ T = TypeVar("T")
 
 READERS = 4
 STATEMENTS_KEPT = 512
-"""How many prepared statements a connection keeps: each text that takes rows comes in several sizes."""
+"""How many prepared statements a connection caches; texts with rows exist in several sizes."""
 CHECKPOINT_IDLE_S = 0.25
 CHECKPOINT_AT_LEAST_S = 30.0
 LOGGED_ROWS = 200_000
-"""A checkpoint waits until nobody writes, unless so many rows were written or the last one was long ago."""
+"""A checkpoint is made when the writer is idle, or after this many rows, or after a long time."""
 RACES = 5
 LOCKED_AT_MOST: Duration = 5 * SECOND
-"""How long one transaction waits for another program that has locked the file; the next in the queue wait with it."""
+"""How long one transaction waits for a lock of another program; those queued behind it wait as well."""
 LOCKED_STEP: Duration = SECOND // 2
 HOUSEKEEPING_YIELDS_S = 1.0
-"""How long housekeeping lets others go first: lists find a storm by what it writes, however long the storm goes on."""
+"""How long housekeeping yields to other work; it must not starve, since lists depend on what it writes."""
 STOP_S = 10.0
 STUCK_S = 50.0
-"""What still runs this long after its limit (a checkpoint: after its start) waits for a disk that does not answer."""
+"""Work that runs this long beyond its limit (a checkpoint: after its start) is waiting for an unresponsive disk."""
 
 _FULL_SENTENCE = "the disk or the database's quota is full"
 _FULL = {sqlite3.SQLITE_FULL}
@@ -58,7 +58,7 @@ _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) -> Engine:
-    """An engine that begins to write with `BEGIN IMMEDIATE`: an upgrade fails at once, whatever the time-out."""
+    """An engine whose transactions begin with `BEGIN IMMEDIATE`, since a lock upgrade fails without waiting."""
     engine = sa.create_engine(
         f"sqlite:///{path}",
         poolclass=sa.pool.QueuePool,
@@ -82,7 +82,7 @@ def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) ->
             "journal_size_limit=67108864",
             "temp_store=MEMORY",
             "foreign_keys=ON",
-            # For a thousand looked-up rows SQLite would read a whole table to make an index for that one statement.
+            # Otherwise SQLite reads a whole table to build a temporary index when looking up a thousand rows.
             "automatic_index=OFF",
             f"cache_size={-4_096 if read_only else -32_768}",
             f"query_only={'ON' if read_only else 'OFF'}",
@@ -98,9 +98,9 @@ def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) ->
 
 
 class SqliteDatabase:
-    """An open file. `write` and `read` are safe to call from the event loop only.
+    """An open SQLite file. `write` and `read` must be called from the event loop.
 
-    What the writer does for `stuck_s` seconds longer than it may sets `broken`, once somebody has waited in vain.
+    `broken` is set if a transaction runs for `stuck_s` seconds beyond its limit while another one waits.
     """
 
     dialect: Any = "sqlite"
@@ -112,7 +112,7 @@ class SqliteDatabase:
         self.signals = Signals()
         self.broken = Broken()
         self._lock = FileLock(path)
-        # Reports hold what people typed: nobody else on the machine reads them. The log files inherit the mode.
+        # Reports may contain personal data: only this user may read the file. The WAL inherits the mode.
         path.touch(mode=0o600)
         self._reserve = Reserve(Path(f"{path}.reserve"))
         self._read_engine = create_engine(path, read_only=True, pool_size=READERS)
@@ -135,9 +135,9 @@ class SqliteDatabase:
         essential: bool = True,
         limit: Duration = REQUEST,
     ) -> T:
-        """Run `work` in one transaction; returns after its commit is on the disk.
+        """Run `work` in one transaction. Returns after its commit has been synced to disk.
 
-        What has not begun after `limit` milliseconds never does; what has begun is waited for.
+        Work that has not begun within `limit` milliseconds is dropped; work that has begun is waited for.
         """
         job = QueuedWork(work=work, essential=essential, until=time.monotonic() + limit / 1000)
         result, topics = await self._writer.submit(job, yields_s=HOUSEKEEPING_YIELDS_S if housekeeping else 0)
@@ -171,7 +171,7 @@ class SqliteDatabase:
 
 
 class QueuedWork:
-    """A transaction that waits for the writer: either it begins, or whoever waited for it gives it up; never both."""
+    """A queued transaction: either the writer begins it, or its caller gives it up, never both."""
 
     def __init__(self, *, work: Callable[[Tx], Any], essential: bool, until: float) -> None:
         self.work = work
@@ -182,12 +182,12 @@ class QueuedWork:
         self._taken = threading.Lock()
 
     def take(self) -> bool:
-        """Whether it is still there to be begun, or given up."""
+        """Claim the work. Returns False if it was already begun or given up."""
         return self._taken.acquire(blocking=False)
 
     @property
     def left(self) -> Duration:
-        """The milliseconds until nobody waits for its beginning any more."""
+        """The milliseconds until the caller gives up."""
         return max(0, int((self.until - time.monotonic()) * 1000))
 
     def settle(self, result: Any, error: BaseException | None) -> None:
@@ -204,7 +204,7 @@ class QueuedWork:
 
 
 class _Writer(threading.Thread):
-    """The one thread that writes: urgent work in order of arrival, housekeeping last, but in its time."""
+    """The writer thread: runs urgent work in order of arrival, and housekeeping after a bounded delay."""
 
     def __init__(self, database: SqliteDatabase, stuck_s: float) -> None:
         super().__init__(name="store-write", daemon=True)
@@ -224,7 +224,7 @@ class _Writer(threading.Thread):
         self._waits: Duration | None = None
         self._broken: StoreBroken | None = None
         self._files: FilesInUse | None = None
-        self._due: float | None = None  # when what the thread does now should have ended
+        self._due: float | None = None  # When the current work should have ended.
 
     async def submit(self, job: QueuedWork, *, yields_s: float) -> Any:
         self._loop = job.loop
@@ -235,7 +235,7 @@ class _Writer(threading.Thread):
             return await job.future
         finally:
             timer.cancel()
-            job.take()  # whoever was cancelled does not want it any more
+            job.take()  # A cancelled caller no longer wants the work.
 
     def _give_up(self, job: QueuedWork) -> None:
         if not job.take():
@@ -247,7 +247,7 @@ class _Writer(threading.Thread):
 
     def stop(self) -> None:
         self._queue.put((math.inf, 0, None))
-        self.join(STOP_S)  # a disk that hangs must not hold up the end
+        self.join(STOP_S)  # A hanging disk must not block the shutdown.
 
     def run(self) -> None:
         while True:
@@ -266,7 +266,7 @@ class _Writer(threading.Thread):
         self._engine.dispose()
 
     def _log_is_long(self) -> bool:
-        """Whether to empty the log: by rows, by time, and always while the disk is full, where it eats free space."""
+        """Whether to checkpoint: by rows, by time, and always on a full disk, where the WAL takes up space."""
         spent = self._database._reserve.spent  # noqa: SLF001 - one module
         long_ago = time.monotonic() - self._checkpointed > CHECKPOINT_AT_LEAST_S
         return spent or long_ago or self._driver.total_changes - self._logged_before > LOGGED_ROWS
@@ -287,7 +287,7 @@ class _Writer(threading.Thread):
             self._due = None
 
     def _break(self, error: StoreBroken) -> None:
-        """Acknowledge nothing more: what the kernel failed to write once it may report as written next time."""
+        """Acknowledge nothing more: after one failed write, the kernel may report later ones as successful."""
         if self._broken is not None:
             return
         self._broken = error
@@ -326,7 +326,7 @@ class _Writer(threading.Thread):
         raise StoreUnavailable("a transaction lost too many races: try again")
 
     def _check_files(self) -> None:
-        """Acknowledge nothing that is in a file which nobody finds again."""
+        """Raise `StoreBroken` if the files were removed or replaced, since commits would be lost."""
         if self._files is None:
             self._files = FilesInUse(self._database.path)
         elif not self._files.are_there():
@@ -334,14 +334,14 @@ class _Writer(threading.Thread):
             raise StoreBroken(self._files.save(self._driver))
 
     def _wait_at_most(self, wait: Duration) -> None:
-        """Wait for a lock as long as somebody waits for this transaction, to the next half second: it is seldom set."""
+        """Set the lock timeout to the caller's remaining time, rounded up so that it changes rarely."""
         wait = min(-(-wait // LOCKED_STEP) * LOCKED_STEP, LOCKED_AT_MOST)
         if wait != self._waits:
             self._driver.execute(f"PRAGMA busy_timeout={wait}").close()
             self._waits = wait
 
     def _keep_reserve(self) -> None:
-        """Let work that is not essential wait until the reserve is whole again: claims and outcomes live on it."""
+        """Refill the reserve before work that is not essential; raise `StoreFull` if that fails."""
         reserve = self._database._reserve  # noqa: SLF001 - one module
         if reserve.spent:
             reserve.fill()
@@ -353,7 +353,7 @@ class _Writer(threading.Thread):
         return code == sqlite3.SQLITE_IOERR_WRITE and not has_room(self._database.path)
 
     def _make_room(self) -> bool:
-        """Give up the reserve, and move the log into the file, which returns its space; whether that went well."""
+        """Release the reserve and truncate the WAL. Returns whether that succeeded."""
         self._database._reserve.release()  # noqa: SLF001 - one module
         return self._log_moved("TRUNCATE")
 
@@ -366,7 +366,7 @@ class _Writer(threading.Thread):
         self._due = None
 
     def _log_moved(self, mode: str) -> bool:
-        # On the driver's own connection: inside a transaction, which SQLAlchemy would begin, there is no checkpoint.
+        # On the driver's connection: a checkpoint is impossible within a transaction, which SQLAlchemy would begin.
         try:
             self._driver.execute(f"PRAGMA wal_checkpoint({mode})").close()
         except sqlite3.Error as error:
@@ -379,7 +379,7 @@ class _Writer(threading.Thread):
 
 
 def translate(error: sa.exc.DBAPIError) -> StoreError:
-    """SQLite's result codes in our words (https://www.sqlite.org/rescode.html)."""
+    """The store's error for SQLite's result codes (https://www.sqlite.org/rescode.html)."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in _FULL:

@@ -1,4 +1,4 @@
-"""The files of a SQLite database: whether they are there, the lock of its one process, and space for a full disk."""
+"""The files of a SQLite database: the lock, the detection of removed files, and space reserved for a full disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 class FileLock:
-    """One process per database file. Held until closed; the kernel lets go of it when the process dies."""
+    """A lock held by one process per database file until closed. The kernel releases it if the process dies."""
 
     def __init__(self, path: Path) -> None:
         self._path = Path(f"{path}.lock")
@@ -49,7 +49,7 @@ class FileLock:
 
 
 class Reserve:
-    """A file that is given back to the disk when it is full, so that claims and outcomes can still be written."""
+    """A file whose space is released when the disk is full, so that claims and outcomes can still be written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -57,11 +57,11 @@ class Reserve:
         self.fill()
 
     def fill(self) -> None:
-        """Take the space, where there is so much; a file system that knows no reserving does without."""
+        """Allocate the space if it is available. On file systems without preallocation there is no reserve."""
         if self._path.exists():
             return
         try:
-            # Asked first, for trying takes what others need meanwhile.
+            # Checked first, since a failing allocation would briefly take space that others need.
             if shutil.disk_usage(self._path.parent).free < RESERVE_BYTES:
                 self.spent = True
                 return
@@ -73,15 +73,15 @@ class Reserve:
             self.spent = error.errno in NO_ROOM
 
     def release(self) -> None:
-        """Give the space back."""
+        """Release the space."""
         self.spent = True
         self._path.unlink(missing_ok=True)
 
 
 def has_room(path: Path) -> bool:
-    """Whether as much as the reserve can be had beside a file.
+    """Whether space for the reserve is available beside a file.
 
-    Of a quota that is used up SQLite says only that a write has failed, as of a disk that is broken (os_unix.c).
+    SQLite reports an exhausted quota as a failed write, like that of a broken disk (os_unix.c).
     """
     probe = Path(f"{path}.probe")
     try:
@@ -96,9 +96,9 @@ def has_room(path: Path) -> bool:
 
 
 class FilesInUse:
-    """The database file and its log as they were found first, by which it shows that one was removed or replaced.
+    """The identity of the database file and its WAL when opened, to detect that one was removed or replaced.
 
-    Whoever has them open reads and writes them as before, and nobody finds again what was written.
+    An open file remains usable after its removal, but what is written to it is lost.
     """
 
     def __init__(self, path: Path) -> None:
@@ -107,7 +107,7 @@ class FilesInUse:
         self._file_seen, self._log_seen = _identity(path), _identity(self._log)
 
     def are_there(self) -> bool:
-        """Whether both are; a file system that is at odds with itself is asked three times."""
+        """Whether both files still exist; checked three times, as some file systems are briefly inconsistent."""
         for _ in range(LOOKS):
             if self._has_file() and self._log_seen == _identity(self._log):
                 return True
@@ -118,7 +118,10 @@ class FilesInUse:
         return self._file_seen == _identity(self._path)
 
     def save(self, connection: sqlite3.Connection) -> str:
-        """Write what the connection still reads to where a person or the next start finds it; the sentence about it."""
+        """Save what the connection can still read to a file that can be found.
+
+        Returns a sentence about the result.
+        """
         try:
             if self._has_file():
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
@@ -147,7 +150,7 @@ class FilesInUse:
         kept = (
             self._path if is_free else self._path.with_name(f"{self._path.name}.replaced-{int(time.time())}")
         )
-        # SQLite would write the log of one file into another that has its name.
+        # SQLite would apply the WAL of one file to another with the same name.
         if is_free or _identity(self._log) == self._log_seen:
             for part in ("-wal", "-shm"):
                 Path(f"{self._path}{part}").unlink(missing_ok=True)
@@ -155,7 +158,7 @@ class FilesInUse:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """The file that stands under this name; None where none does."""
+    """Device and inode of the file, or None if it does not exist."""
     try:
         status = path.stat()
     except FileNotFoundError:

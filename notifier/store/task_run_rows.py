@@ -1,6 +1,6 @@
-"""A task run as a row, and back; and the conditions on rows that several statements share.
+"""Conversion between task runs and rows, and conditions shared by several statements.
 
-States are spelt out where a partial index has them in its condition: SQLite uses none for what is a parameter.
+States are literals where a partial index has them in its condition, since SQLite does not use it for a parameter.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ waiting = task_runs.c.letter == sa.literal_column("'waiting'")
 
 
 def of_project(project: str | None) -> sa.ColumnElement[bool]:
-    """Whether a run is of this project, or of any where that is None.
+    """Whether a run belongs to this project, or to any if that is None.
 
-    The key of a run begins with its project: without one, an id is looked for in the whole table. A project is what
-    some API key names, and keys stay when they are revoked.
+    Keys of runs begin with the project, so that an id without one would be searched in the whole table. Every project
+    is named by some API key, and revoked keys are kept.
     """
     if project is None:
         return task_runs.c.project.in_(sa.select(api_keys.c.project))
@@ -42,7 +42,7 @@ def of_project(project: str | None) -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRunRow:
-    """A row: the run, its state as a dead letter, and since when it waits for a process, where it is a replay."""
+    """A row: the run, its state as a dead letter, and for a replay since when it waits for a process."""
 
     run: TaskRun
     dead_letter: DeadLetterState | None
@@ -79,7 +79,7 @@ def row_of(row: sa.Row[Any]) -> TaskRunRow:
 
 
 def cells(row: TaskRunRow) -> tuple[object, ...]:
-    """The row's values, in the order of the table's columns."""
+    """The row's values in the order of the table's columns."""
     run = row.run
     values = {
         "project": run.project,

@@ -1,4 +1,4 @@
-"""Threads that a person at a message acts on: where one stands, and the incidents that it tells of."""
+"""Threads that people act on from a message: their location and their incidents."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from notifier.store.schema import (
 
 CALLBACKS_KEPT: Duration = 15 * MINUTE
 CALLBACK_WINDOW: Duration = CALLBACKS_KEPT // 2
-"""How far from now a callback may have been made, to either side: none is taken that could have been forgotten."""
+"""How far the time of a callback may differ from now. Older ones are refused, since their ids may have been
+deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadLocation:
-    """A thread, and where its first message stands.
+    """A thread and the location of its first message.
 
-    `labels` are those that its group shares; `present` says that its episode goes on.
+    `labels` are those shared by its group; `current` says whether its episode is the group's latest.
     """
 
     id: str
@@ -40,11 +41,11 @@ class ThreadLocation:
     group: str
     project: str
     labels: Mapping[str, str]
-    present: bool
+    current: bool
 
 
 def find(tx: Tx, id_: str) -> ThreadLocation | None:
-    """The thread of this id, as long as its group is kept."""
+    """The thread with this id, if its group still exists."""
     row = tx.run(
         sa.select(
             threads, targets.c.channel, groups.c.project, groups.c.labels, groups.c.episode.label("now")
@@ -62,18 +63,18 @@ def find(tx: Tx, id_: str) -> ThreadLocation | None:
         group=row.group_id,
         project=row.project,
         labels=json_value(row.labels),
-        present=row.episode == row.now,
+        current=row.episode == row.now,
     )
 
 
 def refs(tx: Tx, thread: str) -> list[str]:
-    """Where its messages stand: more than one where a root was deleted and posted anew."""
+    """The references of its messages; several if the first message was deleted and posted again."""
     query = sa.select(deliveries.c.ref).where(deliveries.c.thread == thread, deliveries.c.ref.is_not(None))
     return list(tx.run(query.distinct()).scalars())
 
 
 def unresolved(tx: Tx, group: str, *, after: int, most: int) -> list[tuple[int, str]]:
-    """The next incidents of a group that were told of and are not resolved, locked in the order of their numbers."""
+    """The next unresolved incidents of a group that were notified, locked in the order of their numbers."""
     told = sa.select(members.c.incident).where(members.c.group_id == group, members.c.told_at.is_not(None))
     rows = tx.run(
         sa.select(incidents.c.number, incidents.c.id)
@@ -86,7 +87,7 @@ def unresolved(tx: Tx, group: str, *, after: int, most: int) -> list[tuple[int, 
 
 
 def first_request(tx: Tx, id_: str) -> bool:
-    """Write down that this callback is answered; False where one of this id was answered before."""
+    """Record the id of a callback. Returns False if it was recorded before."""
     statement = upsert(tx.dialect, answered_callbacks).values(hash=id_, at=tx.now).on_conflict_do_nothing()
     first = tx.run(statement).rowcount == 1
     tx.run(sa.delete(answered_callbacks).where(answered_callbacks.c.at < tx.now - CALLBACKS_KEPT))

@@ -1,8 +1,7 @@
-"""Timers: moments that lie ahead, or count from what happened; moved when the clock was set back, or nobody kept time.
+"""Timers: future times, and times that ages count from, which are moved if the clock was set back or stood still.
 
-One row says at which moment somebody was last here to keep time, another until when nothing is removed for its age
-because the clock may be wrong. On PostgreSQL it goes by the server's own clock, for a
-replica that stood still may not know yet how late it is.
+One row stores when time was last kept, another until when nothing is deleted for its age because the clock may be
+wrong. On PostgreSQL the server's clock is used, since a replica that stood still may not know yet how late it is.
 """
 
 from __future__ import annotations
@@ -40,7 +39,8 @@ from notifier.store.statements.quiet import active_at
 ROW = "clock"
 RETENTION_ROW = "retention_waits"
 NEAR: Duration = MINUTE
-"""What lies no further ahead may have been set since the clock was right again, as a lease may, and passes soon."""
+"""Timers due within this time are not moved: they may have been set since the clock was corrected, and are due
+soon."""
 
 _WAITS = deliveries.c.state.in_(LIVE)
 _UNRESOLVED = incidents.c.closed == OPEN
@@ -48,9 +48,9 @@ _UNRESOLVED = incidents.c.closed == OPEN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Timers:
-    """The columns of a table with moments to wait for, and with what has been and is counted from.
+    """The columns of a table that hold times to wait for, or times from which durations count.
 
-    `set_by` is the column with the moment at which a row's timers were set, where that is known.
+    `set_by` is the column with the time at which a row's timers were set, if there is one.
     """
 
     table: sa.Table
@@ -88,30 +88,30 @@ _TIMERS = (
 
 
 def moment(tx: Tx) -> Instant:
-    """The present moment, by the clock that `noted` goes by."""
+    """The current time, by the clock of `noted`."""
     if tx.dialect == "sqlite":
         return tx.now
     return int(tx.run(sa.text(SERVER_MOMENT)).scalar_one())
 
 
 def noted(tx: Tx, *, lock: bool = False) -> Instant | None:
-    """The moment at which somebody was last here to keep time; None: nobody ever was."""
+    """When time was last kept, or None if never."""
     query = sa.select(instance.c.at).where(instance.c.name == ROW)
     return tx.run(query.with_for_update() if lock else query).scalar()
 
 
 def note(tx: Tx, now: Instant) -> None:
-    """Write down that somebody keeps time now."""
+    """Record that time is being kept now."""
     _write(tx, ROW, now)
 
 
 def retention_waits_until(tx: Tx) -> Instant | None:
-    """The moment until which nothing is removed for its age; None: nobody has ever doubted the clock."""
+    """Until when nothing is deleted for its age, or None if the clock was never doubted."""
     return tx.run(sa.select(instance.c.at).where(instance.c.name == RETENTION_ROW)).scalar()
 
 
 def let_retention_wait(tx: Tx, until: Instant) -> None:
-    """Remove nothing for its age until that moment."""
+    """Delete nothing for its age until that time."""
     _write(tx, RETENTION_ROW, until)
 
 
@@ -121,10 +121,10 @@ def _write(tx: Tx, name: str, at: Instant) -> None:
 
 
 def move_back(tx: Tx, by: Duration, now: Instant) -> None:
-    """Let what waits go on waiting as long as before the clock was set back `by` milliseconds.
+    """Move timers back after the clock was set back by `by` milliseconds.
 
-    What was set since then stays, as far as that is known. Moments that people have named stay: they meant the right
-    clock. What `move_on` moved when the clock went ahead is moved back, and what is old is removed again.
+    Timers known to have been set since then stay, and so do times given by people, who meant the correct clock. What
+    `move_on` moved when the clock went ahead is moved back, and old data may be deleted again.
     """
     edge, quiet = now + NEAR, incidents.c.quiet_since
     tx.run(sa.update(incidents).where(_UNRESOLVED, quiet > edge).values(quiet_since=quiet - by))
@@ -136,7 +136,7 @@ def move_back(tx: Tx, by: Duration, now: Instant) -> None:
             set_at = sa.func.coalesce(timers.table.c[timers.set_by], 0)
             update = update.where(~set_at.between(now - NEAR, edge))
         tx.run(update if timers.where is None else update.where(timers.where))
-    # An end is its sender's own, unless the alert came by the clock that was wrong.
+    # The end of an alert is its sender's, unless the alert arrived while the clock was wrong.
     alert = {name: alert_ends.c[name] - by for name in ("ends_at", "updated_at")}
     tx.run(sa.update(alert_ends).where(alert_ends.c.updated_at > edge).values(**alert))
     backups.move_back(tx, by, edge)
@@ -146,7 +146,7 @@ def move_back(tx: Tx, by: Duration, now: Instant) -> None:
 
 
 def move_on(tx: Tx, by: Duration, now: Instant) -> None:
-    """Leave `by` milliseconds, in which nobody kept time, out of what deliveries and incidents may take."""
+    """Exclude an outage of `by` milliseconds from the time allowed to deliveries and incidents."""
     later = {name: deliveries.c[name] + by for name in ("expires_at", "fallback_at")}
     tx.run(sa.update(deliveries).where(_WAITS).values(**later))
     active = active_at()

@@ -1,4 +1,4 @@
-"""Tokens of the links in mails: each lets one recipient do one thing to one incident, once; only a hash is stored."""
+"""Tokens of links in mails: each lets one recipient act once on one incident. Only a hash is stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FORM = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """The purpose of a token. `incident` is the number of one."""
+    """The purpose of a token. `incident` is an incident's number."""
 
     project: str
     incident: int
@@ -36,9 +36,9 @@ class Token:
 
 
 def links(tx: Tx, message: Message, *, recipient: str, url: str | None) -> tuple[ActionLink, ...]:
-    """New links for one attempt to send this message to `recipient`; none where `url`, their base, is not known.
+    """Create links for one attempt to send this message to `recipient`; none if their base `url` is not known.
 
-    Those of an earlier attempt stay good: it may have arrived, and what was sent is not kept.
+    Links of earlier attempts remain valid, since those may have arrived and sent tokens are not stored.
     """
     acts = linked_acts(message)
     if url is None or not acts:
@@ -56,14 +56,14 @@ def links(tx: Tx, message: Message, *, recipient: str, url: str | None) -> tuple
 
 
 def mint(tx: Tx, *, project: str, incident: int, action: str, recipient: str, expires_at: Instant) -> str:
-    """A new token, which nobody can read again."""
+    """Create a token. Only its hash is stored."""
     token = secrets.token_urlsafe(32)
     insert(tx, action_tokens, [_row(tx, token, project, incident, action, recipient, expires_at)])
     return token
 
 
 def look(tx: Tx, token: str) -> Token | None:
-    """The purpose of a token, be it spent or expired; None: there is none like it. The token stays as it is."""
+    """The purpose of a token, even if it is spent or expired; None if it is unknown. Does not spend it."""
     if _FORM.fullmatch(token) is None:
         return None
     row = execute(tx, _by_hash, {"hash": _digest(token)}).one_or_none()
@@ -71,7 +71,7 @@ def look(tx: Tx, token: str) -> Token | None:
 
 
 def spend(tx: Tx, token: str) -> Token | None:
-    """Take a token, once; None: it is spent, expired or unknown. Of two at a time one wins."""
+    """Spend a token. Returns None if it is spent, expired or unknown. Of two concurrent calls one succeeds."""
     if _FORM.fullmatch(token) is None:
         return None
     taken = execute(tx, _spending, {"hash": _digest(token), "now": tx.now}).rowcount
@@ -79,7 +79,7 @@ def spend(tx: Tx, token: str) -> Token | None:
 
 
 def forget(tx: Tx, before: Instant, most: int) -> int:
-    """Remove tokens that expired before this; how many."""
+    """Delete tokens that expired before `before`. Returns how many."""
     return execute(tx, _forgetting, {"before": before, "most": most}).rowcount
 
 
@@ -110,7 +110,7 @@ def _token(row: sa.Row[Any]) -> Token:
 
 
 def _digest(token: str) -> str:
-    """The tokens are random, so one SHA-256 is enough, and looking up its hash tells a timer nothing."""
+    """The stored hash. Tokens are random, so that one SHA-256 is enough and lookups leak nothing by timing."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -1,11 +1,11 @@
-"""Time-ordered ids: a random one costs an index four times the CPU."""
+"""Time-ordered ids: inserting random ones into an index costs four times the CPU."""
 
 from __future__ import annotations
 
 import random
 import time
 
-# Ids need to be unique, not secret: no system call for each. One call of it is atomic, so threads may share it.
+# Ids must be unique, not secret, so that no system call is needed. A single call is atomic in threads.
 _bits = random.Random(random.SystemRandom().getrandbits(256)).getrandbits  # noqa: S311
 
 

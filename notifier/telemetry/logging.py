@@ -1,4 +1,4 @@
-"""Structured logs: JSON lines for machines, plain lines for a terminal; ids, no secrets."""
+"""Structured logs: JSON lines, or plain lines for a terminal."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import structlog
 
-from notifier.telemetry.standing_output import log_handler
+from notifier.telemetry.nonblocking_output import log_handler
 
 Logger = structlog.stdlib.BoundLogger
 
 
 def configure(*, as_json: bool, level: int = logging.INFO) -> None:
-    """Send structlog and the standard library's loggers to stderr in one form. Stdout is for data."""
+    """Send structlog and standard library logs to stderr in one format. Stdout is for data."""
     shared: Iterable[Any] = (
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -52,17 +52,17 @@ def configure(*, as_json: bool, level: int = logging.INFO) -> None:
 
 
 def level_of(name: str | None) -> int:
-    """The level that NOTIFIER_LOG_LEVEL names; what is none is `info`."""
+    """The level named by NOTIFIER_LOG_LEVEL, `info` for an unknown name."""
     return logging.getLevelNamesMapping().get((name or "").strip().upper(), logging.INFO)
 
 
 def get(name: str) -> Logger:
-    """A logger for a room: `notifier.delivery`."""
+    """A logger, for example `notifier.delivery`."""
     return structlog.stdlib.get_logger(name)
 
 
 def _cap(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """No value is longer than 2,000 characters: a log is no place for an event."""
+    """Truncate values to 2,000 characters, so that no whole event is logged."""
     for name, value in event.items():
         if isinstance(value, str) and len(value) > 2_000:
             event[name] = value[:2_000] + "..."

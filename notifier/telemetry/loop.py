@@ -1,4 +1,4 @@
-"""A supervised loop: it beats, survives a store that is away, and reports one that is broken."""
+"""Supervised loops, which survive an unavailable store and stop at a broken one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ REST: Duration = SECOND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How much one step of a loop did, whether more is due now, and when the next is due (None: nothing is).
+    """The result of one step: how much it did, whether more is due now, and when the next is due (None if unknown).
 
-    `told` has each group that was told, with its reason.
+    `told` has each group that was notified, with its reason.
     """
 
     done: int
@@ -30,9 +30,9 @@ class Progress:
 
 
 class Loop:
-    """Calls `step` until cancelled. A step waits by itself and returns; `beat` is when the last one returned.
+    """Calls `step` until cancelled. A step does its own waiting; `beat` is the time when the last one returned.
 
-    A step that neither ends nor commits anything for `limit` milliseconds is what the watchdog calls stalled.
+    The watchdog considers a step stalled that neither returns nor commits within `limit` milliseconds.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Loop:
         self._log = get("notifier.loop")
 
     def moves(self, at: float) -> bool:
-        """Whether its step moved within the last `limit`, where `at` is now by the monotonic clock in seconds."""
+        """Whether the step has made progress within `limit`. `at` is the monotonic time in seconds."""
         return at - self.pulse.at < self.limit / 1_000
 
     async def run(self) -> None:
@@ -70,12 +70,12 @@ class Loop:
             except StoreError as error:
                 self._log.error("loop_waits_for_store", loop=self.name, error=str(error))
                 await self._rest()
-            except Exception:  # noqa: BLE001 - the edge of a loop
-                # A defect must not end alerting: it is logged, and the next step reads the state anew.
+            except Exception:  # noqa: BLE001 - the outermost frame of a loop
+                # A bug must not end alerting: it is logged, and the next step reads the state again.
                 self._log.exception("loop_failed", loop=self.name)
                 await self._rest()
             if self.pulse is not mine:
-                return  # it did not let go when it was stopped, and another runs by now
+                return  # The loop did not end when it was stopped, and another one has replaced it.
             self.stalls = 0
 
     async def _rest(self) -> None:

@@ -1,4 +1,4 @@
-"""Prometheus metrics, named after Alertmanager's."""
+"""Prometheus metrics, with names like Alertmanager's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """One registry per service, so that two in one process never mix."""
+    """The metrics of one service, in a registry of its own so that several services can share a process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -188,10 +188,10 @@ class Metrics:
         self.ready = Gauge("notifier_ready", "1 when the last readiness check passed.", registry=registry)
 
     def show_states(self, by_state: Mapping[str, int]) -> None:
-        """Set how many deliveries there are in each state."""
+        """Set the number of deliveries in each state."""
         for state in DeliveryState:
             self.deliveries.labels(state.value).set(by_state.get(state.value, 0))
 
     def render(self) -> bytes:
-        """The text exposition format."""
+        """The metrics in the text exposition format."""
         return generate_latest(self.registry)

@@ -1,4 +1,4 @@
-"""The service manager that started the process, systemd as a rule, and what it is told (sd_notify(3))."""
+"""Notification of the service manager, usually systemd (sd_notify(3))."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ log = get("notifier.app")
 
 
 class ServiceManager:
-    """The manager that the environment names; without one, nothing is told.
+    """The manager named by the environment, if there is one.
 
-    `watchdog_s` is how often the manager wants a sign of life, in seconds; None: it does not want any.
+    `watchdog_s` is the interval in seconds at which it expects a keep-alive, None if it expects none.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -24,13 +24,13 @@ class ServiceManager:
 
     @property
     def listens(self) -> bool:
-        """Whether there is a manager to tell."""
+        """Whether there is a manager to notify."""
         return self._address is not None
 
     def tell(self, **states: str) -> None:
-        """Send the states in one datagram, in lower case as they are named here: `ready="1"` is `READY=1`.
+        """Send the states in one datagram: `ready="1"` is sent as `READY=1`.
 
-        A manager that does not listen is logged; it ends nothing.
+        Errors are logged and otherwise ignored.
         """
         if self._address is None:
             return
@@ -43,19 +43,19 @@ class ServiceManager:
             log.warning("service_manager_not_told", problem=error.strerror or type(error).__name__)
 
     def reloading(self) -> None:
-        """The configuration is read anew; `ready` says that it is done."""
+        """Announce that the configuration is being reloaded; `ready` announces the end."""
         self.tell(reloading="1", monotonic_usec=str(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000))
 
 
 def _address(named: str) -> str | bytes | None:
-    """The socket's address: a path, or with `@` a name in the abstract namespace. None: it is no address of ours."""
+    """The address of the socket: a path, or with `@` an abstract name. None if it is invalid."""
     if named.startswith("@"):
         return b"\0" + named[1:].encode()
     return named if named.startswith("/") else None
 
 
 def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
-    """`WATCHDOG_USEC`, where `WATCHDOG_PID` names this process or nobody."""
+    """`WATCHDOG_USEC` in seconds, if `WATCHDOG_PID` is unset or names this process."""
     interval, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
     if not interval.isdecimal() or int(interval) == 0 or pid not in {"", str(os.getpid())}:
         return None

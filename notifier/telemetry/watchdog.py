@@ -1,8 +1,8 @@
-"""The watchdog: a loop that no longer moves is stopped and started again.
+"""The watchdog restarts loops that have stalled.
 
-A loop moves when its step returns or raises, and when a step commits something. A step that raises is no stall: the
-database is down or full, and the next step comes. One that does nothing of this for `limit` waits for something that
-does not come, and everything that it should tell waits with it.
+A loop makes progress when its step returns, raises or commits. A step that raises is not stalled: the database may be
+down or full, and the next step follows. A step without progress for `limit` is waiting for something that may never
+come, and so is everything that it should notify about.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from notifier.telemetry.logging import get
 
 LIMIT: Duration = 20 * SECOND
 LONG_LIMIT: Duration = 600 * SECOND
-"""For what may rightly take long: housekeeping, and a reload."""
+"""The limit for long work: housekeeping, and reloads."""
 STALLS_AT_MOST = 3
 LETTING_GO_S = 2.0
 
@@ -26,7 +26,7 @@ log = get("notifier.loop")
 
 
 class Pulse:
-    """When a step last moved, by the monotonic clock."""
+    """When a step last made progress, by the monotonic clock."""
 
     __slots__ = ("at",)
 
@@ -38,21 +38,21 @@ _pulse: ContextVar[Pulse | None] = ContextVar("pulse", default=None)
 
 
 def begin() -> Pulse:
-    """Begin to watch the present step. What it started earlier keeps the pulse of its own step."""
+    """Start watching the current step. Tasks that it started earlier keep the pulse of their own step."""
     pulse = Pulse()
     _pulse.set(pulse)
     return pulse
 
 
 def pulse() -> None:
-    """Say that the present step moves: it has committed something."""
+    """Record progress of the current step: it has committed something."""
     present = _pulse.get()
     if present is not None:
         present.at = time.monotonic()
 
 
 class Watched(Protocol):
-    """A loop as the watchdog sees it. `stalls` counts those in a row; a step that ends sets it back."""
+    """A loop under the watchdog. `stalls` counts consecutive stalls; a finished step resets it."""
 
     name: str
     limit: Duration
@@ -63,7 +63,7 @@ class Watched(Protocol):
 
 
 class Watchdog:
-    """Runs loops, and looks at them every so often. `stalled` is told of each stall; `lost` of the last one, once."""
+    """Runs and monitors loops. `stalled` is called at each stall, `lost` once when restarting has not helped."""
 
     def __init__(
         self,
@@ -78,17 +78,17 @@ class Watchdog:
         self._tasks: dict[Watched, asyncio.Task[None]] = {}
 
     def watch(self, loop: Watched) -> None:
-        """Start a loop; it runs until the watchdog ends."""
+        """Start a loop, which runs until the watchdog ends."""
         loop.pulse = Pulse()
         self._tasks[loop] = asyncio.create_task(loop.run(), name=loop.name)
 
     async def run(self) -> None:
-        """Look after the loops until cancelled; they end with it, and those that do not let go are left behind."""
+        """Monitor the loops until cancelled, then cancel them. Loops that do not end are abandoned."""
         try:
             while True:
                 await asyncio.sleep(self._every / 1000)
                 for loop, task in tuple(self._tasks.items()):
-                    # One that ended by itself has met a database that is broken.
+                    # A loop that ended by itself has found the database broken.
                     if not task.done() and time.monotonic() - loop.pulse.at > loop.limit / 1000:
                         await self._restart(loop, task)
         finally:
@@ -105,7 +105,7 @@ class Watchdog:
 
 
 async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel them; wait for them to let go, but not for long."""
+    """Cancel tasks, and wait for a short time until they end."""
     left = set(tasks)
     for task in left:
         task.cancel()

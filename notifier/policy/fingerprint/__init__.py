@@ -1,14 +1,14 @@
-"""The identity of a problem: the default fingerprint, and the sender's own.
+"""The identity of a problem: the default fingerprint, and fingerprints given by senders.
 
-The default is made of the service, the exception's type, and the application's own frames; where there are no such
-frames, of what the messages say with what is an instance masked. Line numbers never count. Project and environment are
-not part of it: an incident's identity has them anyway.
+The default is computed from the service, the exception's type, and the frames of the application's own code. Without
+such frames it uses the message, with variable parts masked. Line numbers never count. Project and environment are not
+part of it, since an incident's identity has them anyway.
 
-`exceptions` finds the exception of a chain that is told of, `locations` makes the part of the fingerprint that its
-frames give, `records` finds the sentence in a message that is a record. `masking` masks the instances in a message:
-`word_masking` reads each word, by `codes` (numbers that name what failed) and `random_names` (what chance made);
-`neighbours` reads the words around an instance, `codes_in_text` those around a number. `version_1` keeps the rules of
-0.1, for the incidents of that time.
+`exceptions` finds the relevant exception of a chain, `locations` computes the part of the fingerprint that comes from
+frames, `records` extracts the text of messages that are records. `masking` masks the variable parts of a message:
+`word_masking` handles each word, with `codes` (numbers that say what failed) and `random_names` (generated names);
+`neighbours` handles words in context, `codes_in_text` numbers in context. `version_1` keeps the rules of 0.1 for
+incidents stored then.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ __all__ = [
 ]
 
 VERSION: Final = 4
-"""Of the rules. From version 3 on a trace in a message counts as the exception that it tells of; version 4 tells more
-codes, ports and versions from what varies. Version 1 is that of 0.1; 2 and 3 were never released."""
+"""The version of the rules. Since version 3, a trace in a message counts as the exception it describes; version 4
+recognises more codes, ports and versions. Version 1 is that of 0.1; versions 2 and 3 were never released."""
 _SEED: Final = "2"
-"""Part of every default fingerprint: what reads alike by version 2 and later is the same problem by all of them."""
+"""Part of every default fingerprint. Unchanged since version 2, so that unchanged results remain equal."""
 
 _DEFAULT: Final = re.compile(r"\{\{\s*default\s*\}\}")
 
@@ -48,7 +48,10 @@ _DEFAULT: Final = re.compile(r"\{\{\s*default\s*\}\}")
 def compute(
     *, service: str, message: str | None, exception: ReportedException | None, given: Sequence[str] = ()
 ) -> str:
-    """32 hex digits. `given` is the sender's list; `{{ default }}` in it stands for the default fingerprint."""
+    """The fingerprint, 32 hex digits.
+
+    `{{ default }}` in the sender's list `given` stands for the default fingerprint.
+    """
     if not given:
         return _known_digest(tuple(elements(service, message, exception)))
     own = tuple(given)
@@ -86,7 +89,7 @@ def _masked_text(message: str | None, *, alone: bool) -> str:
 
 @lru_cache(maxsize=2_048)
 def combined(given: tuple[str, ...], default: str) -> str:
-    """The sender's list, `{{ default }}` in it replaced."""
+    """The sender's list with `{{ default }}` replaced."""
     replaced = [_DEFAULT.sub(default, element) for element in given]
     return default if replaced == [default] else digest(["given", *replaced])
 
@@ -97,10 +100,10 @@ def _names_default(given: tuple[str, ...]) -> bool:
 
 
 def digest(parts: Sequence[str]) -> str:
-    """Lengths keep ["ab", "c"] and ["a", "bc"] apart; surrogates that a caller let through must not raise."""
+    """A hash that distinguishes ["ab", "c"] from ["a", "bc"] and accepts lone surrogates."""
     text = "".join([f"{len(part)}:{part}" for part in parts])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-# Few places in the code fail often.
+# Cached, since few places in the code fail often.
 _known_digest = lru_cache(maxsize=4_096)(digest)

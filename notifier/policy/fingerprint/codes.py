@@ -1,6 +1,6 @@
-"""The numbers that name what failed: statuses, error codes, signals, ports that a service listens on, versions.
+"""Numbers that say what failed: statuses, error codes, signals, ports of services, versions.
 
-Which of them a number is, its own shape says, or the word before it.
+A number is recognised by its form, or by the word before it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _CODE_ENDINGS: Final = (
     "status", "_err", "code", "errno", "error", "sqlstate", "signal", "exit", "hresult", "fehler", "erreur", "errore",
     "código", "codigo", "ошибка", "код", "错误", "代码", "エラー", "コード", "오류",
 )  # fmt: skip
-# Codes of these name one of many things, as an address or a voucher does, and no error.
+# Their codes identify one of many things, as an address or a voucher does, and no error.
 CODED_THINGS: Final = frozenset({
     "zip", "post", "postal", "bar", "qr", "promo", "promotion", "coupon", "voucher", "discount", "gift", "area",
     "country", "dial", "product", "item", "article", "color", "colour", "invite", "invitation", "referral",
     "tracking", "booking", "verification", "confirmation", "access", "security", "customer", "order", "department",
     "currency", "language",
 })  # fmt: skip
-# After these a number of up to three digits says what failed, a longer one which instance of it did.
+# After these words, up to three digits say what failed, while a longer number is an instance.
 SHORT_CODE_NAMES: Final = frozenset({
     "alert", "alarm", "exception", "fault", "interrupt", "kill", "mode", "phase", "qtype", "reason", "result",
     "ret", "rv", "sig", "signo", "stage", "state", "stato", "syscall", "trap", "type", "xid",
@@ -33,14 +33,14 @@ _CODE: Final = re.compile(
     r"-?\d{1,5}|-\d{6,10}|[245]\.\d{1,3}\.\d{1,3}|[0-9A-Z]{5}|0x[0-9a-fA-F]{1,8}|[A-Z]{1,8}-?\d{1,6}"
 ).fullmatch
 _SHORT_CODE: Final = re.compile(r"-?\d{1,3}|0x[0-9a-fA-F]{1,8}").fullmatch
-# Numbers that name an error wherever they stand: those of databases, compilers, directories, Windows and advisories;
+# Numbers that name an error in any context: those of databases, compilers, directories, Windows and advisories;
 # and the versions of symbols in a library.
 _NAMED_CODE: Final = re.compile(
     r"(?:ORA|TNS|PLS|RMAN|SQL|DB2|ER|ERR|AADSTS|PGRST|MY|TS|CS|LNK|MSB|NU|E|W|S)[-_]?\d{3,7}[A-Z]?|[1-5][xX]{2}"
     r"|0x800[0-9a-fA-F]{5}|0x[cC]000[0-9a-fA-F]{4}|CVE-\d{4}-\d{4,7}|CWE-\d{1,4}|RUSTSEC-\d{4}-\d{4}"
     r"|[A-Z]{4,8}_\d{1,2}(?:\.\d{1,2}){1,2}|[a-z]{2}-(?:gov-)?(?:north|south|east|west|central){1,2}-\d[a-f]?"
 ).fullmatch
-# As a program numbers its errors: `PAY-4001: declined`. With these words it numbers something else.
+# Error numbers of a program: `PAY-4001: declined`. With the listed words a number identifies something else.
 _LEADING_CODE: Final = re.compile(
     r"(?!(?:ORDER|ORD|INV|JOB|TASK|TICKET|REQ|REQUEST|USER|CUST|ID|TX|TXN|PR|PO|SO|RUN|BUILD|PID)-?\d)[A-Z]{1,8}-?\d{3,5}"
 ).fullmatch
@@ -65,12 +65,12 @@ _VERSIONED: Final = frozenset({
 
 
 def is_code(text: str) -> bool:
-    """Whether it has the shape of a status, an SQLSTATE, an errno or a signal."""
+    """Whether the text has the form of a status, an SQLSTATE, an errno or a signal."""
     return _CODE(text) is not None
 
 
 def is_named_code(text: str) -> bool:
-    """Whether it is a code wherever it stands."""
+    """Whether the text is a code in any context."""
     return _NAMED_CODE(text) is not None
 
 
@@ -80,7 +80,7 @@ def leads(word: str) -> bool:
 
 
 def names_code(word: str) -> bool:
-    """Whether what follows the word is a code: it says what failed."""
+    """Whether a number after this word is a code."""
     word = word.rstrip(":=(#").lower()
     if word.endswith(_CODE_ENDINGS):
         return word[-4:] != "code" or word[:-4].rstrip("_-") not in CODED_THINGS
@@ -92,19 +92,19 @@ def is_short_code(text: str) -> bool:
 
 
 def listens(port: str) -> bool:
-    """Whether a service may listen there; connections come from the ports above."""
+    """Whether a service may listen on the port; ports above are ephemeral ports of clients."""
     return port.isascii() and len(port) < 6 and int(port) < _EPHEMERAL_PORT
 
 
 def is_service(host: str, port: str) -> bool:
-    """Whether `host:port` is a service's: by a port that is known, or by a name of a host that is no file of code."""
+    """Whether `host:port` is a service: it has a well-known port, or a host name that is not a source file."""
     if port in _SERVICE_PORTS:
         return not _SOURCE(host)
     return len(port) == 4 and listens(port) and _HOST(host) is not None and not _SOURCE(host)
 
 
 def asks_version(message: str) -> bool:
-    """Whether a message may say which version is required or supported: another one is another problem."""
+    """Whether a message may be about a required or supported version, which then distinguishes problems."""
     return (
         "equire" in message
         or "upport" in message
@@ -122,5 +122,5 @@ def is_version(text: str) -> bool:
 
 
 def has_versions(name: str) -> bool:
-    """Whether the name is of something that is told from others by its version."""
+    """Whether the name is of something that is distinguished by its version."""
     return name.rstrip(":=").lower() in _VERSIONED

@@ -1,4 +1,4 @@
-"""Whether a number in a sentence says what failed: by the words beside it, and by where it stands."""
+"""Codes in sentences: whether a number says what failed, judged by neighbouring words and position."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ METHODS: Final = frozenset({
 })  # fmt: skip
 _SQLSTATE_CHARS: Final = 5
 _LOWEST_PORT: Final = 20
-"""Below are the ports of switches and hubs."""
+"""Lower numbers are ports of switches and hubs."""
 _STATUS_CHARS: Final = 3
 _LINKING: Final = frozenset({"", "=", ":", "is", "was", "of", "with", "-"})
 _ANSWERED: Final = frozenset({
     "answered", "responded", "replied", "returned", "got", "received", "gave", "said", "says", "response", "throws",
     "threw", "upstream", "downstream", "origin", "backend", "gateway", "api", "exception", "httpexception",
 })  # fmt: skip
-# How the reasons of statuses end, which stand behind them in brackets: `Service Unavailable (503)`.
+# The last words of reason phrases, which are followed by the status in brackets: `Service Unavailable (503)`.
 _REASONED: Final = frozenset({
     "unavailable", "found", "forbidden", "unauthorized", "gateway", "timeout", "conflict", "gone", "denied", "closed",
     "allowed", "implemented", "request", "requests", "large", "acceptable", "error",
@@ -37,7 +37,7 @@ _REASONED: Final = frozenset({
 _FAILED: Final = frozenset({"failed", "occurred", "rejected", "refused", "aborted"})
 _DIED: Final = frozenset({"died", "crashed", "aborted", "killed", "quit", "exited", "stopped"})
 _ENDED: Final = _FAILED | _DIED | {"returned", "closed", "close", "got", "gave"}
-# Numbers of two words: what a program returned, a response's first line, what a system's log calls its events.
+# Names of two words: a return value, a status line, the event id of a system log.
 _IN_TWO_WORDS: Final = {
     **{(thing, "code"): "" for thing in CODED_THINGS},
     ("return", "value"): "code", ("exit", "value"): "code", ("status", "line"): "code", ("event", "id"): "eventid",
@@ -49,7 +49,7 @@ _STATUS_NOUNS: Final = frozenset({"error", "response", "status", "Client", "Serv
 _CLIENTS: Final = frozenset({"from", "by", "client", "peer", "source", "src"})
 _SERVERS: Final = frozenset({"to", "at", "on", "host", "server", "bind", "listen", "connect"})
 _OUTGOING: Final = frozenset({"source", "src", "client", "remote", "peer", "local", "ephemeral"})
-# Of these one fails by itself, and its number says which: `PSU 2`; of more it does where it stands among others.
+# Parts of which a single one fails, as its number says: `PSU 2`. Other parts need a number such as `0/1`.
 _PARTS_OF_A_MACHINE: Final = frozenset({"gpu", "psu", "dimm", "fan", "bay"})
 _PLACES_IN_A_MACHINE: Final = _PARTS_OF_A_MACHINE | {
     "slot", "port", "interface", "drive", "disk", "enclosure", "controller", "card", "npu", "tpu",
@@ -65,7 +65,7 @@ _MAIL_REPLY: Final = re.compile(r"[245]\d\d").fullmatch
 
 
 def word_before(pieces: Sequence[str], index: int) -> str:
-    """The word before, over an equals sign, a bracket and the like."""
+    """The word before, skipping equals signs, brackets and linking words."""
     place = _place_before(pieces, index)
     return "" if place < 0 else pieces[place]
 
@@ -80,7 +80,7 @@ def _place_before(pieces: Sequence[str], index: int) -> int:
 
 
 def _name_before(pieces: Sequence[str], index: int) -> tuple[str, int]:
-    """The name of a number and its place: the word before it, or its key in a record."""
+    """The name of a number and its position: the word before it, or its key in a record."""
     if index > 2 and pieces[index - 2] == ":" and pieces[index - 3][:1] in QUOTES:
         return pieces[index - 3][1:-1], index - 2
     if index and pieces[index][0] == ":" and pieces[index - 1][:1] in QUOTES:
@@ -95,7 +95,7 @@ def _name_before(pieces: Sequence[str], index: int) -> tuple[str, int]:
 
 
 def is_code_in_text(pieces: Sequence[str], index: int, following: str) -> bool:
-    """Whether a number says what failed: a status, an SQLSTATE, an errno, a mail server's reply, a service's port."""
+    """Whether a number is a status, an SQLSTATE, an errno, a mail server's reply, or a port of a service."""
     core = core_of(pieces[index]).lstrip("#:")
     if _is_part_of_machine(pieces, index, core, following):
         return True
@@ -117,7 +117,7 @@ def is_code_in_text(pieces: Sequence[str], index: int, following: str) -> bool:
 
 
 def _is_part_of_machine(pieces: Sequence[str], index: int, core: str, following: str) -> bool:
-    """Whether a number names what a machine has several of: `GPU 0/1`, `PSU 2`."""
+    """Whether a number identifies a part of a machine: `GPU 0/1`, `PSU 2`."""
     if index < 2 or not pieces[index - 1].isspace() or following == "of":
         return False
     if _is_plural(following) and following not in _VERBS:
@@ -131,7 +131,7 @@ def _is_part_of_machine(pieces: Sequence[str], index: int, core: str, following:
 def _is_named(
     pieces: Sequence[str], index: int, before: str, place: int, core: str, following: str
 ) -> bool | None:
-    """Whether the name before a number makes it a code; None: the name says nothing about that."""
+    """Whether the name before a number makes it a code; None if the name does not decide that."""
     if names_code(before):
         return not (before[-6:].lower() == "error:" and _is_plural(following))
     name = core_of(before).lower()
@@ -149,7 +149,7 @@ def _is_named(
 
 
 def _is_plural(word: str) -> bool:
-    """As of things that are counted: `error: 17 rows`."""
+    """Whether the word is a plural noun, so that the number before it is a count: `error: 17 rows`."""
     return word[-1:] == "s" and word.isalpha() and word.islower()
 
 
@@ -173,7 +173,7 @@ def _is_answer(pieces: Sequence[str], index: int, core: str, name: str, followin
 
 
 def _is_logged_status(pieces: Sequence[str], index: int) -> bool:
-    """Behind an arrow, or behind a request's line, as access logs have it."""
+    """Whether the number follows an arrow or, as in access logs, a request line."""
     if index < 2:
         return False
     arrow = pieces[index - 1][0] == ">" and pieces[index - 2] in {"-", "="}
@@ -183,7 +183,7 @@ def _is_logged_status(pieces: Sequence[str], index: int) -> bool:
 
 
 def _ends(pieces: Sequence[str], index: int, core: str, name: str) -> bool:
-    """Whether it says how something ended: `failed: 503`, `died (11)`, `returned -22`, `closed: 1006`."""
+    """Whether the number says how something ended: `failed: 503`, `died (11)`, `returned -22`, `closed: 1006`."""
     if _NEGATIVE(core):
         return True
     if not core.isdigit():
@@ -199,12 +199,12 @@ def _ends(pieces: Sequence[str], index: int, core: str, name: str) -> bool:
 
 
 def _is_commands(pieces: Sequence[str], index: int, core: str) -> bool:
-    """As commands number what is wrong: `curl: (7) ...`."""
+    """Whether the number is a command's error number: `curl: (7) ...`."""
     return index == 2 and len(core) <= _STATUS_CHARS and pieces[1] == " (" and pieces[0][-1:] == ":"
 
 
 def _is_service_port(pieces: Sequence[str], place: int, port: str) -> bool:
-    """A port that a service listens on, and not the one that a connection comes from."""
+    """Whether the port belongs to a service, rather than to a client's end of a connection."""
     if not port.isdigit() or not listens(port) or int(port) < _LOWEST_PORT:
         return False
     for earlier in range(place - 2, max(place - 12, -1), -2):
@@ -217,14 +217,14 @@ def _is_service_port(pieces: Sequence[str], place: int, port: str) -> bool:
 
 
 def _is_port(pieces: Sequence[str], index: int) -> bool:
-    """As Python shows an address: `('127.0.0.1', 5432)`."""
+    """Whether the number is the port of an address as Python shows it: `('127.0.0.1', 5432)`."""
     if index < 4 or pieces[index - 1] != ", " or pieces[index - 3][:1] not in QUOTES:
         return False
     return masked_word(pieces[index - 3][1:-1]) == "<ip>" and listens(core_of(pieces[index]))
 
 
 def _leads_arguments(pieces: Sequence[str], index: int) -> bool:
-    """Whether a number is the first of several arguments and the next is a text, as drivers and mailers have it."""
+    """Whether the number is the first of several arguments and a text follows, as in exceptions of drivers."""
     if index != 2 or pieces[:2] != ["", "("] or len(pieces) <= 5:
         return False
     return pieces[3] == ", " and pieces[4] in {"", "b", "B"} and pieces[5][0] in QUOTES

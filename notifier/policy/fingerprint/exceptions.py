@@ -1,4 +1,4 @@
-"""An exception as events report it, and the one of a chain that is told of."""
+"""Exceptions in events, and the relevant one of a chain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _DEPTH: Final = 16
 
 
 class ReportedFrame(Protocol):
-    """One frame of a reported traceback; `in_app` is None where the sender did not mark it."""
+    """A frame of a reported traceback; `in_app` is None if the sender did not set it."""
 
     @property
     def file(self) -> str | None: ...
@@ -20,7 +20,7 @@ class ReportedFrame(Protocol):
 
 
 class ReportedException(Protocol):
-    """An exception as an event reports it: its type, message, cause, and frames, the outermost first."""
+    """A reported exception: type, message, cause, and frames, outermost first."""
 
     @property
     def type(self) -> str | None: ...
@@ -37,8 +37,8 @@ _GROUP: Final = (
     "Exceptions from Trio nursery",
     "multiple unhandled errors",
 )
-# Exceptions that only carry another one: type, and how the message begins. Starlette raises the first two around a
-# background task's own exception; task groups, queues, retry libraries, futures and reflection raise the others.
+# Exceptions that only wrap another one: their type, and the beginnings of their messages. Starlette raises the first
+# two around an exception of a background task; task groups, queues, retry libraries and futures raise the others.
 _CARRIERS: Final[Mapping[str, tuple[str, ...]]] = {
     "RuntimeError": ("Caught handled exception, but response already started", "No response returned"),
     "ExceptionGroup": _GROUP,
@@ -64,21 +64,21 @@ _CARRIERS: Final[Mapping[str, tuple[str, ...]]] = {
     "TypeInitializationException": ("The type initializer for",),
     "AggregateError": ("",),
 }
-# Of these a message that begins with the cause's type says nothing of its own: Java's `new RuntimeException(cause)`.
+# Of these types, a message that begins with the cause's type adds nothing: Java's `new RuntimeException(cause)`.
 _BARE: Final = frozenset({"RuntimeException", "Exception", "Error", "UncheckedIOException"})
 
 
 def told_of(exception: ReportedException) -> ReportedException:
-    """The exception that a person wants to hear of: what only carries another one gives way to its cause.
+    """The relevant exception of a chain: wrappers are replaced by their cause.
 
-    Title, label, fingerprint and the place in the code are all of this one.
+    Title, label, fingerprint and location are those of this exception.
     """
     told: ReportedException = _told(exception, getattr)
     return told
 
 
 def told_in(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The same, of a stored event."""
+    """The relevant exception of a stored event."""
     exception = event.get("exception") if isinstance(event, Mapping) else None
     return _told(exception, _field) if isinstance(exception, Mapping) else None
 
@@ -100,7 +100,10 @@ def _field(exception: Mapping[str, Any], name: str) -> Any:
 
 
 def _only_carries(kind: str | None, message: str | None, cause: str | None) -> bool:
-    """A client that shows an exception by its arguments sends `('unhandled errors ...', [...])`."""
+    """Whether the exception only wraps its cause.
+
+    Its message may be shown as arguments: `('unhandled errors ...', [...])`.
+    """
     name, text = (kind or "").rpartition(".")[2], message or ""
     beginnings = _CARRIERS.get(name)
     if beginnings is not None:

@@ -1,4 +1,4 @@
-"""Why a problem is told from another: what its fingerprint is made of, and what a sender may write instead."""
+"""Explanations of fingerprints: what one is computed from, and what a sender may send instead."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _ELEMENT_CHARS: Final = 1_024
 class Explanation:
     """How an event is grouped.
 
-    `given`: the sender's list decides. `exception` is the type of the exception that is told of, `frames` are its
-    frames. `text` is the message that counts, `masked` the same with its instances masked, `parts` are those instances.
-    `override` is a list that a sender may send, and change.
+    `given` means that the sender's list decides. `exception` is the type of the relevant exception, `frames` are its
+    frames. `text` is the message in use, `masked` the same with variable parts masked, `parts` are those parts.
+    `override` is a list that a sender may send, and adapt.
     """
 
     fingerprint: str
@@ -55,7 +55,7 @@ def explain(
 
 
 def _override(service: str, message: str | None, told: ReportedException | None) -> list[str]:
-    """The default's elements in words: as a sender's own list they group alike."""
+    """The parts of the default fingerprint as text, which group alike when sent as a list."""
     if told is None:
         elements = [service, masking.masked(identifying_text(message or ""))]
     else:

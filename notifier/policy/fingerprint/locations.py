@@ -1,4 +1,4 @@
-"""Where in an application's code something failed, without the machine, the build and the interpreter."""
+"""Code locations that are independent of the machine, the build and the interpreter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from notifier.policy.fingerprint.exceptions import ReportedFrame
 from notifier.policy.fingerprint.word_masking import masked_word
 
-# What lies below these is a library, or the interpreter's own, wherever it is installed.
+# Code below these folders is a library's or the interpreter's, wherever it is installed.
 _LIBRARIES: Final = re.compile(
     r"/(?:site-packages|dist-packages|node_modules)/|(?:^|/)(?:lib|lib64|Lib|Frameworks|\.pyenv)/(?:[^/]{1,64}/){0,8}?"
     r"(?:(?:python|pypy)\d(?:\.\d{1,2}t?)?(?:/lib-python)?|python\d{2,3}\.zip|\d\.\d{1,2})/"
@@ -35,13 +35,13 @@ _INSTALLED: Final = re.compile(
 _ORIGIN: Final = re.compile(r"[a-z][\w+.-]{1,30}://[^/]{0,255}/(?:\./)?").match
 _BUNDLED: Final = re.compile(r"[.-][\w-]{8}(?=\.(?:chunk\.|bundle\.|min\.)?(?:m?js|css)$)").search
 _RELEASE: Final = re.compile(r"(?<=[\w-])@v?\d[\w.+@-]*").sub
-# A module of several, not a file that was numbered as it was made.
+# A numbered module (`step_2.py`), as opposed to a generated file.
 _STEP: Final = re.compile(r"[a-z]+[_-]\d{1,2}\.[a-z]{1,4}").fullmatch
 _INLINED: Final = ("<listcomp>", "<dictcomp>", "<setcomp>")
 _SYNTHETIC: Final = re.compile(
     r"\$|Accessor\d|0x|<|_[0-9a-f]{8}|lambda_\d|\.(?:func|gowrap)\d|::h[0-9a-f]|levels\)|:\d"
 ).search
-# Closures of Go, hashes of Rust, blocks of Ruby, closures of PHP, and Java's own proxies, which its versions move.
+# Go's closures, Rust's hashes, Ruby's blocks, PHP's closures, and Java's proxies, which differ between versions.
 _NUMBERED: Final = re.compile(
     r"(?<=\.func)\d+(?:\.(?:func)?\d+)*|(?<=\.gowrap)\d+|(?<=\$\$Lambda)(?:\$\d+)?(?:/(?:0x)?[0-9a-f]+)?"
     r"|::h[0-9a-f]{16}$| \(\d+ levels\)|(?<=\)):\d+(?=\}$)"
@@ -53,7 +53,7 @@ _INSTANCE: Final = re.compile(r"<(?:number|id|uuid|hex|date|time|duration|email|
 
 @dataclass(frozen=True, slots=True)
 class FrameLocation:
-    """The file and function of a frame; `used` where the fingerprint is made of them."""
+    """The file and function of a frame; `used` says whether the fingerprint includes it."""
 
     file: str | None
     function: str | None
@@ -61,7 +61,7 @@ class FrameLocation:
 
 
 def of(frames: Sequence[ReportedFrame]) -> list[str]:
-    """The location of each frame that counts, once, in the order of appearance: recursion is one problem."""
+    """The location of each relevant frame, in order and without duplicates, so that recursion does not matter."""
     chosen = _chosen(frames)
     return list(dict.fromkeys(_location(frame.file or "", frame.function or "") for frame in chosen))
 
@@ -73,9 +73,9 @@ def explained(frames: Sequence[ReportedFrame]) -> list[FrameLocation]:
 
 
 def _chosen(frames: Sequence[ReportedFrame]) -> list[ReportedFrame]:
-    """Frames that the sender marked count; where it marked none, those that are no library's.
+    """The frames marked by the sender, or if there are none, unmarked ones outside of libraries.
 
-    A comprehension is a frame of its own in some interpreters only.
+    Comprehensions are dropped, since only some interpreters give them a frame.
     """
     own = [frame for frame in frames if frame.in_app and (frame.file or frame.function)]
     if not own:
@@ -95,7 +95,7 @@ def _location(file: str, function: str) -> str:
 
 
 def stable_file(file: str) -> str:
-    """The path below where the code was put, its hashes and numbers of releases masked."""
+    """The path below the installation folder, with hashes and release numbers masked."""
     path = re.sub(r"^[A-Za-z]:", "", file.replace("\\", "/"))
     if path.startswith("<"):
         return _DIGITS("<number>", path)
@@ -115,7 +115,7 @@ def stable_file(file: str) -> str:
     *folders, name = (_RELEASE("", path) if "@" in path else path).split("/")
     segments = [masked_word(folder) if folder else folder for folder in folders]
     segments.append(name if _STEP(name) else masked_word(name))
-    # What lies above a numbered folder is where this release was put.
+    # Folders above a numbered one belong to the installation of this release.
     last = max((i for i, segment in enumerate(segments[:-1]) if _is_release(segment)), default=-1)
     return "/".join(segments[last + 1 :]) if path.startswith("/") else "/".join(segments)
 
@@ -129,7 +129,7 @@ def _is_hash(name: str) -> bool:
 
 
 def stable_function(function: str) -> str:
-    """The name without what a compiler numbered."""
+    """The name without numbers that a compiler assigned."""
     for inlined in _INLINED:
         function = function.removesuffix(f".<locals>.{inlined}")
     if _SYNTHETIC(function) is None:

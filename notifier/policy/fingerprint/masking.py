@@ -1,7 +1,7 @@
-"""A message with what is an instance masked, and what names the thing kept.
+"""Masking of variable parts (instances) in messages; names of things are kept.
 
-The message is cut into words, and `word_masking` judges each by itself. The words around an instance say more about a
-few (`neighbours`), and so do quotes. Nothing is remembered of earlier messages.
+The message is split into words, and `word_masking` decides about each of them. The neighbouring words decide in some
+cases (`neighbours`), and so do quotes. The result depends on the one message only.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from notifier.policy.fingerprint.word_masking import LONGEST_NAME, core_of, mask
 
 CHARS: Final = 1_000
 IDENTITY_CHARS: Final = 500
-"""Fewer than what is read, so that the end does not depend on how long the instances before it are."""
+"""Less than what is read, so that the cut does not depend on the length of the masked parts before it."""
 
 KINDS: Final = (
     "address", "bytes", "date", "duration", "email", "hex", "id", "ip", "mac", "number", "path", "quoted", "time",
     "user", "uuid",
 )  # fmt: skip
 Pieces = tuple[list[str], list[str]]
-"""A message's words (at even places) and what is between them; and the same, judged."""
+"""The words of a message at even positions and the separators between them; and the same after masking."""
 
-# What was scrubbed was an instance; a number of its length reads as one, whatever it is joined to.
+# Scrubbed text was an instance; a number of its length is masked like one, whatever it is joined to.
 _SCRUBBED: Final = "[scrubbed]"
 _SECRET: Final = "0" * 17
 _SPLIT: Final = re.compile(
@@ -44,7 +44,7 @@ _SPLIT: Final = re.compile(
 _KIND: Final = rf"<(?:{'|'.join(KINDS)})>"
 _KINDS: Final = re.compile(f"({_KIND})").split
 _MASKED: Final = re.compile(_KIND).search
-# Several instances side by side, however many and however written, are one: a list has no fixed length.
+# Several adjacent instances are treated as one, since lists vary in length.
 _SOME: Final = rf"({_KIND})(?:[,. ]{{1,2}}{_KIND}){{0,3}}"
 _QUOTED: Final = re.compile(rf"""(?:'{_SOME}'|"{_SOME}"|`{_SOME}`)""").sub
 _INSTANCES: Final = re.compile(
@@ -62,7 +62,7 @@ _DATE: Final = re.compile(
     r"(?:,?(?:\s|T|\sat\s)\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?(?:\s?[AP]M\b)?"
     r"(?:\s(?:GMT|UTC|[A-Z]{2,4}T|[+-]\d{4}))?(?:\s\d{4}\b(?!:))?"
 )
-# What is said under these names is a sentence, not a value; and what follows these words is a value, not a name.
+# Under these names there is a sentence, not a value. After the words below there is a value, not a name.
 _SAYING: Final = frozenset({
     "msg", "message", "error", "err", "desc", "description", "reason", "event", "exception", "detail", "cause",
     "request", "errmsg", "error_message", "error_description", "details", "stderr", "faultstring",
@@ -92,16 +92,16 @@ _SENTENCE_OF_BYTES: Final = re.compile(r"(?:\d{3}[ -])?\d\.\d{1,3}\.\d{1,3} |\d{
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A masked instance: its kind, and how it was written."""
+    """A masked instance: its kind and its original text."""
 
     kind: str
     text: str
 
 
 def masked(message: str, *, alone: bool = True) -> str:
-    """The message with `<kind>` for each instance. Where that leaves no word, less is masked.
+    """The message with `<kind>` for each instance. If that leaves no word, less is masked.
 
-    `alone` says that nothing but the message tells the problem from others.
+    `alone` says that the fingerprint consists of nothing but the message.
     """
     judged = _chosen(message[:CHARS], alone)[1]
     text = "".join(judged).replace(_SECRET, _SCRUBBED)
@@ -113,7 +113,7 @@ def masked(message: str, *, alone: bool = True) -> str:
 
 @lru_cache(maxsize=2_048)
 def identity(message: str, *, alone: bool = True) -> str:
-    """The part of a message that goes into a fingerprint: of its instances, only that there are some."""
+    """The part of a message that goes into a fingerprint. Of instances it only contains that there are some."""
     text = masked(message, alone=alone)
     if "'<" in text or '"<' in text or "`<" in text:
         text = _QUOTED(r"\1\2\3", text)
@@ -135,7 +135,10 @@ def parts(message: str, *, alone: bool = True) -> list[Part]:
 
 
 def _chosen(message: str, alone: bool) -> Pieces:
-    """The message's pieces before and after, masked as far as leaves a word. What holds `<kind>` was masked before."""
+    """The pieces before and after masking, masked as far as a word remains.
+
+    A message with `<kind>` is masked already.
+    """
     if _SCRUBBED in message:
         message = message.replace(_SCRUBBED, _SECRET)
     if "<" in message and "</" not in message and _MASKED(message) is not None:
@@ -157,7 +160,7 @@ def _says_something(judged: Sequence[str]) -> bool:
 
 
 def _judged(message: str, *, literal: bool) -> Pieces:
-    """`literal`: what stands in quotes is read like the rest."""
+    """The pieces before and after masking. `literal` masks quoted text like other text."""
     pieces = _SPLIT(message)
     if _MONTHS.isdisjoint(pieces):
         return _words(message, pieces, literal=literal)
@@ -202,7 +205,7 @@ def _words(message: str, pieces: list[str], *, literal: bool) -> Pieces:
 
 
 def _shows_arguments(message: str) -> bool:
-    """Whether it is a tuple of arguments, as Python shows an exception that has several, or a record."""
+    """Whether the message is a tuple of arguments, as Python shows an exception with several, or a record."""
     if message[:1] == "{":
         return True
     return message[:1] == "(" and (
@@ -225,7 +228,7 @@ def _read_quotes(pieces: list[str], judged: list[str], *, literal: bool) -> None
 
 
 def _name_before(pieces: Sequence[str], index: int) -> str:
-    """The word before a quoted text, or the name of the field that it is in a record: `"error": "..."`."""
+    """The word before a quoted text, or the name of its field in a record: `"error": "..."`."""
     spaced = index > 3 and pieces[index - 1] == "" and pieces[index - 2].isspace()
     colon = index - 3 if spaced else index - 1
     if colon > 0 and pieces[colon] == ":" and pieces[colon - 1][:1] in QUOTES:
@@ -234,7 +237,7 @@ def _name_before(pieces: Sequence[str], index: int) -> str:
 
 
 def _read_field(pieces: list[str], judged: list[str], index: int) -> None:
-    """`"id":17` in a record without spaces is no port."""
+    """Mask a number in a record without spaces, such as `"id":17`, which is no port."""
     number = pieces[index][1:]
     following = pieces[index + 2] if index + 2 < len(pieces) else ""
     if core_of(number).isdigit() and not is_code_in_text(pieces, index, following):
@@ -242,14 +245,14 @@ def _read_field(pieces: list[str], judged: list[str], index: int) -> None:
 
 
 def _is_value(pieces: Sequence[str], index: int, before: str) -> bool:
-    """Whether the words beside a quoted text make it one to be read (`parsing time "x"`), or a person's name."""
+    """Whether the words beside a quoted text make it a parsed value (`parsing time "x"`) or a person's name."""
     if pieces[index + 2 : index + 3] == [" <"] and "@" in pieces[index + 3]:
         return True
     return before in _READING and index > 4 and _READ(f"{pieces[index - 5]} {before}") is not None
 
 
 def _mask_literals(pieces: list[str], judged: list[str]) -> None:
-    """In a statement of SQL, and in its parameters, what stands in single quotes is a value."""
+    """Mask single-quoted texts in SQL statements and their parameters."""
     inside = False
     for index, piece in enumerate(pieces):
         if index % 2 == 0:
@@ -259,7 +262,7 @@ def _mask_literals(pieces: list[str], judged: list[str]) -> None:
 
 
 def _is_argument(pieces: Sequence[str], index: int) -> bool:
-    """As an exception is shown that another one quotes: `NameError('...')`, and `(1054, "...")` of a driver."""
+    """Whether the text is an argument of a quoted exception: `NameError('...')`, or a driver's `(1054, "...")`."""
     if pieces[index - 1] != "" or index < 3:
         return False
     if pieces[index - 2][-1:] == "(":
@@ -269,7 +272,7 @@ def _is_argument(pieces: Sequence[str], index: int) -> bool:
 
 
 def _quoted(piece: str, attached: str, before: str, *, literal: bool) -> str:
-    """A text in quotes, judged: one word is a name or an instance by itself, a sentence is a value unless it speaks."""
+    """A quoted text, masked. One word is masked by itself; a sentence is a value unless its name says otherwise."""
     quote, inner = piece[0], piece[1:-1]
     if attached[-1:] in {"b", "B"} and not attached[:-1].isalnum():
         return _bytes(quote, inner)
@@ -288,7 +291,7 @@ def _quoted(piece: str, attached: str, before: str, *, literal: bool) -> str:
 
 
 def _bytes(quote: str, inner: str) -> str:
-    """Bytes are a value, but for a mail server's reply."""
+    """Bytes, masked as a value unless they are a mail server's reply."""
     code = _SENTENCE_OF_BYTES(inner)
     if code is None:
         return "<bytes>"
@@ -296,7 +299,7 @@ def _bytes(quote: str, inner: str) -> str:
 
 
 def _aligned(before: str, after: str) -> Iterator[Part]:
-    """The instances of one piece, found between what was kept."""
+    """The instances in one piece, located between the parts that were kept."""
     cut = _KINDS(after)
     place = len(cut[0])
     for position in range(1, len(cut), 2):

@@ -1,4 +1,4 @@
-"""The words beside an instance, and what they make of it: a code, a duration, a request's path, somebody's login."""
+"""Instances in context: codes, durations, request paths and logins, recognised by neighbouring words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNITS: Final = frozenset({
     "year", "years", "$", "€", "£",
 })  # fmt: skip
 _ZONES: Final = frozenset({"am", "pm", "utc", "gmt", "cet", "cest", "est", "edt", "pst", "pdt"})
-# A peer that a message begins with, as logs of connections do: its address, or its name in a public zone, with a port.
+# A peer at the beginning of a message, as in connection logs: an address or a public host name, with a port.
 _ZONE: Final = (
     r"(?:com|net|org|edu|gov|mil|int|info|biz|name|pro|aero|asia|cat|coop|jobs|mobi|museum|post|tel|travel"
     r"|[a-z]{2})"
@@ -38,7 +38,7 @@ _AFTER_LOGIN: Final = frozenset({"", "from", "by", "at", "on", "in", "via", "wit
 
 
 def look_around(pieces: list[str], judged: list[str]) -> None:
-    """Judge instances again by the words beside them."""
+    """Reconsider instances in the context of neighbouring words."""
     for index in range(0, len(pieces), 2):
         word, after = pieces[index], judged[index]
         if word[:1] == "/":
@@ -54,14 +54,14 @@ def look_around(pieces: list[str], judged: list[str]) -> None:
 
 
 def mask_peer(pieces: list[str], judged: list[str]) -> None:
-    """Mask the peer that a log of connections begins with."""
+    """Mask the peer at the beginning of a connection log."""
     verb = core_of(pieces[2]) if len(pieces) > 2 else ""
     if verb in _PEER_VERBS and (verb != "error" or pieces[4:5] == [":"]) and _PEER(pieces[0]) is not None:
         judged[0] = "<address>"
 
 
 def _read_address(pieces: list[str], judged: list[str], index: int) -> None:
-    """An address is followed by the host's name, or stands in brackets before its port."""
+    """Mask the host name after an address, and the brackets and ephemeral port around an IPv6 address."""
     between = pieces[index + 1] if index + 1 < len(pieces) else ""
     if between == " (" and _HOST(pieces[index + 2]):
         judged[index + 2] = "<address>"
@@ -84,7 +84,7 @@ def _read_number(pieces: list[str], judged: list[str], index: int) -> None:
 
 
 def _read_path(pieces: list[str], judged: list[str], index: int) -> None:
-    """A request's path is an instance as a whole, with the query behind it."""
+    """Mask a request's path as a whole, including its query."""
     if pieces[index][0] == "/" and core_of(word_before(pieces, index)).lower() in METHODS:
         judged[index] = "<path>"
     if judged[index].endswith("<path>"):
@@ -92,7 +92,7 @@ def _read_path(pieces: list[str], judged: list[str], index: int) -> None:
 
 
 def _swallow_query(pieces: list[str], judged: list[str], index: int) -> None:
-    """A query goes on behind commas and brackets, and so do a path's parameters."""
+    """Mask the remainder of a query or of a path's parameters, which may contain commas and brackets."""
     if "?" not in pieces[index] and (pieces[index + 1 : index + 2] != [";"] or "=" not in pieces[index + 2]):
         return
     for rest in range(index + 1, len(pieces) - 1, 2):
@@ -104,9 +104,9 @@ def _swallow_query(pieces: list[str], judged: list[str], index: int) -> None:
 
 
 def keep_versions(pieces: list[str], judged: list[str]) -> None:
-    """Keep the versions of what is required or not supported: `numpy>=2`, `Python 3.9`, `HTTP/3`.
+    """Keep versions of what is required or not supported: `numpy>=2`, `Python 3.9`, `HTTP/3`.
 
-    In a conflict a bare number is a record's version, which grows with each write.
+    In a conflict, a bare number is the version of a record and changes with each write.
     """
     conflicts = any(piece.startswith("conflict") for piece in pieces)
     for index in range(0, len(pieces), 2):
@@ -137,7 +137,7 @@ def mask_details(pieces: list[str], judged: list[str]) -> None:
 
 
 def mask_logins(pieces: list[str], judged: list[str]) -> None:
-    """Mask the name behind `for user` or `invalid user`."""
+    """Mask the name after `for user` or `invalid user`."""
     for index in range(0, len(pieces) - 2, 2):
         if pieces[index] != "user" or pieces[index + 1] != " ":
             continue

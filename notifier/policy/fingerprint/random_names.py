@@ -1,4 +1,4 @@
-"""Texts that chance made: ids of mixed characters, tokens, base64, the random parts of names of pods."""
+"""Generated names: ids of mixed characters, tokens, base64, and random suffixes of pods."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RANDOM_CHARS: Final = 20
 _ABBREVIATED_CHARS: Final = 12
 _TURNS: Final = 0.42
 _CASES: Final = re.compile(r"[A-Z]+[a-z]*|[a-z]+").findall
-# Kubernetes makes suffixes of these, without vowels so that they never spell a word.
+# The alphabet of Kubernetes' suffixes, without vowels so that they never spell a word.
 _SUFFIX: Final = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{5}").fullmatch
 _SHORT_SUFFIX: Final = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{4}").fullmatch
 _TEMPLATE_HASH: Final = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{8,10}").fullmatch
@@ -27,7 +27,7 @@ _TURN: Final = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Z
 
 
 def mask_suffixes(parts: list[str], pieces: list[str]) -> None:
-    """The random parts of pods and machines: behind another id, or where they can be no word."""
+    """Mask random suffixes of pods and machines: after another id, or where they cannot be words."""
     for index in range(2, len(parts), 2):
         part = parts[index]
         if parts[index - 1] != "-":
@@ -48,7 +48,7 @@ def _follows_id(part: str) -> bool:
 
 
 def _is_suffix(part: str, *, first: bool) -> bool:
-    """Behind a single word it must have a digit that no name has."""
+    """Whether the part is a random suffix. After a single word it must contain a digit."""
     if _SUFFIX(part) is None or part in _NO_SUFFIX:
         return False
     return not first or _INNER_DIGIT(part) is not None
@@ -61,14 +61,14 @@ def is_dense(part: str) -> bool:
     chunks = _CASES(part)
     if len(part) < 3.4 * len(chunks):
         return True
-    # A name has an abbreviation or two, and longer words.
+    # A name has at most a few abbreviations, and longer words.
     abbreviations = sum(len(chunk) > 1 and chunk[1].isupper() for chunk in chunks)
     length = 4.2 if part.isalpha() else 4.7
     return len(part) >= _ABBREVIATED_CHARS and abbreviations > 1 and len(part) < length * len(chunks)
 
 
 def is_random(core: str) -> bool:
-    """Whether it is made of all kinds of characters by chance: base64, a token, and what is joined of such."""
+    """Whether the text is random: base64, a token, or several of them joined."""
     if core.startswith("eyJ") and _TOKEN(core):
         return True
     if _RANDOM(core) is None or core.islower() or core.isupper() or _LOWER_WORD(core) is not None:
@@ -77,6 +77,6 @@ def is_random(core: str) -> bool:
 
 
 def without_temporary(name: str) -> str:
-    """The name of a file, if Python's `tempfile` made it, with its random part masked."""
+    """The name of a file, with the random part masked if Python's `tempfile` generated it."""
     temporary = _TEMPORARY(name)
     return name if temporary is None else f"<id>{temporary[1] or ''}"

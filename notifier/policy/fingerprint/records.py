@@ -1,4 +1,4 @@
-"""The sentence in a message that is a record: a JSON object, or a dictionary as Python shows it."""
+"""Messages that are records: JSON objects, or dictionaries as Python shows them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ESCAPED: Final = re.compile(r"\\([\"'\\])").sub
 
 
 def record_message(message: str) -> str:
-    """The fields of a record that say what happened, joined; a message that is no record as it is."""
+    """The fields of a record that say what happened, joined; any other message is returned unchanged."""
     if not _is_record(message):
         return message
     texts = [text for text in _field_texts(message.strip()[:CHARS]) if text]
@@ -28,7 +28,7 @@ def record_message(message: str) -> str:
 
 
 def identifying_text(message: str) -> str:
-    """The text that tells a problem from others: `record_message`, and the codes in the record."""
+    """The text that distinguishes problems: `record_message`, and the codes in the record."""
     text = record_message(message)
     if text is message:
         return message
@@ -58,7 +58,7 @@ def _texts_in(record: Any, depth: int) -> list[str]:
 
 
 def _shown(text: str) -> list[str]:
-    """The fields by their quotes: a dictionary as Python shows it may hold values that no parser reads."""
+    """The fields found by their quotes, since a dictionary shown by Python may not be parseable."""
     texts: dict[str, str] = {}
     for match in _SHOWN(text):
         texts.setdefault(match[1], _ESCAPED(r"\1", match[2] if match[2] is not None else match[3]).strip())

@@ -1,4 +1,4 @@
-"""The fingerprints that earlier rules would have given a stored event."""
+"""Fingerprints of a stored event under earlier versions of the rules."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from notifier.policy import fingerprint
 from notifier.policy.fingerprint import uses_default, version_1
 
 _KEPT = "trace"
-"""Where ingest keeps a message that held a trace; with `_` behind it where the sender has a name like that."""
+"""The key under which ingest stores a message with a trace; `_` is appended if the sender uses that key."""
 
 
 def first_version(document: str) -> str | None:
-    """A stored event's fingerprint of version 1; None where the sender's own list decides: both versions agree then."""
+    """The fingerprint of version 1; None if the sender's list decides, which works alike in both versions."""
     event = json.loads(document)
     given = event.get("fingerprint") or ()
     if given and not uses_default(given):
@@ -30,9 +30,9 @@ def first_version(document: str) -> str | None:
 
 
 def earlier_versions(document: str) -> list[str]:
-    """A stored event's fingerprints of versions 1 and 2, as far as they are others than that of today.
+    """The fingerprints of versions 1 and 2 that differ from the current one.
 
-    Before version 3 a trace in a message was text.
+    Before version 3, a trace in a message was plain text.
     """
     first = first_version(document)
     if first is None:
@@ -49,7 +49,10 @@ def earlier_versions(document: str) -> list[str]:
 
 
 def _traced(event: Mapping[str, Any]) -> list[str]:
-    """The message as it was, before the trace in it was read. More than one candidate harms nobody: none is found."""
+    """The original message, before its trace was parsed.
+
+    Several candidates are harmless, since at most one matches.
+    """
     context = event.get("context")
     if not event.get("exception") or not isinstance(context, Mapping):
         return []

@@ -1,6 +1,6 @@
-"""The default fingerprint as it was in version 1, frozen: by it an upgrade finds the incidents of that time.
+"""The default fingerprint of version 1, frozen: an upgrade finds incidents stored under it.
 
-Nothing here is mended. It goes when no release of that time can be upgraded any more.
+This module is not corrected. It can be removed when upgrades from that release are no longer supported.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ VERSION = 1
 _MASKED_CHARS = 1_000
 
 
-# Exceptions that only carry another one: type, and how the message begins. Starlette raises the first from a
-# background task whose own exception has a handler; task groups and retry libraries raise the others.
+# Exceptions that only wrap another one: their type, and the beginnings of their messages. Starlette raises the first
+# from a background task whose exception has a handler; task groups and retry libraries raise the others.
 _WRAPPERS = (
     ("RuntimeError", "Caught handled exception, but response already started"),
     ("RuntimeError", "No response returned"),
@@ -32,7 +32,10 @@ _WRAPPER_TYPES = frozenset(name for name, _ in _WRAPPERS)
 def compute(
     *, service: str, message: str | None, exception: ReportedException | None, given: Sequence[str] = ()
 ) -> str:
-    """32 hex digits. `given` is the sender's list; `{{ default }}` in it stands for the default fingerprint."""
+    """The fingerprint, 32 hex digits.
+
+    `{{ default }}` in the sender's list `given` stands for the default fingerprint.
+    """
     if not given:
         return _default(service, message, exception)
     own = tuple(given)
@@ -47,14 +50,14 @@ def _uses_default(given: Iterable[str]) -> bool:
 
 
 def _unwrapped(exception: ReportedException) -> ReportedException:
-    """The exception that a person wants to hear of: a framework's wrapper gives way to its cause."""
+    """The exception, or its cause if the exception is only a framework's wrapper."""
     while exception.type in _WRAPPER_TYPES and exception.cause is not None and _is_wrapper(exception):
         exception = exception.cause
     return exception
 
 
 def _masked_message(message: str) -> str:
-    """A message without what varies: numbers, hex, UUIDs, quoted strings, dates and paths."""
+    """A message without variable parts: numbers, hex, UUIDs, quoted strings, dates and paths."""
     return _masked(message[:_MASKED_CHARS])
 
 
@@ -65,8 +68,8 @@ def _masked(message: str) -> str:
 
 _DEFAULT = re.compile(r"\{\{\s*default\s*\}\}")
 
-# Every repetition is over one class of characters with a fixed end, and the quoted ones are bounded, so that a hostile
-# message costs no more than its length.
+# Repetitions are over one character class with a fixed end, and quoted ones are bounded, so that the time is linear
+# in the length of a hostile message.
 _VARYING = re.compile(
     r"""(?P<quoted>(?<!\w)'[^'\n]{0,200}'(?!\w)|"[^"\n]{0,200}"|`[^`\n]{0,200}`)"""
     r"|(?P<uuid>\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b)"
@@ -96,9 +99,9 @@ def _default(service: str, message: str | None, exception: ReportedException | N
 
 
 def _places(frames: Sequence[ReportedFrame]) -> Iterable[str]:
-    """Each in-app place once, in order of its first appearance: recursion of any period and depth is the same problem.
+    """Each in-app location once, in order of first appearance, so that recursion does not matter.
 
-    Frames that the sender marked count; where it marked none, those that it did not exclude.
+    Frames marked by the sender count; if there are none, frames that the sender did not exclude.
     """
     chosen = [frame for frame in frames if frame.in_app] or [
         frame for frame in frames if frame.in_app is None
@@ -112,7 +115,7 @@ def _places(frames: Sequence[ReportedFrame]) -> Iterable[str]:
 
 @lru_cache(maxsize=4_096)
 def _module_path(file: str) -> str:
-    """The path without what depends on the machine: separators, a drive, where packages are installed."""
+    """The path without parts that depend on the machine: separators, a drive, the installation folder."""
     path = file.replace("\\", "/")
     for prefix in ("/site-packages/", "/dist-packages/"):
         path = path.rpartition(prefix)[2]
@@ -136,6 +139,6 @@ def _names_default(given: tuple[str, ...]) -> bool:
 
 
 def _digest(parts: list[str]) -> str:
-    # Lengths keep ["ab", "c"] and ["a", "bc"] apart; surrogates that a caller let through must not raise.
+    # Lengths distinguish ["ab", "c"] from ["a", "bc"]; lone surrogates must not raise.
     text = "".join([f"{len(part)}:{part}" for part in parts])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,7 +1,7 @@
-"""One word of a message masked: the parts that name a thing stay, the parts that are an instance of it do not.
+"""Masking of one word of a message: parts that name a thing are kept, parts that identify an instance are masked.
 
-A word comes without spaces, brackets and quotes. What is an instance becomes `<kind>`. Every repetition in these
-patterns is over one class of characters or possessive, so that a hostile word costs no more than its length.
+A word has no spaces, brackets or quotes. An instance becomes `<kind>`. Repetitions in the patterns are possessive or
+over one character class, so that a hostile word takes time linear in its length.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SHORTEST_ID: Final = 5
 _DENSE_CHARS: Final = 12
 _BASE64_CHARS: Final = 12
 
-# Words that need no further look: letters and what joins them. Capital hexadecimal words of letters alone are words.
+# Plain words: letters and what joins them. Capital hexadecimal words without digits are words, too.
 _PLAIN: Final = re.compile(r"[^\W\d]+(?:[.:_!?*-]+[^\W\d]+)*+[.:!?]*").fullmatch
 _TRAILING: Final = ".:;,!?"
 _UNIT: Final = (
@@ -65,14 +65,14 @@ _UUID: Final = re.compile(
 _URL: Final = re.compile(r"([A-Za-z][\w+.:-]{0,40}://)(?:[^/?#@]*@)?([^/?#]*)(.*)", re.DOTALL).fullmatch
 _EMAIL: Final = re.compile(r"[^\s@:=/]+@(?:[\w-]+(?:\.[\w-]+)+|localhost)").fullmatch
 _ABSOLUTE: Final = re.compile(r"(?:~|\.{1,2})?/|[A-Za-z]:[\\/]|\\\\").match
-# A host that is named after its address, as networks name their customers' and clouds their machines.
+# Host names that contain an address, as networks name their customers and clouds their machines.
 _REVERSE_NAME: Final = re.compile(
     r"[\w-]*?(?<!\d)\d{1,3}(?:[.-]\d{1,3}){3}(?!\d)[\w-]*(?:\.[A-Za-z][\w-]*)+"
 ).fullmatch
-# A place in a machine hall: rack, row, card.
+# A place in a data centre: rack, row, card.
 _LOCATION: Final = re.compile(r"[A-Z]\d{1,3}(?:-[A-Z]\d{1,3}){2,8}(?:-[A-Z])?").fullmatch
 _PUBLIC_HOST: Final = re.compile(r"(?:[\w-]+\.)+(?:com|net|org|io|dev|app|cloud)").fullmatch
-# A device of this machine, or a port of a switch, says which of them has failed.
+# A local device or a switch port says which one has failed.
 _DEVICE: Final = re.compile(
     r"nvme\d{1,3}(?:n\d{1,3}(?:p\d{1,3})?)?|mmcblk\d{1,2}(?:p\d{1,3})?|(?:en|wl|ww)[ospx]\d{1,3}(?:[sfnpd]\d{1,3}){0,4}"
 ).fullmatch
@@ -80,11 +80,11 @@ _DEVICE_FILE: Final = re.compile(r"/dev/(?:mapper/)?[A-Za-z][\w+-]{0,31}").fullm
 _SWITCH_PORT: Final = re.compile(
     r"(?:[A-Z][A-Za-z]{0,20}Ethernet|Ethernet|Eth|Gi|Te|Fa|Fo|Hu|Tw|Po|ge-|xe-|et-|fe-)\d{1,3}(?:/\d{1,3}){1,3}(?:\.\d{1,4})?"
 ).fullmatch
-# A unit of systemd that is made of a template is no address: `postgresql@14-main.service`.
+# A systemd unit made from a template is no email address: `postgresql@14-main.service`.
 _UNIT_OF_TEMPLATE: Final = re.compile(
     r"([\w:.-]+)@([\w:.\\-]*)(\.(?:service|socket|timer|mount|automount|target|device|slice|scope|path|swap))"
 ).fullmatch
-# A method of gRPC: package, service and method.
+# A gRPC method: package, service and method.
 _RPC: Final = re.compile(r"/(?:[a-z]\w{0,63}\.){1,8}[A-Z][A-Za-z]{1,63}/[A-Z][A-Za-z]{1,63}").fullmatch
 _SEGMENTS: Final = re.compile(r"[\\/]+").split
 _PARTS: Final = re.compile(r"(\W+|_+-*)").split
@@ -96,7 +96,7 @@ _HEX: Final = re.compile(r"[0-9a-fA-F]+").fullmatch
 _DURATION: Final = re.compile(rf"(?:\d+{_UNIT})+").fullmatch
 _NAME: Final = re.compile(r"(?:[A-Z]++[a-z]*+\d{0,2}+|[a-z]++\d{0,2}+(?![a-z]))++").fullmatch
 _SHORT_NAME: Final = re.compile(r"(?:[^\W\d_]{2,}\d{1,2}){2}|[^\W\d_]+\d{1,2}[^\W\d_]+").fullmatch
-# Ciphers, digests and codecs are named with a size.
+# Ciphers, digests and codecs have a size in their name.
 _SIZED: Final = frozenset(
     {"sha", "aes", "rsa", "rs", "hs", "es", "ps", "p", "ed", "x", "h", "cp", "crc", "utf"}
 )
@@ -106,7 +106,7 @@ _SIZES: Final = frozenset(
 _JOINTS: Final = frozenset(".-_")
 _ORDINAL: Final = frozenset({"st", "nd", "rd", "th"})
 _VERSIONED_TLS: Final = frozenset({"tlsv1", "sslv3", "dtlsv1"})
-# Keys that name whoever is at the other end; who that is does not say what failed.
+# Keys that name the other end of a connection, which does not say what failed.
 _REMOTE: Final = frozenset(
     {"client", "peer", "remote", "rhost", "remote_host", "remote_addr", "src", "source_host", "client_host"}
 )
@@ -116,13 +116,13 @@ _HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}").fullmatch
 
 
 def core_of(word: str) -> str:
-    """The word without the punctuation that follows it."""
+    """The word without trailing punctuation."""
     return word.rstrip(_TRAILING)
 
 
 @lru_cache(maxsize=REMEMBERED)
 def masked_word(word: str) -> str:
-    """The word, its instances masked."""
+    """The word with its instances masked."""
     if word.isdigit():
         return "<number>"
     if not word or word.isalpha():
@@ -156,14 +156,14 @@ def _core(core: str) -> str:
 
 
 def _unspaced(runs: list[str]) -> Iterator[str]:
-    """Of a script without spaces the words as they are, and each run of another script between them as a word."""
+    """Words of a script without spaces, unchanged, and runs of other scripts between them, masked as words."""
     for index, run in enumerate(runs):
         code = index % 2 == 0 and index and names_code(runs[index - 1]) and is_code(run)
         yield run if index % 2 or code else masked_word(run)
 
 
 def _composed(core: str) -> str:
-    """By the first of these that is in it: each makes one thing of several words."""
+    """Mask a word made of several parts, by the first separator that applies."""
     if 0 <= core.find("/") < core.find("?") < core.find("="):
         return _requested(core)
     if "=" in core.rstrip("="):
@@ -196,7 +196,7 @@ def _url(scheme: str, host: str, rest: str) -> str:
 
 
 def _host(host: str) -> str:
-    """A host's name stays, with a port that a service listens on."""
+    """A host name, kept together with the port of a service."""
     name, colon, port = host.rpartition(":")
     if not colon or not port.isdigit():
         return masked_word(host)
@@ -207,7 +207,7 @@ def _host(host: str) -> str:
 
 
 def _assigned(core: str) -> str:
-    """`key=value`: the value is judged as if it stood alone, or as what the key says that it is."""
+    """`key=value`: the value is masked as if it stood alone, or according to the key."""
     key, _, value = core.partition("=")
     if "&" in value:
         return "&".join(map(masked_word, core.split("&")))
@@ -256,7 +256,7 @@ def _at(core: str) -> str:
 
 
 def _path(core: str) -> str:
-    """Folders are the machine's; a file's last name says which one."""
+    """A path: folders depend on the machine, the file name is masked like a word."""
     drive = core[:2] if core[1:2] == ":" else ""
     if ":" in core[len(drive) :]:
         return _colons(core)
@@ -299,7 +299,7 @@ def _colons(core: str) -> str:
 
 
 def _compound(core: str) -> str:
-    """Words joined by dots, dashes and the like: each by itself."""
+    """Words joined by dots, dashes and the like, each masked by itself."""
     if len(core) >= 36:
         cut = _UUID.split(core)
         if len(cut) > 1:
@@ -324,7 +324,7 @@ def _compound(core: str) -> str:
 
 
 def _keep_sizes(parts: list[str], pieces: list[str]) -> None:
-    """Keep the number of a standard, or of a code behind its word: `AES-256`, `TLSv1.2`, `HttpStatus.404`."""
+    """Keep numbers of standards and codes after their words: `AES-256`, `TLSv1.2`, `HttpStatus.404`."""
     for index in range(2, len(parts), 2):
         if not parts[index].isdigit():
             continue
@@ -340,7 +340,7 @@ def _keep_sizes(parts: list[str], pieces: list[str]) -> None:
 
 
 def masked_part(part: str) -> str:
-    """Letters and digits alone."""
+    """A part of letters and digits, masked."""
     if part.isalpha() or not part:
         return _alphabetic(part)
     if part.isdigit():
@@ -353,7 +353,7 @@ def masked_part(part: str) -> str:
 
 
 def _mixed(part: str) -> str:
-    """Letters and digits: a name that ends in a number, a number with letters behind it, or an id."""
+    """Letters and digits: a name that ends in a number, a number followed by letters, or an id."""
     if _DEVICE(part) is not None:
         return part
     runs = _RUNS(part)
@@ -380,7 +380,7 @@ def _numbered(name: str, digits: str) -> str:
 
 
 def _alphabetic(part: str) -> str:
-    """A word; long ones whose case changes all the time are codes."""
+    """Letters only: a word, or an id if it is long and its case changes often."""
     if len(part) < _DENSE_CHARS:
         return part
     return "<id>" if len(part) >= LONGEST_NAME or is_dense(part) else part

@@ -1,1 +1,1 @@
-"""Alembic asks for this file; the service runs migrations through `notifier.store.migrate`."""
+"""The environment script that Alembic requires; `notifier.store.migrate` runs the migrations."""

@@ -58,7 +58,7 @@ def incident_of(row: sa.Row, url: str | None) -> Incident:  # type: ignore[type-
 
 
 def with_links(tx: Tx, found: Sequence[Incident]) -> tuple[Incident, ...]:
-    """The incidents; one whose newest event has no links gets those of its newest event that has some.
+    """The incidents; if the latest event has no links, those of the latest event with links are used.
 
     `latest_event` then names that event's id as `links_from`: a runbook stays one to the end of its incident.
     """
@@ -84,7 +84,7 @@ def _linked(found: Incident, event: Mapping[str, Any] | None) -> Incident:
 
 
 def _linked_samples(dialect: Dialect) -> sa.ClauseElement:
-    """The newest samples of incidents that carry links, as `document`."""
+    """The newest sample with links of each incident, as `document`."""
     newest = (
         sa.select(events.c.incident, sa.func.max(events.c.seq).label("seq"))
         .where(

@@ -1,4 +1,4 @@
-"""Standard output and error, on which nobody waits: a reader that stands still costs lines, and not the service."""
+"""Non-blocking standard output and error: a stalled reader costs log lines, but does not block the service."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections import deque
 from typing import Final, TextIO
 
 KEPT_BYTES: Final = 1 << 20
-"""Lines that are kept while nobody reads; what comes on top is left out, and counted."""
+"""The size of the queue while nobody reads; further lines are dropped and counted."""
 CHUNK: Final = 4096
-"""A pipe that is ready takes so many bytes at once (PIPE_BUF)."""
+"""How many bytes a ready pipe accepts without blocking (PIPE_BUF)."""
 LAST_WORDS_S: Final = 1.0
 
 
 class OutputDescriptor:
-    """A descriptor that may stand still: a pipe that nobody empties, a terminal after Ctrl-S."""
+    """A descriptor that may block: a pipe that nobody reads, a terminal after Ctrl-S."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -26,20 +26,20 @@ class OutputDescriptor:
         self._poll.register(number, select.POLLOUT)
 
     def wait(self, seconds: float | None) -> bool:
-        """Whether it takes something, at the latest after so many seconds."""
+        """Wait until the descriptor is writable. Returns False after `seconds`."""
         return bool(self._poll.poll(None if seconds is None else seconds * 1000))
 
     def take(self, data: bytes) -> bytes:
-        """The rest of `data` that it does not take yet. `OSError`: it cannot be written to."""
+        """Write what fits without blocking, and return the rest. Raises `OSError` if writing fails."""
         while data and self._poll.poll(0):
             data = data[os.write(self._number, data[:CHUNK]) :]
         return data
 
 
 class LogOutput(logging.Handler):
-    """Writes lines at once where the descriptor is ready; otherwise a thread waits for it, and lines queue up.
+    """Writes lines at once if the descriptor is ready; otherwise lines are queued for a thread that waits for it.
 
-    How many lines were left out is said once there is room to.
+    The number of dropped lines is logged once there is room again.
     """
 
     def __init__(self, descriptor: OutputDescriptor) -> None:
@@ -66,7 +66,7 @@ class LogOutput(logging.Handler):
             _say(left_out)
 
     def flush(self) -> None:
-        """Wait a moment for somebody to read what is kept, as at the end of the process."""
+        """Wait a moment for the queued lines to be read, as at the end of the process."""
         self.acquire()
         try:
             while self._kept and self._descriptor.wait(LAST_WORDS_S):
@@ -109,7 +109,7 @@ class LogOutput(logging.Handler):
 
     def _take(self, line: bytes) -> bytes:
         try:
-            # On a full disk a line may have ended anywhere.
+            # On a full disk, the last line may be incomplete.
             rest = self._descriptor.take(b"\n" + line if self._torn else line)
         except OSError:
             self._left_out += 1
@@ -124,7 +124,7 @@ def _say(left_out: int) -> None:
 
 
 def descriptor_of(stream: TextIO) -> OutputDescriptor | None:
-    """The descriptor that a stream writes to; None where there is none, as in a test."""
+    """The descriptor of a stream, or None if it has none, as in tests."""
     try:
         return OutputDescriptor(stream.fileno())
     except (OSError, ValueError, AttributeError):
@@ -132,6 +132,6 @@ def descriptor_of(stream: TextIO) -> OutputDescriptor | None:
 
 
 def log_handler() -> logging.Handler:
-    """The handler for whatever standard error is now."""
+    """The handler for the current standard error."""
     descriptor = descriptor_of(sys.stderr)
     return logging.StreamHandler(sys.stderr) if descriptor is None else LogOutput(descriptor)

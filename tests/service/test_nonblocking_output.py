@@ -20,7 +20,7 @@ import yaml
 from notifier.channels.console import ConsoleChannel
 from notifier.domain.delivery import Outcome, Thread
 from notifier.domain.errors import SendError
-from notifier.telemetry.standing_output import KEPT_BYTES, LogOutput, OutputDescriptor
+from notifier.telemetry.nonblocking_output import KEPT_BYTES, LogOutput, OutputDescriptor
 from notifier.testing import WebhookReceiver
 from notifier.testing.messages import message
 from tests.processes import clean_environ, eventually
@@ -86,7 +86,8 @@ def test_what_is_too_much_is_counted_and_said() -> None:
 def test_a_file_without_room_costs_lines(tmp_path: Path) -> None:
     """A line that comes once there is room stands in a line of its own."""
     program = (
-        "import logging, os, signal, sys; from notifier.telemetry.standing_output import LogOutput, OutputDescriptor;"
+        "import logging, os, signal, sys;"
+        "from notifier.telemetry.nonblocking_output import LogOutput, OutputDescriptor;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); out = LogOutput(OutputDescriptor(2));"
         "logging.getLogger().addHandler(out);"
         "[logging.warning('a' * 99) for _ in range(20)]; os.ftruncate(2, 0); os.lseek(2, 0, 0); logging.warning('b')"

@@ -138,8 +138,8 @@ class FormatBlock(Block):
 def _merged(name: str, written: Any) -> Any:
     """A format, with the shipped format of that name as defaults.
 
-    A different type of `verify` does not inherit from the shipped one. The sample is inherited only if nothing else
-    is changed.
+    A different type of `verify` does not inherit from the shipped one. The sample is inherited only if nothing but
+    `verify` is set.
     """
     if not isinstance(written, dict) or name not in shipped_sources():
         return written

@@ -1,4 +1,4 @@
-"""The tables. Instants and durations are integer milliseconds; JSON is text on both engines."""
+"""The tables. Instants and durations are integers of milliseconds; JSON is stored as text on both engines."""
 
 from notifier.store.schema.alerting import configurations, decisions, groups, inhibitors, members, silences
 from notifier.store.schema.base import OPEN, Big, Serial, metadata

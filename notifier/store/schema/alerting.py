@@ -1,4 +1,4 @@
-"""Groups, their members, why each was told or not, and what holds them."""
+"""Groups, their members, decisions about them, and what holds them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ groups = Table(
     Column("route", Text, nullable=False),
     Column("labels", Text, nullable=False),
     Column("episode", Big, nullable=False, server_default="0"),
-    # When the present episode was first told of.
+    # When the current episode was first notified.
     Column("episode_at", Big),
-    # Whether the present episode has been told of and is not over.
+    # Whether the current episode has been notified and is not over.
     Column("active", sa.SmallInteger, nullable=False, server_default="0"),
     Column("due_at", Big),
-    # Whether it tells of a critical incident, and goes before others that are due; 0 once nothing is due any more.
+    # Whether the group has a critical incident, and is decided before other due groups; 0 if nothing is due.
     Column("urgent", sa.SmallInteger, nullable=False, server_default="0"),
     Column("last_told_at", Big),
-    # The conversation of the present episode in mail: its number, subject and severity.
+    # The mail conversation of the current episode: number, subject and severity.
     Column("conversation", Text),
-    # Until when what people do is gathered, after the first act of a burst was told at once.
+    # Until when acts of people are collected, after the first act of a burst was notified at once.
     Column("acts_until", Big),
     Column("created_at", Big, nullable=False),
 )
@@ -35,14 +35,14 @@ Index("ix_groups_due", groups.c.due_at, sqlite_where=groups.c.due_at.is_not(None
 _urgent = sa.and_(groups.c.due_at.is_not(None), groups.c.urgent == sa.literal_column("1"))
 Index("ix_groups_urgent", groups.c.urgent, groups.c.due_at, sqlite_where=_urgent, postgresql_where=_urgent)
 
-# What has been told about one incident in one group.
+# What has been notified about one incident in one group.
 members = Table(
     "members",
     metadata,
     Column("group_id", Text, primary_key=True),
     Column("incident", Big, primary_key=True, autoincrement=False),
     Column("joined_at", Big, nullable=False),
-    # Looked at again at the group's next flush; NULL: nothing has changed since it was decided.
+    # Set if a decision is due at the group's next flush; NULL if nothing has changed since the last one.
     Column("changed_at", Big),
     Column("told_state", Text),
     Column("told_severity", Text),
@@ -51,18 +51,18 @@ members = Table(
     Column("told_at", Big),
     Column("told_reason", Text),
     Column("held_by", Text),
-    # What holds it, where it is one thing: a silence's id, the id of the incident that inhibits it.
+    # What holds the member, if that is a single thing: the id of a silence or of an inhibiting incident.
     Column("hold_ref", Text),
-    # When it is looked at again: a repeat may be due, or what holds it ends.
+    # When the member is decided again: a repeat may be due, or its hold may have ended.
     Column("repeat_at", Big),
-    # How many steps of `escalate` it has been through since `first_told_at`, and when the next is due.
+    # How many steps of `escalate` were sent since `first_told_at`, and when the next is due.
     Column("escalated", sa.SmallInteger, nullable=False, server_default="0"),
     Column("escalate_at", Big),
-    # How often its identity has come back in the present run, when that run began, and when it was last told critical.
+    # How often the identity has returned recently, since when, and when it was last notified as critical.
     Column("returns", Big, nullable=False, server_default="0"),
     Column("returning_since", Big),
     Column("critical_at", Big),
-    # The last decision, and the `decisions.at` of the row that counts it.
+    # The last decision, and the key (`decisions.at`) of the row that counts it.
     Column("decided", Text),
     Column("decided_at", Big),
 )
@@ -76,7 +76,7 @@ Index("ix_members_escalate", members.c.group_id, members.c.escalate_at,
       sqlite_where=members.c.escalate_at.is_not(None), postgresql_where=members.c.escalate_at.is_not(None))  # fmt: skip
 Index("ix_members_hold", members.c.hold_ref,
       sqlite_where=members.c.hold_ref.is_not(None), postgresql_where=members.c.hold_ref.is_not(None))  # fmt: skip
-# With all that lists of groups ask for.
+# Covers all columns that lists of groups need.
 _is_held = members.c.held_by.is_not(None)
 Index(
     "ix_members_held",
@@ -91,11 +91,11 @@ Index(
 _told_open = members.c.told_state != "resolved"
 Index("ix_members_open", members.c.group_id, sqlite_where=_told_open, postgresql_where=_told_open)
 
-# What accounting must never find; empty.
+# Rows that accounting must never find; empty.
 _lost = sa.and_(members.c.changed_at.is_(None), members.c.told_at.is_(None), members.c.held_by.is_(None))
 Index("ix_members_lost", members.c.incident, sqlite_where=_lost, postgresql_where=_lost)
 
-# Why told, or why not. Equal decisions about a member that follow each other are one row.
+# Decisions to notify or to hold. Consecutive equal decisions about a member are one row.
 decisions = Table(
     "decisions",
     metadata,
@@ -107,11 +107,11 @@ decisions = Table(
     Column("why", Text, primary_key=True),
     Column("ref", Text),
     Column("notification", Text),
-    # The configuration's version: `configurations` knows its routes and their lines.
+    # The version of the configuration; `configurations` has its routes and their lines.
     Column("version", Text, nullable=False),
     Column("last_at", Big, nullable=False),
     Column("count", Big, nullable=False),
-    # How many events this telling adds to what was told before.
+    # How many events this notification adds to those notified before.
     Column("events", Big, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
@@ -119,7 +119,7 @@ Index("ix_decisions_notification", decisions.c.notification,
       sqlite_where=decisions.c.notification.is_not(None),
       postgresql_where=decisions.c.notification.is_not(None))  # fmt: skip
 
-# Every configuration that decisions were made under; `routes` maps a route's key to its name and line.
+# Configurations under which decisions were made; `routes` maps a route's key to its name and line.
 configurations = Table(
     "configurations",
     metadata,
@@ -145,7 +145,7 @@ silences = Table(
 Index("ix_silences_project", silences.c.project, silences.c.created_at, silences.c.id)
 Index("ix_silences_ends", silences.c.ends_at)
 
-# Incidents that are not resolved and meet an inhibition's `source`; `equal` hashes the labels that must agree.
+# Unresolved incidents that match an inhibition's `source`; `equal` is a hash of the labels that must be equal.
 inhibitors = Table(
     "inhibitors",
     metadata,

@@ -1,4 +1,4 @@
-"""Types and metadata that all tables share."""
+"""Types and metadata shared by all tables."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sqlalchemy as sa
 metadata = sa.MetaData()
 
 Big = sa.BigInteger()
-# SQLite numbers rows by itself only where the key is spelt INTEGER.
+# SQLite only assigns row numbers if the key is declared as INTEGER.
 Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 OPEN = 0
-"""`incidents.closed` while an incident is not resolved; its own number afterwards."""
+"""The value of `incidents.closed` for an unresolved incident; a resolved one has its own number there."""

@@ -1,4 +1,4 @@
-"""Incidents, and what was posted about them."""
+"""Incidents and their events."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ incidents = Table(
     Column("last_seen", Big, nullable=False),
     Column("acknowledged_by", Text),
     Column("acknowledged_at", Big),
-    # When it counts as open again by itself; NULL: not before somebody says so.
+    # When the acknowledgement expires; NULL if it does not.
     Column("acknowledged_until", Big),
     Column("snoozed_until", Big),
     Column("snoozed_by", Text),
-    # By a person, the last time.
+    # The last time a person reopened it.
     Column("reopened_at", Big),
     Column("reopened_by", Text),
     Column("resolved_at", Big),
     Column("resolved_by", Text),
     Column("previous_id", Text),
-    # When the alerting loop must look at it again; NULL: it need not.
+    # Since when alerting must look at it; NULL if it need not.
     Column("attention_at", Big),
-    # The next event sets attention_at: a repeat was due and nothing had arrived, or a threshold was not reached.
+    # Whether the next event sets attention_at: a repeat was due without new events, or a threshold was not reached.
     Column("waiting", sa.SmallInteger, nullable=False, server_default="0"),
-    # 0: not routed yet; else the rank of the severity that it was last routed with, plus one.
+    # 0 if not routed yet, otherwise the rank of the severity with which it was last routed, plus one.
     Column("routed", sa.SmallInteger, nullable=False, server_default="0"),
-    # `last_seen` as auto-resolve last knew it; moved only when it looks, so that an event costs no index update.
+    # The time from which auto-resolve counts; updated only by auto-resolve, so that events cause no index update.
     Column("quiet_since", Big, nullable=False),
-    # Of the rules that made the fingerprint. What was stored before there were several is of the first.
+    # The version of the rules that computed the fingerprint; 1 for rows from before there were versions.
     Column("version", sa.SmallInteger, nullable=False, server_default="1"),
-    # One index answers both "the one that is not resolved" (closed = 0) and "the newest resolved one".
+    # One index serves both the unresolved incident (closed = 0) and the newest resolved one.
     UniqueConstraint("project", "environment", "fingerprint", "closed", name="uq_incidents_identity"),
     sqlite_autoincrement=True,
 )
 Index("ix_incidents_attention", incidents.c.attention_at, sqlite_where=incidents.c.attention_at.is_not(None),
       postgresql_where=incidents.c.attention_at.is_not(None))  # fmt: skip
-# Of a crowd that needs attention, those that go first.
+# Those that go first among many that need attention.
 is_critical = incidents.c.severity == sa.literal_column("'critical'")
 _urgent = sa.and_(incidents.c.attention_at.is_not(None), is_critical)
 Index("ix_incidents_urgent", incidents.c.severity, incidents.c.attention_at, sqlite_where=_urgent,
@@ -64,18 +64,18 @@ Index("ix_incidents_quiet", incidents.c.quiet_since, sqlite_where=incidents.c.cl
       postgresql_where=incidents.c.closed == OPEN)  # fmt: skip
 Index("ix_incidents_resolved", incidents.c.resolved_at, sqlite_where=incidents.c.resolved_at.is_not(None),
       postgresql_where=incidents.c.resolved_at.is_not(None))  # fmt: skip
-# What an upgrade may still have to find; empty some time after it.
+# Incidents that an upgrade may still have to find; empty some time after it.
 of_earlier_version = incidents.c.version < sa.literal_column("3")
 Index("ix_incidents_earlier_version", incidents.c.resolved_at, sqlite_where=of_earlier_version,
       postgresql_where=of_earlier_version)  # fmt: skip
 Index("ix_incidents_acknowledged", incidents.c.acknowledged_until,
       sqlite_where=incidents.c.acknowledged_until.is_not(None),
       postgresql_where=incidents.c.acknowledged_until.is_not(None))  # fmt: skip
-# What accounting must never find; empty.
+# Rows that accounting must never find; empty.
 _unrouted = sa.and_(incidents.c.routed == sa.literal_column("0"), incidents.c.attention_at.is_(None))
 Index("ix_incidents_unrouted", incidents.c.number, sqlite_where=_unrouted, postgresql_where=_unrouted)
 
-# Samples: the first ten of an incident, then ever fewer, always the newest. `seq` is the incident's count at it.
+# Samples: an incident's first ten events, then ever fewer, and always the newest. `seq` is its count at the event.
 events = Table(
     "events",
     metadata,
@@ -100,7 +100,7 @@ event_ids = Table(
 )
 
 MINUTES_KEPT: Duration = 2 * DAY
-# `minute` is a minute's start; after `MINUTES_KEPT` the rows of an hour become one, at the hour's start.
+# `minute` is the start of a minute; after `MINUTES_KEPT`, the rows of an hour become one row at its start.
 tallies = Table(
     "tallies",
     metadata,
@@ -110,7 +110,7 @@ tallies = Table(
     sqlite_with_rowid=False,
 )
 
-# Alerts that are posted again while they fire, by the identity of their incidents.
+# Repeatedly posted alerts, by the identity of their incidents.
 alert_ends = Table(
     "alert_ends",
     metadata,
@@ -118,12 +118,12 @@ alert_ends = Table(
     Column("environment", Text, primary_key=True),
     Column("fingerprint", Text, primary_key=True),
     Column("starts_at", Big, nullable=False),
-    # When it ends unless it comes again; NULL: it is over.
+    # When the alert ends unless it is posted again; NULL if it is over.
     Column("ends_at", Big),
-    # The last end that its sender told.
+    # The last end that its sender reported.
     Column("ended_at", Big),
     Column("updated_at", Big, nullable=False),
-    # Labels, annotations and generatorURL, as posted.
+    # Labels, annotations and generatorURL as posted.
     Column("document", Text, nullable=False),
     sqlite_with_rowid=False,
 )

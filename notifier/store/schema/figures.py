@@ -1,8 +1,8 @@
-"""Running figures: what statistics and accounting would otherwise count over millions of rows.
+"""Running figures, which spare statistics and accounting from counting millions of rows.
 
-Each change is added in the transaction that makes it, three times: to its minute, its hour and its day (`step`, in
-milliseconds; `at` is the step's start). A span is then the sum of a few rows. Rows of one figure are kept apart by who
-added to them, so that none is hot. What a row counts is taken back when the row changes or goes.
+Each change is added, in the transaction that makes it, to its minute, its hour and its day (`step` in milliseconds;
+`at` is the start of the step), so that a time span is the sum of a few rows. Each writer has its own rows, so that
+none is contended. A row's contribution is subtracted when the row changes or is deleted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sqlalchemy import Column, Table, Text
 
 from notifier.store.schema.base import Big, metadata
 
-# Events by the exception type that their incident names; '' where it names none.
+# Events by the exception type of their incident; '' if it has none.
 event_figures = Table(
     "event_figures",
     metadata,
@@ -27,7 +27,7 @@ event_figures = Table(
     sqlite_with_rowid=False,
 )
 
-# Runs by when they were created.
+# Runs by time of creation.
 run_figures = Table(
     "run_figures",
     metadata,
@@ -40,13 +40,13 @@ run_figures = Table(
     Column("completed", Big, nullable=False),
     Column("failed", Big, nullable=False),
     Column("retries", Big, nullable=False),
-    # Those of which `run_durations` tells how long they took.
+    # Runs whose duration is in `run_durations`.
     Column("timed", Big, nullable=False),
     sqlite_with_rowid=False,
 )
 
-# How long runs took: `bucket` is the least duration in microseconds that falls into it (see `triggers.bucket`). Its
-# steps are other ones, for there are many buckets: a quarter of an hour, four hours, a day.
+# Durations of runs: `bucket` is the smallest duration of the bucket in microseconds (see `triggers.bucket`). Its
+# steps are larger, since there are many buckets: a quarter of an hour, four hours, a day.
 run_durations = Table(
     "run_durations",
     metadata,
@@ -60,7 +60,7 @@ run_durations = Table(
     sqlite_with_rowid=False,
 )
 
-# Deliveries by when they were over, and how long they took in milliseconds where they were delivered.
+# Deliveries by the time they ended, with the milliseconds until delivery for delivered ones.
 delivery_figures = Table(
     "delivery_figures",
     metadata,

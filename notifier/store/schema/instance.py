@@ -1,4 +1,4 @@
-"""Values that all replicas of an installation share: one row for each name."""
+"""Values shared by all replicas of an installation: one row for each name."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from sqlalchemy import Column, Table, Text
 
 from notifier.store.schema.base import Big, metadata
 
-# `hold`: deliveries wait since `at`, because of `value`. `silences`: `at` counts their changes. `settings_key`: what
-# targets' settings are hashed with. `database`: which of PostgreSQL's databases serves the rows. `terms`, `order`: how
-# far what lists go by is written (see `schema.search`).
+# `hold`: deliveries wait since `at`, because of `value`. `silences`: `at` counts their changes. `settings_key`: the
+# key for hashing channel settings. `database`: the PostgreSQL database that serves the rows. `terms`, `order`: how
+# far the search index is written (see `schema.search`).
 instance = Table(
     "instance",
     metadata,

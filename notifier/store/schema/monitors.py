@@ -1,4 +1,4 @@
-"""Monitors: the last sign of each job that checks in, and when the next is due."""
+"""Monitors: the last check-in of each job, and when the next is due."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ monitors = Table(
     Column("environment", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("service", Text, nullable=False),
-    # Of its incidents.
+    # The fingerprint of its incidents.
     Column("fingerprint", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("at", Big, nullable=False),
     Column("duration_ms", sa.Float),
-    # Why it has an incident; NULL: it is well.
+    # Why it has an incident; NULL if it is well.
     Column("trouble", Text),
     Column("severity", Text),
-    # JSON; NULL: nothing is expected of it.
+    # JSON; NULL if nothing is expected.
     Column("schedule", Text),
     # `file` or `client`.
     Column("declared_by", Text),
@@ -33,7 +33,7 @@ monitors = Table(
 )
 Index("ix_monitors_due", monitors.c.due_at, sqlite_where=monitors.c.due_at.is_not(None),
       postgresql_where=monitors.c.due_at.is_not(None))  # fmt: skip
-# Incidents of these are left alone by auto-resolve.
+# Auto-resolve leaves incidents of these alone.
 still_wrong = sa.and_(monitors.c.trouble.is_not(None), monitors.c.due_at.is_not(None))
 Index(
     "ix_monitors_still_wrong", monitors.c.fingerprint, sqlite_where=still_wrong, postgresql_where=still_wrong

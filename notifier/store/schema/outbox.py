@@ -19,9 +19,9 @@ notifications = Table(
     Column(
         "rank", sa.SmallInteger, nullable=False, server_default="0"
     ),  # the highest severity among its incidents
-    # A Message without what is one delivery's own (id, thread).
+    # A Message without the fields of a single delivery (id, thread).
     Column("message", Text, nullable=False),
-    # The notification that the fallback tells again: once.
+    # The notification that this one repeats through the fallback; unique.
     Column("fallback_of", Text, unique=True),
 )
 Index("ix_notifications_at", notifications.c.at)
@@ -46,12 +46,12 @@ targets = Table(
     Column("last_error", Text),
     Column("last_error_at", Big),
     Column("last_sent_at", Big),
-    # The thread that digests of the present storm share, and when the last of them was made.
+    # The thread shared by digests of the current storm, and when it began.
     Column("storm_thread", Text),
     Column("storm_at", Big),
-    # A keyed hash of the settings that its health was learnt under.
+    # A keyed hash of the channel settings to which its health applies.
     Column("settings_hash", Text),
-    # When a receiver last said that it is gone, and how many deliveries have ended so one after the other.
+    # When the receiver last reported that it is gone, and how many deliveries in a row have ended so.
     Column("gone_at", Big),
     Column("gone_in_a_row", Big, nullable=False, server_default="0"),
     UniqueConstraint("channel", "address", name="uq_targets_address"),
@@ -82,19 +82,19 @@ deliveries = Table(
     Column("channel", Text, nullable=False),
     Column("thread", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    # Its turn at the target: tests first, then by the highest severity that it tells of.
+    # Its turn at the target: tests first, then by the highest severity of its incidents.
     Column("rank", sa.SmallInteger, nullable=False, server_default="0"),
     Column("state", Text, nullable=False),
     Column("created_at", Big, nullable=False),
     Column("due_at", Big, nullable=False),
     Column("expires_at", Big, nullable=False),
-    # When the fallback is told if it has not been delivered; NULL: it has been, or there is none.
+    # When the fallback is notified unless it is delivered; NULL if it is delivered, or there is no fallback.
     Column("fallback_at", Big),
     Column("attempts", Big, nullable=False, server_default="0"),
     Column("claims", Big, nullable=False, server_default="0"),
     Column("fence", Big, nullable=False, server_default="0"),
     Column("lease_until", Big),
-    # Frozen at the first claim: what is sent, the same on every retry.
+    # Frozen at the first claim, so that each retry sends the same message.
     Column("message", Text),
     Column("maybe_sent", sa.SmallInteger, nullable=False, server_default="0"),
     # The delivery that carries this one: a newer one of its thread (superseded), or a digest.
@@ -112,7 +112,7 @@ _sending = deliveries.c.state == "sending"
 Index("ix_deliveries_sending", deliveries.c.target, sqlite_where=_sending, postgresql_where=_sending)
 Index("ix_deliveries_thread", deliveries.c.thread, deliveries.c.state)
 Index("ix_deliveries_state", deliveries.c.state, deliveries.c.finished_at)
-# Of a channel with few: ids grow, so that a new one goes to the end of its channel's.
+# For channels with few deliveries. Ids grow, so that new rows are appended to the part of their channel.
 Index("ix_deliveries_channel", deliveries.c.project, deliveries.c.channel, deliveries.c.id)
 Index("ix_deliveries_carried", deliveries.c.carried_by, sqlite_where=deliveries.c.carried_by.is_not(None),
       postgresql_where=deliveries.c.carried_by.is_not(None))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Keys, what was done with them, links and requests that act once; and counters for ever."""
+"""Keys, audit, sessions, links that act once, and permanent counters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import Column, Index, Table, Text
 
 from notifier.store.schema.base import Big, metadata
 
-# Links in mails: each lets one recipient do one thing to one incident, once. Only the token's hash is kept.
+# Links in mails: each lets one recipient act once on one incident. Only the token's hash is stored.
 action_tokens = Table(
     "action_tokens",
     metadata,
@@ -21,7 +21,7 @@ action_tokens = Table(
 )
 Index("ix_action_tokens_expires", action_tokens.c.expires_at)
 
-# Signatures of Slack's requests that were answered, for as long as one could be sent again.
+# Ids of answered callbacks of Slack, kept as long as one may be repeated.
 answered_callbacks = Table(
     "slack_requests",
     metadata,
@@ -45,8 +45,8 @@ api_keys = Table(
     Column("last_used_at", Big),
 )
 
-# People who have signed in to the pages, by the hash of what their cookie holds; `key_id` is the key that they showed.
-# Without a key an OpenID provider has said who they are: `issuer` and `subject`, with `groups` as a JSON list.
+# Browser sessions by the hash of their cookie; `key_id` is the key with which they were opened.
+# Without a key, an OpenID provider has identified the person: `issuer` and `subject`, with `groups` as a JSON list.
 sessions = Table(
     "sessions",
     metadata,
@@ -63,7 +63,7 @@ sessions = Table(
 Index("ix_sessions_expires", sessions.c.expires_at)
 Index("ix_sessions_key", sessions.c.key_id)
 
-# Browsers that were sent to an OpenID provider and have not come back: hashes of the state and of their cookie.
+# Browsers sent to an OpenID provider that have not returned: hashes of the state and of their cookie.
 pending_sign_ins = Table(
     "pending_sign_ins",
     metadata,
@@ -74,7 +74,7 @@ pending_sign_ins = Table(
 )
 Index("ix_pending_sign_ins_expires", pending_sign_ins.c.expires_at)
 
-# Links that sign in once, with a key that is not in them. Only the token's hash is kept.
+# Links that sign in once. Only the token's hash is stored.
 sign_in_links = Table(
     "sign_in_links",
     metadata,
@@ -98,7 +98,7 @@ audit = Table(
 )
 Index("ix_audit_subject", audit.c.subject)
 
-# Counters for ever, one row per replica and name so that none is hot.
+# Permanent counters, one row per replica and name to avoid contention.
 ledger = Table(
     "ledger",
     metadata,

@@ -1,7 +1,7 @@
-"""Terms and orders that lists of incidents go by: written behind the events by housekeeping; no event pays for it.
+"""Terms and sort orders for lists of incidents, written by housekeeping so that events do not pay for them.
 
-Rows of `instance` say how far: `terms` up to which number, `order` up to which moment. What came later is looked at in
-`incidents` itself.
+Rows of `instance` say how far they are written: `terms` up to a number, `order` up to a time. Later changes are read
+from `incidents`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from notifier.domain.state import State
 from notifier.store.schema.base import Big, Serial, metadata
 
 BLOCK = 256
-"""Incidents of so many numbers that follow each other have one row for each of their terms."""
+"""How many consecutive incident numbers share one row for each of their terms."""
 
-# Compared byte by byte on both engines, for terms that begin with a word.
+# Compared byte by byte on both engines, for prefix searches.
 Bytewise = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 incident_terms = Table(
@@ -31,9 +31,9 @@ incident_terms = Table(
 )
 
 CLOSED: Mapping[State, int] = {State.OPEN: 0, State.RESOLVED: 1, State.ACKNOWLEDGED: 2}
-"""What `incident_order.closed` says of each state."""
+"""The values of `incident_order.closed`."""
 
-# By what lists are sorted. `closed` is kept by triggers; the rest is what was so at the moment of `order`.
+# Sort keys of lists. `closed` is maintained by triggers; the others are as of the time of `order`.
 incident_order = Table(
     "incident_order",
     metadata,

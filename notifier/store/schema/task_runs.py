@@ -1,4 +1,4 @@
-"""Runs of background tasks, the incidents that count their events, and the processes that run them."""
+"""Task runs, the incidents that count their events, and the processes that execute them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy import Column, Index, Table, Text
 
 from notifier.store.schema.base import Big, metadata
 
-# `rank` orders a run's changes, so that they may come in any order; JSON columns are NULL where there is nothing.
+# `rank` orders the changes of a run, which may arrive in any order; JSON columns are NULL if empty.
 task_runs = Table(
     "task_runs",
     metadata,
@@ -31,20 +31,20 @@ task_runs = Table(
     Column("replay_of", Text),
     Column("arguments", Text),
     Column("replayable", Text, nullable=False, server_default="no"),
-    # Of a failed or lost run: waiting (listed as a dead letter), replayed, recovered, discarded.
+    # The state of a failed or lost run as a dead letter: waiting (listed), replayed, recovered, discarded.
     Column("letter", Text),
-    # Of a replay that no process is known to have: when it was asked for. `process` is then the one it was handed to.
+    # When a replay was requested that no process has confirmed yet. `process` is the one it was assigned to.
     Column("asked_at", Big),
 )
 _unfinished = task_runs.c.state.in_(["pending", "processing", "retrying"])
 _waiting = task_runs.c.letter == "waiting"
 _asked = task_runs.c.asked_at.is_not(None)
 Index("ix_task_runs_created", task_runs.c.project, task_runs.c.created_at, task_runs.c.id)
-# With the state and the duration, statistics of a task read nothing else.
+# Covering index with state and duration, for statistics of a task.
 Index("ix_task_runs_task", task_runs.c.project, task_runs.c.task, task_runs.c.created_at, task_runs.c.id,
       task_runs.c.state, task_runs.c.duration_ms)  # fmt: skip
 _rare = task_runs.c.state != sa.literal_column("'completed'")
-# With the task, the failures of one task are found among those of all.
+# With the task, so that failures of one task are found quickly.
 Index("ix_task_runs_state", task_runs.c.project, task_runs.c.state, task_runs.c.created_at, task_runs.c.id,
       task_runs.c.task, sqlite_where=_rare, postgresql_where=_rare)  # fmt: skip
 Index("ix_task_runs_age", task_runs.c.created_at)
@@ -64,7 +64,7 @@ Index(
     postgresql_where=_asked,
 )
 
-# Which incident counts a run's events, and how many: kept apart, for either may come first.
+# Which incident counts a run's events, and how many; a table of its own, since either may arrive first.
 run_incidents = Table(
     "run_incidents",
     metadata,
@@ -72,7 +72,7 @@ run_incidents = Table(
     Column("run", Text, primary_key=True),
     Column("incident", Big, primary_key=True, autoincrement=False),
     Column("n", Big, nullable=False),
-    # Whether the run has ended well: completed, or made good by a later one.
+    # Whether the run has succeeded: completed, or recovered by a later one.
     Column("well", sa.SmallInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
@@ -80,7 +80,7 @@ _failing = run_incidents.c.well == sa.literal_column("0")
 Index("ix_run_incidents_incident", run_incidents.c.incident, run_incidents.c.run)
 Index("ix_run_incidents_failing", run_incidents.c.incident, sqlite_where=_failing, postgresql_where=_failing)
 
-# Processes of applications, as their heartbeats tell; `running` is a JSON list of run ids, `tasks` of task names.
+# Processes of applications, by their heartbeats; `running` is a JSON list of run ids, `tasks` of task names.
 processes = Table(
     "processes",
     metadata,
@@ -88,11 +88,11 @@ processes = Table(
     Column("id", Text, primary_key=True),
     Column("service", Text, nullable=False),
     Column("seen_at", Big, nullable=False),
-    # Set when it said goodbye or has not been heard of for too long: its unfinished runs are lost.
+    # Set when it has shut down, or missed its heartbeats for too long: its unfinished runs are lost.
     Column("ended_at", Big),
     Column("running", Text, nullable=False, server_default="[]"),
     Column("tasks", Text, nullable=False, server_default="[]"),
-    # What its client says became of its reports: {"captured", "sent", "spooled", "dropped": {reason: n}}.
+    # Outcomes of its client's reports: {"captured", "sent", "spooled", "dropped": {reason: n}}.
     Column("reports", Text),
 )
 Index("ix_processes_seen", processes.c.seen_at,

@@ -1,7 +1,7 @@
-"""Triggers that keep the running figures of runs and deliveries, whoever changes a row and for whatever reason.
+"""Triggers that maintain the running figures of runs and deliveries on any change of their rows.
 
-On SQLite a trigger runs for each row. On PostgreSQL it runs once for a statement, over all the rows that it changed,
-and adds to rows of its own connection, so that nobody waits for anybody.
+On SQLite a trigger runs for each row. On PostgreSQL it runs once per statement with all changed rows, and adds to
+rows of its own connection, so that transactions do not wait for each other.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _NARROW = 17
 
 
 def widths() -> Sequence[int]:
-    """The widths of buckets: 1, 2, 5, 10 ... A width serves from 17 times itself on, so a middle is within 3 %."""
+    """The widths of buckets: 1, 2, 5, 10 ... A width w applies from 17 w on, so that the middle is within 3 %."""
     return [digit * 10**power for power in range(14) for digit in (1, 2, 5)]
 
 
 def bucket(value: str) -> str:
-    """SQL: the least number that falls into the same bucket as `value`, a whole number that is not negative."""
+    """SQL for the smallest number in the bucket of `value`, a non-negative integer."""
     each = widths()
     cases = [
         f"WHEN {value} < {_NARROW * wider} THEN {value} / {width} * {width}"
@@ -47,9 +47,9 @@ def middle(least: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A statement that adds up changed rows of a table: of those that meet `counts`, `values` under `keys`.
+    """A figure: sums `values` by `keys` over changed rows that meet `counts`.
 
-    `took` is how long one took, a whole number that keys and values may name.
+    `took` is the SQL of a duration, an integer that keys and values may refer to.
     """
 
     table: str
@@ -143,7 +143,7 @@ STATES = Figure(
 
 
 def _sources(figure: Figure, old: str, new: str, tail: Mapping[str, str]) -> Mapping[str, str]:
-    """By event, the changed rows with their signs; `old` and `new` spell a column of theirs."""
+    """The changed rows with their signs, by event; `old` and `new` format the name of a column."""
     before = ", ".join(["-1 AS sign", *(f"{old}{name} AS {name}" for name in figure.columns)])
     after = ", ".join(["1 AS sign", *(f"{new}{name} AS {name}" for name in figure.columns)])
     before, after = f"SELECT {before}{tail['old']}", f"SELECT {after}{tail['new']}"
@@ -151,7 +151,7 @@ def _sources(figure: Figure, old: str, new: str, tail: Mapping[str, str]) -> Map
 
 
 def sqlite(table: str, figures: Sequence[Figure]) -> Sequence[str]:
-    """The triggers of one table on SQLite."""
+    """The triggers of a table on SQLite."""
     columns = sorted({name for figure in figures for name in figure.columns})
     differs = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in columns)
     when = {"INSERT": "", "UPDATE": f" WHEN {differs}", "DELETE": ""}
@@ -170,7 +170,7 @@ def sqlite(table: str, figures: Sequence[Figure]) -> Sequence[str]:
 
 
 def postgresql(table: str, figures: Sequence[Figure]) -> Sequence[str]:
-    """The functions and triggers of one table on PostgreSQL."""
+    """The functions and triggers of a table on PostgreSQL."""
     tail = {"old": " FROM old_rows", "new": " FROM new_rows"}
     seen = {
         "INSERT": "NEW TABLE AS new_rows",
@@ -210,7 +210,7 @@ _FOLLOW = {
 
 
 def order(dialect: str) -> Sequence[str]:
-    """The triggers by which `incident_order` follows the states of incidents, and their removal."""
+    """The triggers with which `incident_order` follows states and deletions of incidents."""
     made = []
     for event, (condition, body) in _FOLLOW.items():
         name = f"order_of_incidents_{event[:6].lower()}"
@@ -225,7 +225,7 @@ def order(dialect: str) -> Sequence[str]:
 
 
 def declare_triggers() -> None:
-    """Have the triggers made together with their table."""
+    """Register the triggers to be created together with their tables."""
     for dialect in ("sqlite", "postgresql"):
         for text in order(dialect):
             sa.event.listen(incidents, "after_create", sa.DDL(text).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]

@@ -1,1 +1,1 @@
-"""Statements by the noun that they read or write, compiled once for each engine; and their rows as frozen values."""
+"""Statements by the noun they concern, compiled once per engine, with their rows as frozen values."""

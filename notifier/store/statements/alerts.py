@@ -1,4 +1,4 @@
-"""Alerts that are posted again while they fire: what is known of each, and the incident that it belongs to."""
+"""Repeatedly posted alerts, and the incidents they belong to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IDENTITY = [(name, sa.Text()) for name in _KEY]
 
 
 class AlertRow(Row, frozen=True):
-    """An alert as it is stored. `document` is JSON text: labels, annotations and generatorURL, as posted."""
+    """A stored alert. `document` is JSON text: labels, annotations and generatorURL as posted."""
 
     project: str
     environment: str
@@ -32,7 +32,7 @@ class AlertRow(Row, frozen=True):
 
 
 class NewestIncident(Row, frozen=True):
-    """The incident of an identity that is not resolved, else the one that was resolved last."""
+    """The unresolved incident of an identity, or else its newest resolved one."""
 
     project: str
     environment: str
@@ -48,7 +48,7 @@ class NewestIncident(Row, frozen=True):
 
 
 class DueAlert(Row, frozen=True):
-    """An alert whose end has come, and the number of its incident that is not resolved."""
+    """An alert whose end has passed, and the number of its unresolved incident."""
 
     project: str
     environment: str
@@ -57,26 +57,26 @@ class DueAlert(Row, frozen=True):
 
 
 def known(tx: Tx, identities: Sequence[Identity]) -> dict[Identity, AlertRow]:
-    """The alerts that are known, locked: alerts are locked before incidents."""
+    """The known ones of these alerts, locked. Alerts are locked before incidents."""
     rows = _known(tx, identities=encode_rows(identities))
     return {(row.project, row.environment, row.fingerprint): row for row in rows}
 
 
 def newest(tx: Tx, identities: Sequence[Identity]) -> dict[Identity, NewestIncident]:
-    """The newest incident of each, locked."""
+    """The newest incident of each identity, locked."""
     rows = _newest(tx, identities=encode_rows(identities))
     return {(row.project, row.environment, row.fingerprint): row for row in rows}
 
 
 def write(tx: Tx, alerts: Iterable[AlertRow]) -> None:
-    """Make them as they are here."""
+    """Insert or replace alerts."""
     rows = [tuple(getattr(alert, name) for name in AlertRow.__struct_fields__) for alert in alerts]
     for part in in_parts(rows):
         execute(tx, _write, {"alerts": part})
 
 
 def refresh(tx: Tx, numbers: Sequence[int]) -> None:
-    """Let incidents of these numbers go on now, without a further event."""
+    """Update `last_seen` of these incidents without counting an event."""
     execute(tx, _refresh, {"incidents": encode_values(numbers), "now": tx.now})
 
 
@@ -138,7 +138,7 @@ def _refresh(dialect: Dialect) -> sa.ClauseElement:
 
 @reads(DueAlert)
 def due(_dialect: Dialect) -> sa.ClauseElement:
-    """Alerts whose end is not after `before`, the earliest first, locked."""
+    """Alerts whose end is at or before `before`, earliest first, locked."""
     its = sa.and_(_is(incidents, alert_ends), incidents.c.closed == OPEN)
     return (
         sa.select(*(alert_ends.c[name] for name in _KEY), incidents.c.number.label("incident"))
@@ -151,7 +151,7 @@ def due(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def lock_open(dialect: Dialect) -> sa.ClauseElement:
-    """The numbers of those of these incidents that are not resolved and that nobody else holds, locked."""
+    """The numbers of those incidents that are unresolved and not locked by others, locked."""
     these = incidents.c.number.in_(in_json(dialect, "incidents", Big))
     return (
         sa.select(incidents.c.number)
@@ -161,7 +161,7 @@ def lock_open(dialect: Dialect) -> sa.ClauseElement:
 
 
 def end(dialect: Dialect) -> sa.ClauseElement:
-    """Alerts of these identities are over."""
+    """Mark alerts of these identities as over."""
     rows = rows_from_json(dialect, "identities", _IDENTITY)
     return sa.update(alert_ends).values(ends_at=None).where(_is(alert_ends, rows))
 

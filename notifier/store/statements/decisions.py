@@ -1,4 +1,4 @@
-"""Decisions: one row for each run of equal ones about a member."""
+"""Decisions about members; consecutive equal ones share a row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def insert_decisions(dialect: Dialect) -> sa.ClauseElement:
     ]  # fmt: skip
     rows = rows_from_json(dialect, "rows", [(name, decisions.c[name].type) for name in names])
     adding = upsert(dialect, decisions).from_select(names, sa.select(*rows.c).where(sa.true()))
-    # Twice within a millisecond: the later one counts both.
+    # Two decisions within one millisecond: the later one is counted in the same row.
     later = {name: adding.excluded[name] for name in ("ref", "notification", "version", "last_at")}
     sums = {name: decisions.c[name] + adding.excluded[name] for name in ("count", "events")}
     return adding.on_conflict_do_update(

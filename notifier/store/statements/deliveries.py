@@ -23,7 +23,7 @@ SENDING = DeliveryState.SENDING.value
 
 
 class WaitingDelivery(Row, frozen=True):
-    """A delivery that waits. `frozen` is 1 where it has been sent before, so that its message stays."""
+    """A waiting delivery. `frozen` is 1 if it was sent before, so that its message no longer changes."""
 
     id: str
     thread: str
@@ -58,7 +58,7 @@ class DeliveryMessage(Row, frozen=True):
 
 
 class RankedDelivery(Row, frozen=True):
-    """A delivery that a digest tells, with the highest severity among its incidents as `rank`."""
+    """A delivery carried by a digest; `rank` is the highest severity of its incidents."""
 
     id: str
     reason: str
@@ -68,7 +68,7 @@ class RankedDelivery(Row, frozen=True):
 
 
 class Tries(Row, frozen=True):
-    """How many tries a delivery has had, and until when it may be tried."""
+    """The attempts of a delivery, and its deadlines."""
 
     attempts: int
     expires_at: Instant
@@ -88,12 +88,12 @@ def _target() -> sa.ColumnElement[bool]:
 
 
 def is_waiting() -> sa.ColumnElement[bool]:
-    """Pending, and carried by no digest: as the index of what waits spells it."""
+    """Whether a delivery is pending and not carried by a digest; has the form of the partial index's condition."""
     return sa.and_(deliveries.c.state == sa.literal_column("'pending'"), deliveries.c.carried_by.is_(None))
 
 
 def _held(rows: sa.Subquery) -> sa.ColumnElement[bool]:
-    """Claims of these (id, fence) that nobody else has taken over."""
+    """Whether these claims, as (id, fence), are still valid."""
     return sa.and_(
         deliveries.c.id == rows.c.id,
         deliveries.c.fence == rows.c.fence,
@@ -102,9 +102,9 @@ def _held(rows: sa.Subquery) -> sa.ColumnElement[bool]:
 
 
 def _is_busy() -> sa.ColumnElement[bool]:
-    """Whether a thread has one in flight, or a digest that has not arrived carries one of it.
+    """Whether the thread has a delivery in flight, or one carried by an undelivered digest.
 
-    A newer message waits for the digest that carries its thread: the other way round it would seem undone.
+    A newer message must not arrive before the digest, which would then show an older state last.
     """
     other = deliveries.alias("other")
     in_flight = other.c.state == sa.literal_column("'sending'")
@@ -113,7 +113,7 @@ def _is_busy() -> sa.ColumnElement[bool]:
 
 
 def first_threads(_dialect: Dialect) -> sa.ClauseElement:
-    """The threads of the first deliveries of a target that are due and whose thread is free, in order of their turn."""
+    """The threads of a target's first due deliveries whose thread is free, in order of their turn."""
     return (
         sa.select(deliveries.c.thread)
         .where(_target(), is_waiting(), deliveries.c.due_at <= _now(), ~_is_busy())
@@ -123,7 +123,7 @@ def first_threads(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def last_message(_dialect: Dialect) -> sa.ClauseElement:
-    """The message of the last notification of a group."""
+    """The message of a group's last notification."""
     return (
         sa.select(notifications.c.message)
         .where(notifications.c.group_id == sa.bindparam("group", type_=Text))
@@ -133,7 +133,7 @@ def last_message(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def waiting_threads(_dialect: Dialect) -> sa.ClauseElement:
-    """The threads of whatever waits for a target, due or not."""
+    """The threads of deliveries waiting for a target, due or not."""
     return (
         sa.select(deliveries.c.thread)
         .where(_target(), is_waiting())
@@ -143,7 +143,7 @@ def waiting_threads(_dialect: Dialect) -> sa.ClauseElement:
 
 @reads(WaitingDelivery)
 def waiting_of_threads(dialect: Dialect) -> sa.ClauseElement:
-    """Every delivery that waits of these threads, oldest first."""
+    """All waiting deliveries of these threads, oldest first."""
     frozen = sa.case((deliveries.c.message.is_(None), 0), else_=1)
     names = WaitingDelivery.__struct_fields__[:-1]
     return (
@@ -154,14 +154,14 @@ def waiting_of_threads(dialect: Dialect) -> sa.ClauseElement:
 
 
 def later_due(_dialect: Dialect) -> sa.ClauseElement:
-    """When the first delivery of a target is due that is not due yet and whose thread is free."""
+    """The earliest due time of deliveries to a target that are not due yet and whose thread is free."""
     return sa.select(sa.func.min(deliveries.c.due_at)).where(
         _target(), is_waiting(), deliveries.c.due_at > _now(), ~_is_busy()
     )
 
 
 def count_in_flight(_dialect: Dialect) -> sa.ClauseElement:
-    """How many deliveries of a target are being sent."""
+    """The number of deliveries to a target in flight."""
     return (
         sa.select(sa.func.count())
         .select_from(deliveries)
@@ -170,7 +170,7 @@ def count_in_flight(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def begin_sending(dialect: Dialect) -> sa.ClauseElement:
-    """Claim: these deliveries are being sent, under a new fence each."""
+    """Mark deliveries as `sending`, each under a new fence."""
     names = ("id", "message", "fallback_at")
     rows = rows_from_json(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
     return (
@@ -189,7 +189,7 @@ def begin_sending(dialect: Dialect) -> sa.ClauseElement:
 
 @reads(DeliveryMessage)
 def delivery_messages(dialect: Dialect) -> sa.ClauseElement:
-    """Deliveries with their messages, by their ids."""
+    """Deliveries with their messages, by id."""
     before = threads.alias("before")
     own = DeliveryMessage.__struct_fields__[:-4]
     return (
@@ -208,7 +208,7 @@ def delivery_messages(dialect: Dialect) -> sa.ClauseElement:
 
 
 def supersede(dialect: Dialect) -> sa.ClauseElement:
-    """Supersede deliveries that a newer one of the same thread carries."""
+    """Mark deliveries superseded by a newer one of the same thread that carries them."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("carried_by", Text)])
     return (
         sa.update(deliveries)
@@ -225,8 +225,8 @@ def supersede(dialect: Dialect) -> sa.ClauseElement:
 
 @reads(RankedDelivery)
 def ranked_deliveries(dialect: Dialect) -> sa.ClauseElement:
-    """Deliveries by their ids, the highest severity first."""
-    # The rank of a delivery may say that it is a test; a notification's does not.
+    """Deliveries by id, highest severity first."""
+    # The rank of a delivery may be that of a test; a notification's never is.
     own = (deliveries.c[name] for name in RankedDelivery.__struct_fields__[:-1])
     return (
         sa.select(*own, notifications.c.rank)
@@ -237,7 +237,7 @@ def ranked_deliveries(dialect: Dialect) -> sa.ClauseElement:
 
 
 def add_to_digest(dialect: Dialect) -> sa.ClauseElement:
-    """The digest with this id carries these deliveries."""
+    """Let a digest carry these deliveries."""
     return (
         sa.update(deliveries)
         .where(deliveries.c.id.in_(in_json(dialect, "ids", Text)))
@@ -246,7 +246,7 @@ def add_to_digest(dialect: Dialect) -> sa.ClauseElement:
 
 
 def end_delivered(dialect: Dialect) -> sa.ClauseElement:
-    """End claims well where their fences still hold; the ids and fences of those."""
+    """Mark valid claims as delivered. Returns their ids and fences."""
     names = ("id", "fence", "detail", "ref")
     rows = rows_from_json(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
     return (
@@ -268,7 +268,7 @@ def end_delivered(dialect: Dialect) -> sa.ClauseElement:
 
 
 def give_back(dialect: Dialect) -> sa.ClauseElement:
-    """Undo claims whose fences still hold. What was never sent is no longer frozen."""
+    """Undo valid claims. Messages that were never sent are no longer frozen."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("fence", Big)])
     unsent = sa.and_(deliveries.c.attempts == 0, deliveries.c.maybe_sent == 0)
     return (
@@ -284,7 +284,7 @@ def give_back(dialect: Dialect) -> sa.ClauseElement:
 
 
 def already_delivered(dialect: Dialect) -> sa.ClauseElement:
-    """Claims (delivery, fence) of the given ones that were recorded as delivered."""
+    """The claims, as (delivery, fence), among these that were recorded as delivered."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("fence", Big)])
     return (
         sa.select(attempts.c.delivery, attempts.c.n)
@@ -295,12 +295,12 @@ def already_delivered(dialect: Dialect) -> sa.ClauseElement:
 
 @reads(Tries)
 def tries(_dialect: Dialect) -> sa.ClauseElement:
-    """The tries of one delivery."""
+    """The attempts of a delivery."""
     return sa.select(*columns_of(Tries, deliveries)).where(deliveries.c.id == _id())
 
 
 def latest_outcomes(_dialect: Dialect) -> sa.ClauseElement:
-    """A delivery's latest outcomes."""
+    """The latest outcomes of a delivery."""
     return (
         sa.select(attempts.c.outcome)
         .where(attempts.c.delivery == _id())

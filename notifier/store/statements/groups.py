@@ -1,4 +1,4 @@
-"""Groups: rows that are read, and statements."""
+"""Groups: rows and statements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Text = sa.Text()
 
 
 class GroupRow(Row, frozen=True):
-    """A group with its present episode. `labels` and `conversation` are JSON text, moments are milliseconds."""
+    """A group with its current episode. `labels` and `conversation` are JSON text."""
 
     id: str
     project: str
@@ -44,13 +44,13 @@ def _now() -> sa.BindParameter[int]:
 
 @reads(GroupRow)
 def due_groups(_dialect: Dialect) -> sa.ClauseElement:
-    """Groups that are due, the first first; those that another transaction holds are left out."""
+    """Due groups, earliest first, without those that another transaction has locked."""
     return _due_groups()
 
 
 @reads(GroupRow)
 def urgent_due_groups(_dialect: Dialect) -> sa.ClauseElement:
-    """Groups that are due and tell of a critical incident, the first first."""
+    """Due groups with a critical incident, earliest first."""
     return _due_groups().where(groups.c.urgent == sa.literal_column("1"))
 
 
@@ -69,7 +69,7 @@ def next_group_due(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def next_group_ids(_dialect: Dialect) -> sa.ClauseElement:
-    """The ids of all groups, some at a time: those that follow `after`."""
+    """The next ids of groups after `after`."""
     return (
         sa.select(groups.c.id)
         .where(groups.c.id > sa.bindparam("after", type_=Text))
@@ -80,13 +80,13 @@ def next_group_ids(_dialect: Dialect) -> sa.ClauseElement:
 
 @reads(GroupRow)
 def lock_groups(dialect: Dialect) -> sa.ClauseElement:
-    """Groups by their ids, locked in that order."""
+    """Groups by id, locked in that order."""
     found = sa.select(*_GROUP).where(groups.c.id.in_(in_json(dialect, "groups", Text)))
     return found.order_by(groups.c.id).with_for_update(of=groups)
 
 
 def insert_groups(dialect: Dialect) -> sa.ClauseElement:
-    """Groups that do not exist yet."""
+    """Insert groups that do not exist yet."""
     names = ["id", "project", "route", "labels", "created_at"]
     rows = rows_from_json(dialect, "rows", [(name, groups.c[name].type) for name in names])
     return (
@@ -97,13 +97,13 @@ def insert_groups(dialect: Dialect) -> sa.ClauseElement:
 
 
 def name_groups(dialect: Dialect) -> sa.ClauseElement:
-    """The labels of groups of one incident follow the newest incident of the identity."""
+    """Update the labels of groups of one problem to those of its newest incident."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("labels", Text)])
     return sa.update(groups).values(labels=rows.c.labels).where(groups.c.id == rows.c.id)
 
 
 def make_groups_due(dialect: Dialect) -> sa.ClauseElement:
-    """Groups are due at these moments, or earlier where they were, and urgent where they are said to be."""
+    """Make groups due at the given times, unless they are due earlier, and urgent if the row says so."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("due_at", Big), ("urgent", groups.c.urgent.type)])
     sooner = sa.case((groups.c.due_at < rows.c.due_at, groups.c.due_at), else_=rows.c.due_at)
     urgent = sa.case((rows.c.urgent > groups.c.urgent, rows.c.urgent), else_=groups.c.urgent)
@@ -111,7 +111,7 @@ def make_groups_due(dialect: Dialect) -> sa.ClauseElement:
 
 
 def set_next_due(dialect: Dialect) -> sa.ClauseElement:
-    """Groups after their flush: due at once if not finished (`again`), else when a member is looked at again."""
+    """Set when groups are due after their flush: since `again` if unfinished, otherwise when a member is due."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("again", Big), ("told_at", Big)])
     own = members.c.group_id == groups.c.id
     moments = [
@@ -119,7 +119,7 @@ def set_next_due(dialect: Dialect) -> sa.ClauseElement:
         for column in (members.c.repeat_at, members.c.escalate_at)
     ]
     least = sa.func.min if dialect == "sqlite" else sa.func.least
-    # SQLite's min of two is NULL where one is.
+    # On SQLite, min of two values is NULL if either is.
     first = least(sa.func.coalesce(*moments), sa.func.coalesce(*reversed(moments)))
     still_open = (
         sa.select(sa.literal(1))

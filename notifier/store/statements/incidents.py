@@ -1,4 +1,4 @@
-"""Incidents as alerting reads and marks them."""
+"""Incidents as alerting reads and updates them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Text = sa.Text()
 
 
 class JudgedIncident(Row, frozen=True):
-    """The columns of an incident that decisions are made by. `labels` is JSON text."""
+    """The columns of an incident on which decisions depend. `labels` is JSON text."""
 
     number: int
     id: str
@@ -45,7 +45,7 @@ class JudgedIncident(Row, frozen=True):
 
 
 class IncidentRow(JudgedIncident, frozen=True):
-    """An incident that alerting must look at; `routed` is 0, or a severity's rank + 1."""
+    """An incident that needs attention; `routed` is 0 or the rank of a severity plus 1."""
 
     routed: int
 
@@ -56,13 +56,13 @@ def _now() -> sa.BindParameter[int]:
 
 @reads(IncidentRow)
 def attention_due(_dialect: Dialect) -> sa.ClauseElement:
-    """Incidents that alerting must look at, those that wait longest first."""
+    """Incidents that need attention, those that have waited longest first."""
     return _attention_due()
 
 
 @reads(IncidentRow)
 def urgent_attention_due(_dialect: Dialect) -> sa.ClauseElement:
-    """Critical incidents that alerting must look at, those that wait longest first."""
+    """Critical incidents that need attention, those that have waited longest first."""
     return _attention_due().where(is_critical)
 
 
@@ -96,7 +96,7 @@ def recent_counts(dialect: Dialect) -> sa.ClauseElement:
 
 
 def set_waiting(dialect: Dialect) -> sa.ClauseElement:
-    """Let the next event wake an incident, unless one has come since it was read."""
+    """Let the next event wake an incident, unless one has arrived since it was read."""
     rows = rows_from_json(dialect, "rows", [("incident", Big), ("count", Big)])
     return (
         sa.update(incidents)
@@ -115,7 +115,7 @@ def set_routed(dialect: Dialect) -> sa.ClauseElement:
 
 
 def episode_counts(_dialect: Dialect) -> sa.ClauseElement:
-    """How many of a group's incidents that were told of in this episode stand where."""
+    """The number of a group's incidents in each state that were notified in this episode."""
     return (
         sa.select(
             incidents.c.state,
@@ -129,7 +129,7 @@ def episode_counts(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def episode_incidents(_dialect: Dialect) -> sa.ClauseElement:
-    """Incidents of an episode: unresolved ones first, then the most severe, then those with the most events."""
+    """Incidents of an episode: unresolved ones first, then by severity, then by number of events."""
     return (
         with_latest()
         .join(members, incidents.c.number == members.c.incident)

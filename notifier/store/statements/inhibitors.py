@@ -1,4 +1,4 @@
-"""Inhibitors: incidents that are not resolved and meet the source of an inhibition."""
+"""Inhibitors: unresolved incidents that match the source of an inhibition rule."""
 
 from __future__ import annotations
 

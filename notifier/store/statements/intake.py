@@ -1,6 +1,6 @@
-"""The incidents, samples, tallies and ids that a commit of events reads and writes, a batch at a time.
+"""Incidents, samples, tallies and event ids, read and written in batches for commits of events.
 
-Each statement is compiled once per engine: the compiler would cost more than the engine.
+Each statement is compiled once per engine, since compiling costs more than executing.
 """
 
 from __future__ import annotations
@@ -30,59 +30,59 @@ Sample = tuple[int, int, str, Instant, Instant, str]
 """The incident's number, the count that the event made; the event's id, `at`, `received_at` and document."""
 
 _OPENED = State.OPEN.value
-# An enumeration's `value` costs ten times a look into a dictionary.
+# A dictionary, since `value` of an enumeration costs ten times as much.
 _SEVERITY = {severity: severity.value for severity in Severity}
 
 
 def known_ids(tx: Tx, names: Sequence[EventName]) -> dict[EventName, str | None]:
-    """The stored ones of these events, each with the id of its incident; None: a resolution of nothing."""
+    """The stored ones of these events, each with the id of its incident, or None if it resolved nothing."""
     rows = execute(tx, _find_ids, {"ids": encode_rows(names)})
     return {(row.project, row.event_id): row.incident_id for row in rows}
 
 
 def claim_ids(tx: Tx, ids: Sequence[tuple[str, str, int, Instant]]) -> None:
-    """Remember the ids that senders gave: project, id, the incident's number, the moment.
+    """Store event ids given by senders: project, id, the incident's number, the time.
 
-    `SerializationConflict` where one is known by now.
+    Raises `SerializationConflict` if one was stored concurrently.
     """
     if execute(tx, _insert_ids, {"ids": encode_rows(ids)}).rowcount < len(ids):
         raise SerializationConflict
 
 
 def open_incidents(tx: Tx, identities: Sequence[Identity]) -> dict[Identity, IncidentBefore]:
-    """The incidents of these identities that are not resolved; locked."""
+    """The unresolved incidents of these identities, locked."""
     return dict(map(_incident, execute(tx, _find_open, {"identities": encode_rows(identities)})))
 
 
 def newest_resolved(tx: Tx, identities: Sequence[Identity]) -> dict[Identity, IncidentBefore]:
-    """The newest resolved incident of each of these identities, which have no other; locked."""
+    """The newest resolved incident of each of these identities without an unresolved one, locked."""
     return dict(map(_incident, execute(tx, _find_resolved, {"identities": encode_rows(identities)})))
 
 
 def has_earlier_version(tx: Tx, since: Instant) -> bool:
-    """Whether an incident of earlier fingerprint rules is unresolved, or was resolved since that moment."""
+    """Whether an incident of an earlier fingerprint version is unresolved, or was resolved since `since`."""
     return execute(tx, _any_of_earlier_version, {"since": since}).first() is not None
 
 
 def find_earlier_version(
     tx: Tx, identities: Sequence[Identity], since: Instant
 ) -> list[tuple[Identity, IncidentBefore]]:
-    """The incidents of these identities by earlier rules, the unresolved and the newest first; locked."""
+    """The incidents of these identities by earlier rules, unresolved and newest ones first, locked."""
     rows = execute(tx, _find_of_earlier_version, {"identities": encode_rows(identities), "since": since})
     return list(map(_incident, rows))
 
 
 def take_over(tx: Tx, fingerprints: Sequence[tuple[int, str]]) -> None:
-    """Give the incidents of these numbers their fingerprints of the present rules."""
+    """Replace the fingerprints of these incidents, by number, with those of the current rules."""
     rows = [(number, fingerprint, VERSION) for number, fingerprint in fingerprints]
     try:
         execute(tx, _take_over, {"incidents": encode_rows(rows)})
-    except IntegrityError:  # another replica has just opened one
+    except IntegrityError:  # Another replica has just opened one.
         raise SerializationConflict from None
 
 
 def insert_incidents(tx: Tx, new: Iterable[tuple[str, IncidentChange]]) -> dict[str, int]:
-    """Open incidents of these ids; the number of each. `SerializationConflict` where another replica was faster."""
+    """Open incidents. Returns their numbers by id; raises `SerializationConflict` if another replica was faster."""
     now = tx.now
     rows = []
     for id_, change in new:
@@ -103,10 +103,10 @@ def insert_incidents(tx: Tx, new: Iterable[tuple[str, IncidentChange]]) -> dict[
 
 
 def update_incidents(tx: Tx, changes: Iterable[IncidentChange]) -> None:
-    """Write incidents that exist as they are after their events.
+    """Update incidents after their events.
 
-    Those of which only figures change are apart: SQLite writes each index anew of which a column is set, also to the
-    same value.
+    Rows of which only figures change have a statement of their own, since SQLite updates each index whose columns are
+    set, even to the same value.
     """
     now = tx.now
     rows = []
@@ -139,12 +139,12 @@ def insert_samples(tx: Tx, samples: Sequence[Sample]) -> None:
 
 
 def delete_samples(tx: Tx, samples: Sequence[tuple[int, int]]) -> None:
-    """Delete the samples of these incidents and counts."""
+    """Delete samples by incident and count."""
     execute(tx, _delete_events, {"dropped": encode_rows(samples)})
 
 
 def add_tallies(tx: Tx, counts: Sequence[tuple[int, Instant, int]]) -> None:
-    """Add to the events that these incidents had in a minute: number, the minute's beginning, events."""
+    """Add events to the tallies of incidents: rows of (number, start of the minute, events)."""
     execute(tx, _upsert_tallies, {"tallies": encode_rows(counts)})
 
 
@@ -210,7 +210,7 @@ def _find_resolved(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _of_earlier_version() -> sa.ColumnElement[bool]:
-    """Incidents that an identity of the present rules may go on: unresolved, or resolved since a moment."""
+    """Whether an incident of an earlier version may continue: it is unresolved, or was resolved since `since`."""
     since = sa.bindparam("since", type_=Big)
     lately = sa.or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at >= since)
     return sa.and_(of_earlier_version, lately)
@@ -222,7 +222,7 @@ def _any_of_earlier_version(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _find_of_earlier_version(dialect: Dialect) -> sa.ClauseElement:
-    """Unresolved incidents first, of those the newest first."""
+    """Unresolved incidents first, and newest ones first among them."""
     rows = rows_from_json(dialect, "identities", _IDENTITY)
     query = (
         sa.select(*_INCIDENT)
@@ -252,7 +252,7 @@ _NEW = [
 
 def _insert_incidents(dialect: Dialect) -> sa.ClauseElement:
     rows = rows_from_json(dialect, "incidents", [(column.name, column.type) for column in _NEW])
-    # `WHERE true` keeps SQLite from reading ON CONFLICT as a join's ON.
+    # Without `WHERE true`, SQLite would parse ON CONFLICT as a join condition.
     selected = sa.select(*rows.c).where(sa.true())
     insert = upsert(dialect, incidents).from_select(
         [column.name for column in _NEW], selected, include_defaults=False

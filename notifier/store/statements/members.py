@@ -1,4 +1,4 @@
-"""Members: an incident in a group, with what has been told of it there."""
+"""Members: incidents in groups, with what has been notified there."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from notifier.store.statements.incidents import JudgedIncident
 
 Text = sa.Text()
 
-# The last decision is the old group's: what is decided in the new group begins a row of its own.
+# Not copied: the last decision belongs to the old group, and the next one begins a new row.
 _NOT_COPIED = {"group_id", "incident", "changed_at", "escalate_at", "decided", "decided_at"}
 _COPIED = tuple(column.name for column in members.c if column.name not in _NOT_COPIED)
 
 
 class ToldMember(Row, frozen=True):
-    """A membership: what has been told and decided of one incident in one group. `incident` is its number."""
+    """A membership: what has been notified and decided about one incident in one group. `incident` is its number."""
 
     group_id: str
     incident: int
@@ -48,7 +48,7 @@ class ToldMember(Row, frozen=True):
 
 
 class MemberRow(JudgedIncident, frozen=True):
-    """A membership with its incident."""
+    """A membership together with its incident."""
 
     group_id: str
     incident: int
@@ -76,14 +76,14 @@ def _now() -> sa.BindParameter[int]:
 
 
 def _members_with_incidents() -> sa.Select[Any]:
-    """Members with the columns of their incidents that decisions are made by."""
+    """Members with the columns of their incidents on which decisions depend."""
     found = sa.select(*columns_of(MemberRow, members, incidents)).select_from(members)
     return found.join(incidents, incidents.c.number == members.c.incident)
 
 
 @reads(ToldMember)
 def memberships(dialect: Dialect) -> sa.ClauseElement:
-    """Every membership of these incidents."""
+    """All memberships of these incidents."""
     of_incidents = members.c.incident.in_(in_json(dialect, "incidents", Big))
     return sa.select(*columns_of(ToldMember, members)).where(of_incidents)
 
@@ -98,9 +98,9 @@ def members_of_incidents(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _first_due(*due: sa.Select[Any]) -> sa.Select[Any]:
-    """Members with their incidents, in order: no more of each selection of keys than `most`, as its index has them.
+    """Members with their incidents in order, with at most `most` keys from each selection, read from its index.
 
-    In the order of their numbers the engines would read a whole group to find the few of it that are due.
+    If the keys were sorted, the engines would read a whole group to find its few due members.
     """
     most = sa.bindparam("most", type_=sa.Integer())
     keys = sa.union(*(sa.select(*part.limit(most).subquery().c) for part in due)).subquery("due")
@@ -116,7 +116,7 @@ def _first_due(*due: sa.Select[Any]) -> sa.Select[Any]:
 
 @reads(MemberRow)
 def changed_members(dialect: Dialect) -> sa.ClauseElement:
-    """Members of groups that changed, whose repeat is due, or whose hold is over."""
+    """Members that have changed, or whose `repeat_at` has come."""
     of_groups = members.c.group_id.in_(in_json(dialect, "groups", Text))
     keys = sa.select(members.c.group_id, members.c.incident).where(of_groups)
     return _first_due(
@@ -126,14 +126,14 @@ def changed_members(dialect: Dialect) -> sa.ClauseElement:
 
 @reads(MemberRow)
 def escalating_members(_dialect: Dialect) -> sa.ClauseElement:
-    """Members of a group whose next step of escalation is due."""
+    """Members of a group with a due escalation step."""
     keys = sa.select(members.c.group_id, members.c.incident)
     of_group = members.c.group_id == sa.bindparam("group", type_=Text)
     return _first_due(keys.where(of_group, members.c.escalate_at <= _now()))
 
 
 def escalating_groups(dialect: Dialect) -> sa.ClauseElement:
-    """The ids of those groups in which a step of escalation is due."""
+    """The ids of those groups that have a due escalation step."""
     found = sa.select(members.c.group_id).where(
         members.c.group_id.in_(in_json(dialect, "groups", Text)), members.c.escalate_at <= _now()
     )
@@ -191,7 +191,7 @@ def write_told(dialect: Dialect) -> sa.ClauseElement:
 
 
 def propagate_critical(dialect: Dialect) -> sa.ClauseElement:
-    """Members of a group whose incidents followed these of the same identities."""
+    """Set `critical_at` of members whose incidents follow these of the same identities."""
     rows = rows_from_json(
         dialect,
         "rows",
@@ -235,7 +235,7 @@ def write_waiting(dialect: Dialect) -> sa.ClauseElement:
 
 
 def write_escalated(dialect: Dialect) -> sa.ClauseElement:
-    """Write the steps that members have been through, since when, and the hold that postpones a step until it ends."""
+    """Write the escalation steps sent, since when they count, and the hold that postpones the next one."""
     rows = _member_rows(dialect, "escalated", "first_told_at", "escalate_at", "hold_ref")
     named = sa.or_(
         *(
@@ -253,7 +253,7 @@ def write_escalated(dialect: Dialect) -> sa.ClauseElement:
 
 
 def is_to_be_told() -> sa.ColumnElement[bool]:
-    """Whether there is something left to tell of a member: the incident is open, has changed, or its end is untold."""
+    """Whether there is something left to notify: the incident is open or changed, or its end was not sent."""
     return sa.or_(
         incidents.c.closed == sa.literal_column("0"),
         members.c.changed_at.is_not(None),
@@ -262,12 +262,12 @@ def is_to_be_told() -> sa.ColumnElement[bool]:
 
 
 def _of_group() -> sa.ColumnElement[bool]:
-    """Members of the group that something is left to tell of."""
+    """Whether a member belongs to the group and has something left to notify."""
     return sa.and_(members.c.group_id == sa.bindparam("group", type_=Text), is_to_be_told())
 
 
 def lock_movable(_dialect: Dialect) -> sa.ClauseElement:
-    """Lock incidents whose membership of the group may move; those that another transaction holds are left out."""
+    """Lock the incidents of movable members, without those that another transaction has locked."""
     found = sa.select(members.c.incident).join(incidents, incidents.c.number == members.c.incident)
     return (
         found.where(_of_group())
@@ -279,9 +279,9 @@ def lock_movable(_dialect: Dialect) -> sa.ClauseElement:
 
 @reads(MemberRow)
 def movable_members(dialect: Dialect) -> sa.ClauseElement:
-    """Members of the group that may move, of incidents that are locked.
+    """The movable members of a group whose incidents are locked.
 
-    A statement of its own: the one that locks would join the incident as it is with the member as it was before.
+    A statement of its own, since the locking one could combine a current incident with an outdated member.
     """
     locked = members.c.incident.in_(in_json(dialect, "incidents", Big))
     return _members_with_incidents().where(_of_group(), locked).order_by(members.c.incident)
@@ -293,10 +293,10 @@ def count_members(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def copy_members(dialect: Dialect) -> sa.ClauseElement:
-    """Members copied into a group. Where one is there already and was never told, the copied state counts.
+    """Copy members into a group. Members that exist there already are replaced if they were never notified about.
 
-    Each row names the group that its member comes from: with one parameter for all of them, SQLite reads every row for
-    each member of that group.
+    Each row names the group from which its member comes. With a single parameter instead, SQLite would read every row
+    for each member of that group.
     """
     given = ("group_id", "incident", "changed_at", "escalate_at")
     columns = [(name, members.c[name].type) for name in given]
@@ -347,7 +347,7 @@ def steps_of(dialect: Dialect) -> sa.Subquery:
 
 
 def held_by_configuration() -> sa.ColumnElement[bool]:
-    """Held by hours, by an inhibition, or for want of a channel: which may be over."""
+    """Whether the configuration holds a member: a mute time, an inhibition rule, or a route without channels."""
     return members.c.held_by.in_(
         [
             sa.literal_column(f"'{held_by.value}'")
@@ -357,7 +357,7 @@ def held_by_configuration() -> sa.ColumnElement[bool]:
 
 
 def has_sooner_step(steps: sa.Subquery) -> tuple[sa.ColumnElement[bool], ...]:
-    """Whether a member was told as open, and its next step is planned for later than the route says, or not at all."""
+    """Whether a member's next step is planned later than the route says, or not at all."""
     at = members.c.first_told_at + steps.c.after
     return (
         groups.c.route == steps.c.route,

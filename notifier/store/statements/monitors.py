@@ -1,4 +1,4 @@
-"""Monitors, locked and written, and those whose time has come."""
+"""Monitors: locking, writing, and due ones."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _KEY = ("project", "environment", "name")
 
 
 def find(tx: Tx, keys: Collection[MonitorName]) -> dict[MonitorName, MonitorRow]:
-    """The monitors of these names that there are, locked: monitors are locked before incidents."""
+    """The existing ones of these monitors, locked. Monitors are locked before incidents."""
     return {row.key: row for row in _find(tx, names=encode_rows(sorted(keys)))}
 
 
 def declared(tx: Tx, names: Iterable[str]) -> Sequence[MonitorRow]:
-    """The monitors that a file declares, or did before, locked; `names` are those that it declares now."""
+    """The monitors declared in the file now or before, locked; `names` are those declared now."""
     return _declared(tx, names=encode_rows([(name,) for name in sorted(names)]))
 
 
@@ -31,15 +31,15 @@ def count(tx: Tx, project: str) -> int:
 
 
 def write(tx: Tx, rows: Iterable[MonitorRow]) -> None:
-    """Make them as they are here."""
-    ordered = sorted(rows, key=lambda row: row.key)  # as everybody, so that no two wait for each other
+    """Insert or replace monitors."""
+    ordered = sorted(rows, key=lambda row: row.key)  # In the same order everywhere, to avoid deadlocks.
     cells = [tuple(getattr(row, name) for name in MonitorRow.__struct_fields__) for row in ordered]
     if cells:
         execute(tx, _write, {"rows": encode_rows(cells)})
 
 
 def delete(tx: Tx, project: str, environment: str, name: str) -> bool:
-    """Forget a monitor; False: there was none."""
+    """Delete a monitor. Returns False if there was none."""
     key = sa.and_(
         monitors.c.project == project, monitors.c.environment == environment, monitors.c.name == name
     )
@@ -53,7 +53,7 @@ def next_due(_dialect: Dialect) -> sa.ClauseElement:
 
 @reads(MonitorRow)
 def overdue(_dialect: Dialect) -> sa.ClauseElement:
-    """Monitors whose deadline has passed, and whom we have heard for long enough, the earliest first, locked."""
+    """Monitors whose deadline has passed and that could check in for long enough, earliest first, locked."""
     now, since = sa.bindparam("now", type_=Big), sa.bindparam("since", type_=Big)
     heard = sa.or_(monitors.c.due_from >= since, monitors.c.patience <= now - since)
     return (

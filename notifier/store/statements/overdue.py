@@ -1,4 +1,4 @@
-"""Deliveries that nobody holds any more: lost claims, expired ones, and those that the fallback must be told of."""
+"""Deliveries that need the sweep: lost claims, expired ones, and those due for the fallback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LostClaim(Row, frozen=True):
 
 
 class UndeliveredAlert(Row, frozen=True):
-    """A delivery that the fallback must be told of. `message` and `base` are JSON text (see `DeliveryMessage`)."""
+    """A delivery due for the fallback. `message` and `base` are JSON text (see `DeliveryMessage`)."""
 
     id: str
     project: str
@@ -55,7 +55,7 @@ def lost_claims(_dialect: Dialect) -> sa.ClauseElement:
 
 @reads(LostClaim)
 def all_claims(_dialect: Dialect) -> sa.ClauseElement:
-    """Every claim, whatever its lease: no process can be sending."""
+    """All claims regardless of their lease, for use when no process can be sending."""
     return _claims()
 
 
@@ -70,9 +70,9 @@ def _claims() -> sa.Select[tuple[object, ...]]:
 
 
 def give_up_claims(dialect: Dialect) -> sa.ClauseElement:
-    """Return deliveries that may have been sent to pending, under a new fence; tests are discarded.
+    """Return lost claims to pending under a new fence, as possibly sent; discard tests.
 
-    `claims` stays: five of these in a row are what quarantines a delivery that ends its worker.
+    `claims` is kept: five consecutive losses quarantine a delivery, which may crash its worker.
     """
     is_test = deliveries.c.reason == Reason.TEST.value
     return (
@@ -92,13 +92,13 @@ def give_up_claims(dialect: Dialect) -> sa.ClauseElement:
 
 
 def expired_deliveries(_dialect: Dialect) -> sa.ClauseElement:
-    """The ids of deliveries that wait and are older than they may get."""
+    """The ids of waiting deliveries that have expired."""
     waits = (deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None))
     return sa.select(deliveries.c.id).where(*waits, deliveries.c.expires_at <= _now()).limit(_most())
 
 
 def targets_of(dialect: Dialect) -> sa.ClauseElement:
-    """The targets of these deliveries are due now."""
+    """Make the targets of these deliveries due now."""
     of_these = deliveries.c.id.in_(in_json(dialect, "ids", sa.Text()))
     return (
         sa.update(targets)
@@ -109,7 +109,7 @@ def targets_of(dialect: Dialect) -> sa.ClauseElement:
 
 @reads(UndeliveredAlert)
 def undelivered_alerts(_dialect: Dialect) -> sa.ClauseElement:
-    """Deliveries whose `fallback_at` has come, the earliest first."""
+    """Deliveries whose `fallback_at` has passed, earliest first."""
     own = UndeliveredAlert.__struct_fields__[:-2]
     return (
         sa.select(
@@ -125,29 +125,29 @@ def undelivered_alerts(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def fallback_done(dialect: Dialect) -> sa.ClauseElement:
-    """The fallback need not be told of these deliveries any more."""
+    """Clear `fallback_at` of these deliveries."""
     these = deliveries.c.id.in_(in_json(dialect, "ids", sa.Text()))
     return sa.update(deliveries).where(these).values(fallback_at=None)
 
 
 def told_fallback(_dialect: Dialect) -> sa.ClauseElement:
-    """The notification by which the fallback was told of this one."""
+    """The notification with which the fallback was notified about this one."""
     of_this = notifications.c.fallback_of == sa.bindparam("notification", type_=sa.Text())
     return sa.select(notifications.c.id).where(of_this)
 
 
 def next_lease_end(_dialect: Dialect) -> sa.ClauseElement:
-    """When the first lease ends."""
+    """The earliest end of a lease."""
     return sa.select(sa.func.min(deliveries.c.lease_until)).where(deliveries.c.lease_until.is_not(None))
 
 
 def next_fallback(_dialect: Dialect) -> sa.ClauseElement:
-    """When the fallback is told next."""
+    """The earliest `fallback_at`."""
     return sa.select(sa.func.min(deliveries.c.fallback_at)).where(deliveries.c.fallback_at.is_not(None))
 
 
 def orphaned_deliveries(dialect: Dialect) -> sa.ClauseElement:
-    """The ids of deliveries that wait for these targets. What a live digest carries ends with the digest."""
+    """The ids of deliveries that wait for these targets. Those carried by a live digest end with it."""
     digest = deliveries.alias("digest")
     is_live = sa.or_(digest.c.state == PENDING, digest.c.state == SENDING)
     carried = sa.exists().where(digest.c.id == deliveries.c.carried_by, is_live)
@@ -160,7 +160,7 @@ def orphaned_deliveries(dialect: Dialect) -> sa.ClauseElement:
 
 
 def move_deliveries(_dialect: Dialect) -> sa.ClauseElement:
-    """Deliveries that wait for a target wait for another one instead, and are due now."""
+    """Move deliveries that wait for one target to another one, where they are due now."""
     own = deliveries.alias("own")
     other = sa.bindparam("target", type_=Big)
     has_own = sa.exists().where(own.c.notification == deliveries.c.notification, own.c.target == other)
@@ -176,7 +176,7 @@ def move_deliveries(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def move_threads(_dialect: Dialect) -> sa.ClauseElement:
-    """Threads in which something waits for a target go on at another one, unless that has a thread of the episode."""
+    """Move threads with waiting deliveries to another target, unless that has a thread of the episode."""
     own = threads.alias("own")
     other = sa.bindparam("target", type_=Big)
     waits = sa.exists().where(deliveries.c.thread == threads.c.id, deliveries.c.state == PENDING)
@@ -191,7 +191,7 @@ def move_threads(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def tell_fallback_of_removed(dialect: Dialect) -> sa.ClauseElement:
-    """The fallback is told now of the deliveries that died just now because these targets were removed."""
+    """Make deliveries due for the fallback that have just died because these targets were removed."""
     return (
         sa.update(deliveries)
         .where(
@@ -205,7 +205,7 @@ def tell_fallback_of_removed(dialect: Dialect) -> sa.ClauseElement:
 
 
 def waiting_deliveries_due(dialect: Dialect) -> sa.ClauseElement:
-    """Deliveries that wait for these targets are due now."""
+    """Make deliveries that wait for these targets due now."""
     of_targets = deliveries.c.target.in_(in_json(dialect, "targets", Big))
     return (
         sa.update(deliveries)
@@ -215,7 +215,7 @@ def waiting_deliveries_due(dialect: Dialect) -> sa.ClauseElement:
 
 
 def waited_for_targets_due(dialect: Dialect) -> sa.ClauseElement:
-    """Make targets due now that a delivery waits for."""
+    """Make targets due now that have waiting deliveries."""
     waits = sa.exists().where(deliveries.c.target == targets.c.id, deliveries.c.state == PENDING)
     these = targets.c.id.in_(in_json(dialect, "targets", Big))
     return sa.update(targets).where(these, waits).values(due_at=_now())

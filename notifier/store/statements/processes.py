@@ -1,4 +1,4 @@
-"""Processes of applications: their heartbeats, and their clients' reports."""
+"""Processes of applications: their heartbeats, and the reports of their clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPORTS_AT_MOST = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessReports:
-    """The reports of the client in a process, counted by outcome; `ended`: the process has ended."""
+    """The reports of a process's client, counted by outcome. `ended` says whether the process has ended."""
 
     service: str
     reports: Mapping[str, Any]
@@ -27,12 +27,12 @@ class ProcessReports:
 
 
 def write(tx: Tx, values: Mapping[str, object]) -> None:
-    """Write a process with these values of its columns; `reports` that are None leave those before."""
+    """Write a process with these values of its columns; `reports` of None keeps the stored ones."""
     execute(tx, _write, values)
 
 
 def end_silent(tx: Tx, before: Instant, *, most: int) -> int:
-    """End processes that were not seen since `before`, the longest silent first; how many."""
+    """End processes without a heartbeat since `before`, longest silent first. Returns how many."""
     query = (
         sa.select(processes.c.project, processes.c.id)
         .where(processes.c.ended_at.is_(None), processes.c.seen_at <= before)
@@ -53,7 +53,7 @@ def count_living(tx: Tx) -> int:
 
 
 def reports(tx: Tx) -> list[ProcessReports]:
-    """The reports of the processes that were seen last, ended ones included."""
+    """The reports of the processes with the latest heartbeats, including ended ones."""
     rows = tx.run(
         sa.select(processes.c.service, processes.c.reports, processes.c.ended_at)
         .where(processes.c.reports.is_not(None))

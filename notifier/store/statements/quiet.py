@@ -1,4 +1,4 @@
-"""Incidents that no event has reached for long."""
+"""Incidents that have received no event for long."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from notifier.store.database import Dialect
 from notifier.store.json_rows import in_json
 from notifier.store.schema import Big, alert_ends, incidents, monitors, still_wrong
 
-# Spelt as in the partial index: a bound value would keep SQLite from using it.
+# A literal, as in the partial index; with a bound value SQLite would not use it.
 _UNRESOLVED = incidents.c.closed == sa.literal_column("0")
 
 
 class QuietIncident(Row, frozen=True):
-    """An incident's number, and when an event or a person's reopening last reached it (milliseconds).
+    """An incident's number, and the time of its last event or reopening.
 
-    Of an alert that has an end of its own, and of a monitor that is still to be heard of, that is now.
+    For an alert with an end of its own, and for a monitor that is still expected, that time is now.
     """
 
     number: int
@@ -26,7 +26,7 @@ class QuietIncident(Row, frozen=True):
 
 
 def active_at() -> sa.ColumnElement[int]:
-    """The moment of `QuietIncident.active_at`; `now` is a parameter."""
+    """SQL for `QuietIncident.active_at`, with the parameter `now`."""
     reopened_at = sa.func.coalesce(incidents.c.reopened_at, incidents.c.opened_at)
     fires = sa.exists().where(
         alert_ends.c.project == incidents.c.project,
@@ -49,7 +49,7 @@ def active_at() -> sa.ColumnElement[int]:
 
 @reads(QuietIncident)
 def quiet_incidents(_dialect: Dialect) -> sa.ClauseElement:
-    """Unresolved incidents whose `quiet_since` is not after `before`, the quietest first, locked."""
+    """Unresolved incidents with `quiet_since` at or before `before`, longest quiet first, locked."""
     return (
         sa.select(incidents.c.number, active_at().label("active_at"))
         .where(_UNRESOLVED, incidents.c.quiet_since <= sa.bindparam("before", type_=Big))
@@ -64,7 +64,7 @@ def _these(dialect: Dialect) -> sa.ColumnElement[bool]:
 
 
 def resolve_incidents(dialect: Dialect) -> sa.ClauseElement:
-    """Resolve incidents, and let alerting look at them; `by` says what did it, no person having done so."""
+    """Resolve incidents and let alerting look at them. `by` says what resolved them, as no person did."""
     now = sa.bindparam("now", type_=Big)
     return (
         sa.update(incidents)
@@ -81,7 +81,7 @@ def resolve_incidents(dialect: Dialect) -> sa.ClauseElement:
 
 
 def move_quiet_since(dialect: Dialect) -> sa.ClauseElement:
-    """Let incidents count as quiet since an event or a reopening last reached them."""
+    """Update `quiet_since` to the time of the last event or reopening."""
     return sa.update(incidents).where(_these(dialect)).values(quiet_since=active_at())
 
 

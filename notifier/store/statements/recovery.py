@@ -1,6 +1,6 @@
-"""Recovery: runs that ended badly and were made good, and the incidents that count the events of runs.
+"""Recovery: failed runs that later runs made good, and incidents whose events came from runs.
 
-States are spelt out where a partial index has them in its condition: SQLite uses none for what is a parameter.
+States are literals where a partial index has them in its condition, since SQLite does not use it for a parameter.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _failing = run_incidents.c.well == sa.literal_column("0")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveredRun:
-    """A run that a later one has made good; `replay_of` is the run that it replays."""
+    """A run that a later one has recovered; `replay_of` is the run that it replays."""
 
     name: RunName
     replay_of: RunName | None
@@ -45,40 +45,40 @@ class RecoveredRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentOfRuns:
-    """An incident that is not resolved and counts events of runs; `events` is the number of all that it counts."""
+    """An unresolved incident with events of runs; `events` is the number of all its events."""
 
     number: int
     events: int
 
 
 def recover_named(tx: Tx, names: Sequence[RunName]) -> list[RecoveredRun]:
-    """Runs among the named ones that ended badly and had been made good before they were reported."""
+    """Recover those of the named runs that failed, but were made good before they were reported."""
     return _recover(tx, _recover_named, {"names": names})
 
 
 def recover_keyed(tx: Tx, keys: Sequence[tuple[object, ...]]) -> list[RecoveredRun]:
-    """Runs that ended badly before one of the same key completed: project, task, service, key, the moment."""
+    """Recover failed runs when a run with the same key completes: project, task, service, key, time."""
     return _recover(tx, _recover_keyed, {"keys": keys})
 
 
 def recover_replayed(tx: Tx, names: Sequence[RunName]) -> list[RecoveredRun]:
-    """Runs among the named ones, replayed with success, that ended badly."""
+    """Recover the failed ones of the named runs, whose replays have succeeded."""
     return _recover(tx, _recover_replayed, {"names": names})
 
 
 def ended_well(tx: Tx, names: Iterable[RunName]) -> set[RunName]:
-    """Runs among the named ones that have ended well. Whoever is making one of them good is waited for, and waits."""
+    """The named runs that have succeeded. Waits for concurrent transactions that recover one of them."""
     rows = execute(tx, _find_well, {"names": encode_rows(sorted(names))})
     return {(row.project, row.id) for row in rows if row.well}
 
 
 def mark_failing(tx: Tx, names: Iterable[RunName]) -> None:
-    """The incidents that count events of these runs have not recovered."""
+    """Note that the incidents with events of these runs have not recovered."""
     execute(tx, _mark_failing, {"names": encode_rows(sorted(names))})
 
 
 def mark_well(tx: Tx, names: Iterable[RunName]) -> list[IncidentOfRuns]:
-    """Note that these runs have ended well; the incidents that may be over by it, locked."""
+    """Note that these runs have succeeded. Returns the incidents that may have recovered by that, locked."""
     parameters = {"names": encode_rows(sorted(names))}
     rows = execute(tx, _find_incidents, parameters).all()
     execute(tx, _mark_well, parameters)
@@ -86,22 +86,22 @@ def mark_well(tx: Tx, names: Iterable[RunName]) -> list[IncidentOfRuns]:
 
 
 def has_failing(tx: Tx, number: int) -> bool:
-    """Whether the incident counts an event of a run that has not ended well, be it that nothing is known of the run."""
+    """Whether the incident has an event of a run that has not succeeded, or is not known."""
     return execute(tx, _find_failing, {"number": number}).first() is not None
 
 
 def events_of_runs(tx: Tx, number: int) -> int:
-    """How many of the incident's events came from runs."""
+    """The number of the incident's events that came from runs."""
     return int(execute(tx, _count_events, {"number": number}).scalar_one())
 
 
 def add_events(tx: Tx, counts: Mapping[tuple[str, str, int], int]) -> None:
-    """Add to the number of a run's events that an incident counts: by project, run and the incident's number."""
+    """Add to the number of a run's events in an incident: rows of (project, run, incident number)."""
     execute(tx, _link, {"links": encode_rows((*key, n) for key, n in sorted(counts.items()))})
 
 
 def resolve(tx: Tx, numbers: Sequence[int]) -> None:
-    """Resolve the incidents of these numbers, as recovered."""
+    """Resolve these incidents, by number, as recovered."""
     tx.run(
         sa.update(incidents)
         .where(incidents.c.number.in_(numbers))
@@ -132,7 +132,7 @@ def _recover(
 
 
 def _is_well(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Completed itself, or made good by a later run: false, never NULL, where there is no row."""
+    """Whether a run has completed or was recovered by a later one; false, never NULL, without a row."""
     return sa.or_(
         sa.func.coalesce(table.c.state, "") == sa.literal_column("'completed'"),
         sa.func.coalesce(table.c.letter, "") == sa.literal_column("'recovered'"),
@@ -144,7 +144,7 @@ def _named(rows: sa.Subquery) -> sa.ColumnElement[bool]:
 
 
 def _recover_named(dialect: Dialect) -> sa.ClauseElement:
-    """Runs among the named ones that ended badly and had been made good before they were reported."""
+    """Recover those of the named runs that failed, but were made good before they were reported."""
     rows = rows_from_json(dialect, "names", _NAME)
     later, again = task_runs.alias("later"), task_runs.alias("again")
     by_key = sa.exists().where(
@@ -162,7 +162,7 @@ def _recover_named(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _recover_keyed(dialect: Dialect) -> sa.ClauseElement:
-    """Runs that ended badly before one of the same key completed."""
+    """Recover failed runs before a completed one with the same key."""
     rows = rows_from_json(dialect, "keys", _KEYED)
     return _recovering().where(
         task_runs.c.project == rows.c.project,
@@ -174,7 +174,7 @@ def _recover_keyed(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _recover_replayed(dialect: Dialect) -> sa.ClauseElement:
-    """The named runs, where they ended badly: a replay has made them good."""
+    """Recover the failed ones of the named runs, since a replay has succeeded."""
     rows = rows_from_json(dialect, "names", _NAME)
     return _recovering().where(_named(rows))
 
@@ -189,7 +189,7 @@ def _recovering() -> sa.Update:
 
 
 def _find_well(dialect: Dialect) -> sa.ClauseElement:
-    """The named, and whether they have ended well. Whoever is making one of them good is waited for, and waits."""
+    """The named runs, and whether they have succeeded. Waits for concurrent recoveries."""
     rows = rows_from_json(dialect, "names", _NAME)
     query = sa.select(task_runs.c.project, task_runs.c.id, _is_well(task_runs).label("well")).select_from(
         rows.join(task_runs, _named(rows))
@@ -204,7 +204,7 @@ def _link_of(rows: sa.Subquery) -> sa.ColumnElement[bool]:
 
 
 def _find_incidents(dialect: Dialect) -> sa.ClauseElement:
-    """The incidents that are not resolved and count events of the named runs, which were not known to be well."""
+    """The unresolved incidents with events of the named runs that were not known to have succeeded."""
     rows = rows_from_json(dialect, "names", _NAME)
     links = rows.join(run_incidents, sa.and_(_link_of(rows), _failing))
     numbers = sa.select(run_incidents.c.incident).select_from(links)
@@ -229,14 +229,14 @@ def _mark_failing(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _count_events(_dialect: Dialect) -> sa.ClauseElement:
-    """How many of an incident's events came from runs."""
+    """The number of an incident's events that came from runs."""
     return sa.select(sa.func.coalesce(sa.func.sum(run_incidents.c.n), 0)).where(
         run_incidents.c.incident == sa.bindparam("number", type_=Big)
     )
 
 
 def _find_failing(_dialect: Dialect) -> sa.ClauseElement:
-    """A run of an incident that has not ended well, or of which nothing is known yet."""
+    """A run of an incident that has not succeeded, or is not known."""
     of_incident = run_incidents.c.incident == sa.bindparam("number", type_=Big)
     return sa.select(run_incidents.c.run).where(of_incident, _failing).limit(1)
 

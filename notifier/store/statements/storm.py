@@ -1,4 +1,4 @@
-"""The figures of a storm at one target: of a digest, and of those before it in the same thread."""
+"""The figures of a storm at one target, over all digests of a thread."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from notifier.store.search_index import RANK
 
 
 def _told(dialect: Dialect) -> sa.Subquery:
-    """How many events each incident adds to the storm, by this digest and those before it in the thread."""
+    """The number of events of each incident in the storm, over this digest and earlier ones of the thread."""
     before = sa.select(deliveries.c.id).where(deliveries.c.thread == sa.bindparam("thread", type_=sa.Text()))
     carried = sa.or_(
         deliveries.c.carried_by.in_(before), deliveries.c.id.in_(in_json(dialect, "ids", sa.Text()))
     )
-    # What the fallback tells was decided as the alert that it tells again.
+    # Deliveries to the fallback have the decisions of the notification that they repeat.
     origin = sa.func.coalesce(notifications.c.fallback_of, notifications.c.id)
     wanted = (
         sa.select(origin.label("id"))
@@ -33,7 +33,7 @@ def _told(dialect: Dialect) -> sa.Subquery:
 
 
 def storm_totals(dialect: Dialect) -> sa.ClauseElement:
-    """Events, causes and services of the storm, and the name of a service."""
+    """Events, causes and services of the storm, and the name of one service."""
     told = _told(dialect)
     service = label(dialect, "service")
     return sa.select(
@@ -45,7 +45,7 @@ def storm_totals(dialect: Dialect) -> sa.ClauseElement:
 
 
 def biggest_causes(dialect: Dialect) -> sa.ClauseElement:
-    """The titles with the most events of the storm; of as many, the worst."""
+    """The titles with the most events; the more severe first if equal."""
     told = _told(dialect)
     return (
         sa.select(incidents.c.title, told.c.events, RANK.label("rank"))
@@ -56,7 +56,7 @@ def biggest_causes(dialect: Dialect) -> sa.ClauseElement:
 
 
 def label(dialect: Dialect, name: str) -> sa.ColumnElement[str]:
-    """A label of the incident, NULL where it has none. The name is a plain one."""
+    """SQL for a label of the incident, NULL if it has none. The name must be an identifier."""
     if dialect == "sqlite":
         return sa.func.json_extract(incidents.c.labels, f'$."{name}"', type_=sa.Text())
     value: sa.ColumnElement[str] = sa.cast(incidents.c.labels, JSONB)[name].astext

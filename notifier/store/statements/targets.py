@@ -21,7 +21,7 @@ Text = sa.Text()
 
 
 class DueTarget(Row, frozen=True):
-    """A target that is due. `tokens` is what its bucket held at `tokens_at`; moments are milliseconds."""
+    """A due target. `tokens` is what its bucket held at `tokens_at`."""
 
     id: int
     channel: str
@@ -38,7 +38,7 @@ class DueTarget(Row, frozen=True):
 
 
 class TargetFailures(Row, frozen=True):
-    """How a target's deliveries have ended of late, under the settings with this hash."""
+    """The recent failures of a target, under the settings with this hash."""
 
     id: int
     failures: int
@@ -54,7 +54,7 @@ def _now() -> sa.BindParameter[int]:
 
 @reads(DueTarget)
 def due_targets(dialect: Dialect) -> sa.ClauseElement:
-    """Targets that are due, of the named channels."""
+    """Due targets of the named channels."""
     return (
         sa.select(*columns_of(DueTarget, targets))
         .where(targets.c.channel.in_(in_json(dialect, "channels", Text)), targets.c.due_at <= _now())
@@ -65,16 +65,16 @@ def due_targets(dialect: Dialect) -> sa.ClauseElement:
 
 
 def next_target_due(dialect: Dialect) -> sa.ClauseElement:
-    """When the first target of these channels is due."""
+    """When the next target of these channels is due."""
     return sa.select(sa.func.min(targets.c.due_at)).where(
         targets.c.channel.in_(in_json(dialect, "channels", Text))
     )
 
 
 def lock_targets(tx: Tx, ids: Iterable[int]) -> None:
-    """Lock these targets, in the order of their ids; SQLite has one writer, and nothing to lock.
+    """Lock targets in the order of their ids. Does nothing on SQLite, which has a single writer.
 
-    Else a claim or an outcome would not see what is being told, and would have nothing to wake the target for.
+    Without the lock, a claim or an outcome would miss concurrent deliveries, and nothing would wake their target.
     """
     if tx.dialect != "sqlite":
         each(tx, _lock_targets, ([id_] for id_ in ids))
@@ -86,7 +86,7 @@ def _lock_targets(dialect: Dialect) -> sa.ClauseElement:
 
 
 def wake_targets(dialect: Dialect) -> sa.ClauseElement:
-    """Make targets due now, if they were not before."""
+    """Make targets due now, unless they are due earlier."""
     return (
         sa.update(targets)
         .where(
@@ -98,10 +98,10 @@ def wake_targets(dialect: Dialect) -> sa.ClauseElement:
 
 
 def wake_waiting_targets(dialect: Dialect) -> sa.ClauseElement:
-    """Let the claim look at these targets where something waits for them: it knows best when.
+    """Make targets due now if deliveries wait for them; the claim decides when they are sent.
 
-    Run after they are locked, in a statement of its own: PostgreSQL would answer from before it waited for the lock,
-    and what another replica has just added would never wake the target.
+    Must run after the targets are locked, as a separate statement: on PostgreSQL it would otherwise not see rows that
+    another replica added before releasing its lock.
     """
     waits = sa.exists().where(deliveries.c.target == targets.c.id, is_waiting())
     return (
@@ -112,13 +112,13 @@ def wake_waiting_targets(dialect: Dialect) -> sa.ClauseElement:
 
 
 def wake_forgotten_targets(_dialect: Dialect) -> sa.ClauseElement:
-    """Wake targets that have something pending and nothing that would wake them."""
+    """Make targets due that have pending deliveries and no due time."""
     waits = sa.exists().where(deliveries.c.target == targets.c.id, is_waiting())
     return sa.update(targets).where(targets.c.due_at.is_(None), waits).values(due_at=_now())
 
 
 def mark_healthy(dialect: Dialect) -> sa.ClauseElement:
-    """Keep that targets have just taken a delivery."""
+    """Record successful deliveries to targets."""
     return (
         sa.update(targets)
         .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
@@ -127,7 +127,7 @@ def mark_healthy(dialect: Dialect) -> sa.ClauseElement:
 
 
 def enable_targets(dialect: Dialect) -> sa.ClauseElement:
-    """A test has arrived: what was said of these targets is over."""
+    """Enable targets, since a test has arrived."""
     return (
         sa.update(targets)
         .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
@@ -143,7 +143,7 @@ def target_health(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def cool_channel(_dialect: Dialect) -> sa.ClauseElement:
-    """Every target of this channel cools until then."""
+    """Cool all targets of a channel until the given time."""
     of_channel = targets.c.channel == sa.bindparam("channel", type_=Text)
     return sa.update(targets).where(of_channel).values(cool_until=sa.bindparam("until", type_=Big))
 
@@ -158,29 +158,29 @@ class TargetAddress(Row, frozen=True):
 
 @reads(TargetAddress)
 def target_addresses(_dialect: Dialect) -> sa.ClauseElement:
-    """Every target that there is, or was."""
+    """All targets, including removed ones."""
     return sa.select(*columns_of(TargetAddress, targets)).order_by(targets.c.id)
 
 
 def insert_target(_dialect: Dialect) -> sa.ClauseElement:
-    """A new target; its id."""
+    """Insert a target. Returns its id."""
     values = {name: sa.bindparam(name, type_=Text) for name in ("channel", "address")}
     return sa.insert(targets).values(**values).returning(targets.c.id)
 
 
 def rename_target(_dialect: Dialect) -> sa.ClauseElement:
-    """Another address for the same target."""
+    """Change the address of a target."""
     of_id = targets.c.id == sa.bindparam("target", type_=Big)
     return sa.update(targets).where(of_id).values(address=sa.bindparam("address", type_=Text))
 
 
 def never_due(dialect: Dialect) -> sa.ClauseElement:
-    """Let targets not be due any more."""
+    """Clear the due time of targets."""
     return sa.update(targets).where(targets.c.id.in_(in_json(dialect, "targets", Big))).values(due_at=None)
 
 
 def forget_health(_dialect: Dialect) -> sa.ClauseElement:
-    """The targets of a channel with other settings than before count as unknown; their ids."""
+    """Reset the health of a channel's targets if its settings have changed. Returns their ids."""
     settings_hash = sa.bindparam("hash", type_=Text)
     others = sa.or_(targets.c.settings_hash.is_(None), targets.c.settings_hash != settings_hash)
     unknown = {

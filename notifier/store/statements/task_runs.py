@@ -1,4 +1,4 @@
-"""Task runs, read, written and locked a batch at a time."""
+"""Task runs, read, written and locked in batches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ADVISORY = 0x6E7466
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbandonedRun:
-    """An unfinished run of a process that has ended, and when that process was last seen and ended."""
+    """An unfinished run of an ended process, with the process's last heartbeat and end."""
 
     run: TaskRun
     seen_at: Instant
@@ -41,27 +41,27 @@ class AbandonedRun:
 
 
 def find(tx: Tx, names: Sequence[RunName]) -> dict[RunName, TaskRunRow]:
-    """The runs of these names that there are; locked."""
+    """The existing ones of these runs, locked."""
     rows = map(row_of, execute(tx, _find, {"names": encode_rows(names)}))
     return {(row.run.project, row.run.id): row for row in rows}
 
 
 def find_one(tx: Tx, id_: str, *, project: str | None) -> TaskRun | None:
-    """The run of this id in `project`, or in the first that has one where that is None; locked."""
+    """The run with this id in `project`, or in any if that is None, locked."""
     query = sa.select(task_runs).where(of_project(project), task_runs.c.id == id_).with_for_update()
     row = tx.run(query.order_by(task_runs.c.project)).first()
     return None if row is None else run_of(row)
 
 
 def write(tx: Tx, rows: Iterable[TaskRunRow]) -> None:
-    """Insert the rows, or replace those of the same names."""
+    """Insert or replace rows."""
     execute(tx, _write, {"runs": encode_rows(map(cells, rows))})
 
 
 def lock(tx: Tx, names: Iterable[tuple[str, ...]], *, shared: bool = False) -> None:
-    """Until the commit, nobody else changes runs of these names, nor adds one: there is no row yet to lock.
+    """Lock the names of runs until the commit, including those without a row yet.
 
-    SQLite has one writer. On PostgreSQL a name is one of a few locks, for a server has only so many.
+    SQLite has a single writer. On PostgreSQL names are hashed to a few advisory locks, since their number is limited.
     """
     if tx.dialect == "sqlite":
         return
@@ -73,11 +73,11 @@ def lock(tx: Tx, names: Iterable[tuple[str, ...]], *, shared: bool = False) -> N
 
 
 def newest_replay(tx: Tx, run: TaskRun) -> RunState | None:
-    """The state of the newest run that replays this one; None: there is none."""
+    """The state of the newest run that replays this one, or None."""
     state = tx.run(
         sa.select(task_runs.c.state)
         .where(task_runs.c.project == run.project, task_runs.c.replay_of == run.id)
-        # By a sum: else SQLite would walk through all runs in this order.
+        # With the sum, SQLite does not scan all runs in this order.
         .order_by((task_runs.c.created_at + 0).desc(), task_runs.c.id.desc())
         .limit(1)
     ).scalar()
@@ -85,7 +85,7 @@ def newest_replay(tx: Tx, run: TaskRun) -> RunState | None:
 
 
 def mark_replayed(tx: Tx, run: TaskRun) -> None:
-    """The run is no dead letter any more: it was asked for again."""
+    """Mark a dead letter as replayed."""
     tx.run(
         sa.update(task_runs)
         .where(task_runs.c.project == run.project, task_runs.c.id == run.id)
@@ -94,7 +94,7 @@ def mark_replayed(tx: Tx, run: TaskRun) -> None:
 
 
 def discard(tx: Tx, ids: Sequence[str], *, project: str | None) -> tuple[str, ...]:
-    """Give up dead letters by a person's word; the ids of those that were."""
+    """Discard dead letters. Returns the ids of those discarded."""
     own = (of_project(project), task_runs.c.id.in_(ids), waiting)
     query = sa.update(task_runs).where(*own).values(letter="discarded")
     return tuple(sorted(tx.run(query.returning(task_runs.c.id)).scalars()))
@@ -103,10 +103,10 @@ def discard(tx: Tx, ids: Sequence[str], *, project: str | None) -> tuple[str, ..
 def waiting_replays(
     tx: Tx, *, project: str, service: str, process: str, tasks: Sequence[str], most: int
 ) -> list[TaskRun]:
-    """Replays of these tasks that no living process but this one was handed, the oldest first; locked.
+    """Replays of these tasks that are not assigned to another living process, oldest first, locked.
 
-    PostgreSQL reads a row again that was changed before it was locked, but not the processes that the condition looks
-    at: one that was handed a run meanwhile would be taken for dead. A second statement sees them.
+    PostgreSQL rereads a row that was changed before it was locked, but not the processes in the condition, so that a
+    process with a concurrent assignment would count as dead. A second statement sees it.
     """
     owner = processes.alias("owner")
     lives = sa.exists().where(
@@ -135,7 +135,7 @@ def waiting_replays(
 
 
 def assign(tx: Tx, *, project: str, ids: Sequence[str], process: str) -> None:
-    """The runs of these ids are this process's."""
+    """Assign runs to a process."""
     tx.run(
         sa.update(task_runs)
         .where(task_runs.c.project == project, task_runs.c.id.in_(ids))
@@ -144,7 +144,7 @@ def assign(tx: Tx, *, project: str, ids: Sequence[str], process: str) -> None:
 
 
 def confirm_running(tx: Tx, *, project: str, ids: Sequence[str], process: str) -> None:
-    """Runs that a process names are its own, and those of them that were taken for lost go on."""
+    """Confirm that a process is executing these runs; those declared lost continue."""
     named = [task_runs.c.project == project, task_runs.c.id.in_(in_json(tx.dialect, "running", _TEXT))]
     running = {"running": encode_values(ids).text}
     elsewhere = sa.or_(task_runs.c.process.is_distinct_from(process), task_runs.c.asked_at.is_not(None))
@@ -171,9 +171,9 @@ def confirm_running(tx: Tx, *, project: str, ids: Sequence[str], process: str) -
 
 
 def abandoned(tx: Tx, before: Instant, *, most: int) -> list[AbandonedRun]:
-    """Unfinished runs of processes that have ended and were not seen since `before`.
+    """Unfinished runs of processes that have ended without a heartbeat since `before`.
 
-    The process is locked: another replica leaves its runs alone meanwhile.
+    Their processes are locked, so that other replicas skip these runs.
     """
     owner = sa.and_(processes.c.project == task_runs.c.project, processes.c.id == task_runs.c.process)
     query = (
@@ -183,7 +183,7 @@ def abandoned(tx: Tx, before: Instant, *, most: int) -> list[AbandonedRun]:
             processes.c.ended_at.is_not(None),
             processes.c.seen_at <= before,
             unfinished,
-            # What was handed out and never seen there is handed to another process.
+            # An unconfirmed replay is assigned to another process.
             task_runs.c.asked_at.is_(None),
         )
         .limit(most)

@@ -15,7 +15,7 @@ from notifier.store.schema import (
 
 Text = sa.Text()
 
-# Spelt as in the partial index: a bound value would keep both engines from using it.
+# A literal, as in the partial index; with a bound value neither engine would use it.
 _LIVE = deliveries.c.state.in_([sa.literal_column("'pending'"), sa.literal_column("'sending'")])
 
 
@@ -32,7 +32,7 @@ def _now() -> sa.BindParameter[int]:
 
 
 def threads_of_episode(_dialect: Dialect) -> sa.ClauseElement:
-    """The targets of the threads of an episode."""
+    """The targets with a thread in an episode."""
     return sa.select(threads.c.target).where(
         threads.c.group_id == sa.bindparam("group", type_=Text),
         threads.c.episode == sa.bindparam("episode", type_=Big),
@@ -51,7 +51,7 @@ def episode_threads(_dialect: Dialect) -> sa.ClauseElement:
 
 @reads(ThreadRow)
 def threads_at_targets(dialect: Dialect) -> sa.ClauseElement:
-    """The threads of a group at these targets, the newest episode last."""
+    """The threads of a group at these targets, newest episode last."""
     found = sa.select(*columns_of(ThreadRow, threads)).where(
         threads.c.group_id == sa.bindparam("group", type_=Text),
         threads.c.target.in_(in_json(dialect, "targets", Big)),
@@ -60,7 +60,7 @@ def threads_at_targets(dialect: Dialect) -> sa.ClauseElement:
 
 
 def is_live(_dialect: Dialect) -> sa.ClauseElement:
-    """Whether a thread has anything pending or in flight."""
+    """Whether a thread has deliveries pending or in flight."""
     return (
         sa.select(deliveries.c.id)
         .where(deliveries.c.thread == sa.bindparam("thread", type_=Text), _LIVE)
@@ -69,6 +69,6 @@ def is_live(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def keep_message_refs(dialect: Dialect) -> sa.ClauseElement:
-    """The first receipt's reference is the thread's."""
+    """Store the reference of a thread's first receipt."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("ref", Text)])
     return sa.update(threads).where(threads.c.id == rows.c.id, threads.c.ref.is_(None)).values(ref=rows.c.ref)

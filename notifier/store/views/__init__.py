@@ -1,4 +1,4 @@
-"""Rows as frozen values, for people and programs to look at, a page at a time."""
+"""Views: pages of rows as frozen values, for people and programs."""
 
 from notifier.store.views.dead_letters import DeadLetter, DeadLetterKind, find_dead_letters
 from notifier.store.views.deliveries import (

@@ -1,4 +1,4 @@
-"""Unresolved incidents of a project as alerts: each with what its sender posted, and where it is told."""
+"""Unresolved incidents of a project as alerts, with what their senders posted and their groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notifier.store.views.paging import unindexed
 
 
 class UnresolvedAlert(Row, frozen=True):
-    """An incident, and beside it what was posted of the alert, if it is one. `labels` and `document` are JSON text."""
+    """An incident, and what was posted if it is an alert. `labels` and `document` are JSON text."""
 
     number: int
     id: str
@@ -33,7 +33,7 @@ class UnresolvedAlert(Row, frozen=True):
 
 
 class AlertMembership(Row, frozen=True):
-    """A group that an incident is told in. `labels` are the group's, as JSON text."""
+    """A group of an incident. `labels` are the group's, as JSON text."""
 
     incident: int
     group_id: str
@@ -44,11 +44,11 @@ class AlertMembership(Row, frozen=True):
 
 
 def unresolved(tx: Tx, project: str, *, most: int) -> list[UnresolvedAlert]:
-    """The newest, the newest first."""
+    """The newest unresolved incidents, newest first."""
     query = sa.select(incidents.c.number).where(
         unindexed(incidents.c.project) == project, incidents.c.closed == OPEN
     )
-    # By the index of what is not resolved: that may be a handful among a million.
+    # Uses the index of unresolved incidents, of which there may be a handful among a million.
     numbers = tx.run(query.where(incidents.c.quiet_since >= 0).limit(most + 1)).scalars().all()
     if len(numbers) > most:
         numbers = tx.run(query.order_by(incidents.c.number.desc()).limit(most)).scalars().all()

@@ -1,4 +1,4 @@
-"""Dead letters of both kinds in one list: deliveries that died, and runs that failed or were lost."""
+"""Dead letters of both kinds in one list: dead deliveries, and failed or lost runs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def find_dead_letters(
     after: PageKey | None,
     limit: int,
 ) -> Page[DeadLetter]:
-    """Dead letters that wait for a person, the latest first.
+    """Dead letters that wait for a person, latest first.
 
-    A `channel` and an `outcome` have deliveries only, a `task` has runs only.
+    With `channel` or `outcome` only deliveries are listed, with `task` only runs.
     """
     keys: list[tuple[Instant, str, DeadLetterKind]] = []
     if kind != "task_run" and task is None:
@@ -52,7 +52,7 @@ def find_dead_letters(
     runs = runs_named(tx, of_kind["task_run"], project=project)
     dead_letters |= {("task_run", id_): run for id_, run in runs.items()}
     return Page(
-        # On PostgreSQL a row may have been pruned between the two.
+        # On PostgreSQL a row may have been deleted between the two queries.
         items=tuple(dead_letters[each, id_] for _, id_, each in first if (each, id_) in dead_letters),
         next_key=first[-1][:2] if len(keys) > limit else None,
     )

@@ -1,4 +1,4 @@
-"""Deliveries, their attempts, and those of them that are dead letters."""
+"""Deliveries, their attempts, and dead deliveries."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from notifier.store.views.stored_messages import BriefMessage, message_in_brief
 
 DEAD = DeliveryState.DEAD.value
 _LIVE = {DeliveryState.PENDING.value, DeliveryState.SENDING.value}
-# Few rows are in these states, so that the index on them is the shortest way; the others hold nearly all rows.
+# States with few rows, whose index is the shortest way; the other states have nearly all rows.
 _RARE = {*_LIVE, DEAD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryView:
-    """One outbox row.
+    """A row of the outbox.
 
-    `title` is what it tells, in a line; `incidents` are the ids of the (at most 20) incidents that it shows. `due_at`
-    is its next attempt, None once there is none. `outcome` and `detail` are the latest attempt's, or why it is dead.
-    `carried_by` is the delivery that tells it instead. `attempts` counts those that used one up.
+    `title` is its content in one line; `incidents` are the ids of the (at most 20) incidents it shows. `due_at` is
+    its next attempt, None if there is none. `outcome` and `detail` are those of the latest attempt, or the reason why
+    it is dead. `carried_by` is the delivery that carries it. `attempts` only includes counted attempts.
     """
 
     id: str
@@ -53,13 +53,13 @@ class DeliveryView:
 
     @property
     def died_at(self) -> Instant:
-        """When a dead delivery died."""
+        """When a dead delivery died, otherwise None."""
         return self.created_at if self.finished_at is None else self.finished_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryAttempt:
-    """One try. `n` counts from 1; `started_at` is None where the worker was lost."""
+    """An attempt. `n` counts from 1; `started_at` is None if the worker was lost."""
 
     n: int
     started_at: Instant | None
@@ -70,7 +70,7 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySearch:
-    """Deliveries of one project."""
+    """A search for deliveries of one project."""
 
     project: str
     state: DeliveryState | None = None
@@ -80,10 +80,11 @@ class DeliverySearch:
 def find_deliveries(
     tx: Tx, search: DeliverySearch, *, after: PageKey | None, limit: int
 ) -> Page[DeliveryView]:
-    """Newest first: the ids are ordered in time."""
+    """Deliveries, newest first (ids are ordered by time)."""
     rare = search.state is not None and search.state.value in _RARE
-    # The index of a channel's deliveries begins with the project, and serves nothing else: without a channel an engine
-    # would sort all of the project by it. Of a channel with many deliveries, the few in a rare state are found by that.
+    # The index of a channel's deliveries begins with the project and is only useful with a channel: without one, an
+    # engine would sort the whole project. In a channel with many deliveries, rare states are found by their own
+    # index.
     by_channel = search.channel is not None and not rare
     project, channel, state = (
         column if wanted else unindexed(column)
@@ -101,7 +102,7 @@ def find_deliveries(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndeliveredRow:
-    """A delivery that waits or is being sent."""
+    """A delivery that is pending or in flight."""
 
     id: str
     project: str
@@ -110,9 +111,9 @@ class UndeliveredRow:
 
 
 def oldest_undelivered(tx: Tx) -> UndeliveredRow | None:
-    """The delivery of any project that waits longest; those that a digest or a newer one carries wait with it."""
+    """The delivery that has waited longest, in any project; carried deliveries count as well."""
     columns = [deliveries.c.id, deliveries.c.project, deliveries.c.channel, deliveries.c.created_at]
-    # One state at a time, so that an engine walks its index of them.
+    # One state at a time, so that each query walks its index.
     firsts = [
         tx.run(
             sa.select(*columns).where(deliveries.c.state == state).order_by(deliveries.c.created_at).limit(1)
@@ -132,7 +133,7 @@ def dead_delivery_keys(
     after: PageKey | None,
     limit: int,
 ) -> Sequence[tuple[Instant, str]]:
-    """When and which deliveries died, the latest death first."""
+    """The keys (time and id) of dead deliveries, latest death first."""
     order = [deliveries.c.finished_at, deliveries.c.id]
     query = sa.select(*order).where(_dead(project, channel, outcome), earlier(order, after))
     rows = tx.run(query.order_by(*(column.desc() for column in order)).limit(limit))
@@ -145,19 +146,19 @@ def deliveries_named(tx: Tx, ids: Sequence[str]) -> dict[str, DeliveryView]:
 
 
 def _page(tx: Tx, chosen: sa.Select[Any], limit: int) -> Page[DeliveryView]:
-    """Choose by narrow rows first (`chosen` yields keys that end in the id): only what is shown is read whole."""
+    """Read narrow rows first (`chosen` yields keys that end in the id), then complete rows of the page only."""
     keys = tx.run(chosen.limit(limit + 1)).all()
     ids = [key.id for key in keys[:limit]]
     views = deliveries_named(tx, ids)
     return Page(
-        # On PostgreSQL a row may have been pruned between the two.
+        # On PostgreSQL a row may have been deleted between the two queries.
         items=tuple(views[id_] for id_ in ids if id_ in views),
         next_key=tuple(keys[limit - 1]) if len(keys) > limit else None,
     )
 
 
 def delivery(tx: Tx, id_: str, *, project: str | None) -> DeliveryView | None:
-    """The delivery with this id; of this project, or of any where that is None."""
+    """The delivery with this id, in this project or in any if that is None."""
     query = _views().where(deliveries.c.id == id_)
     if project is not None:
         query = query.where(deliveries.c.project == project)
@@ -176,7 +177,7 @@ def stored_message(tx: Tx, id_: str) -> str:
 
 
 def attempts_of(tx: Tx, id_: str) -> tuple[DeliveryAttempt, ...]:
-    """Every try of a delivery, oldest first."""
+    """The attempts of a delivery, oldest first."""
     rows = tx.run(sa.select(attempts).where(attempts.c.delivery == id_).order_by(attempts.c.n))
     return tuple(
         DeliveryAttempt(
@@ -191,7 +192,7 @@ def attempts_of(tx: Tx, id_: str) -> tuple[DeliveryAttempt, ...]:
 
 
 def states(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str, tuple[DeliveryState, int]]:
-    """State and target row of each of these deliveries that exists."""
+    """State and target row of those deliveries that exist."""
     query = sa.select(deliveries.c.id, deliveries.c.state, deliveries.c.target).where(
         deliveries.c.id.in_(ids)
     )
@@ -210,7 +211,7 @@ def dead_ids(
     after: str | None,
     limit: int,
 ) -> tuple[str, ...]:
-    """Ids of the deliveries of a channel, or that one outcome ended, that had died by that moment, in their order."""
+    """Ids of deliveries of a channel or with an outcome that had died by `died_by`, in order of their deaths."""
     query = sa.select(deliveries.c.id).where(
         _dead(project, channel, outcome), deliveries.c.finished_at <= died_by
     )
@@ -221,7 +222,7 @@ def dead_ids(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadDeliveries:
-    """How many deliveries of one channel one outcome has ended."""
+    """The number of a channel's dead deliveries with one outcome."""
 
     channel: str
     outcome: Outcome | None
@@ -229,7 +230,7 @@ class DeadDeliveries:
 
 
 def count_dead(tx: Tx, *, project: str, most: int) -> tuple[DeadDeliveries, ...]:
-    """The dead deliveries of a project by channel and outcome, the most first; of more than `most`, some of them."""
+    """Dead deliveries of a project by channel and outcome, most first; an excerpt if there are more than `most`."""
     some = (
         sa.select(deliveries.c.channel, deliveries.c.outcome)
         .where(_dead(project, None, None))
@@ -251,7 +252,7 @@ def count_dead(tx: Tx, *, project: str, most: int) -> tuple[DeadDeliveries, ...]
 
 
 def _dead(project: str, channel: str | None, outcome: Outcome | None) -> sa.ColumnElement[bool]:
-    # The index of states has the few that are dead; that of a channel has all that it ever sent.
+    # The index of states has the few dead deliveries; that of a channel has everything it ever sent.
     conditions = [unindexed(deliveries.c.project) == project, deliveries.c.state == DEAD]
     if channel is not None:
         conditions.append(unindexed(deliveries.c.channel) == channel)
@@ -281,7 +282,7 @@ def _view(row: sa.Row) -> DeliveryView:  # type: ignore[type-arg]
         target=row.address,
         target_id=row.target,
         title=_title(told),
-        # What a test shows is no incident.
+        # The incident of a test is not real.
         incidents=()
         if row.reason == Reason.TEST.value
         else tuple(told_of.incident.id for told_of in told.told),

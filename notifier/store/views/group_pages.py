@@ -1,4 +1,4 @@
-"""One group with its incidents, and what was told of it, to whom and how that ended."""
+"""One group with its incidents and notifications."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from notifier.store.views.stored_messages import message_in_brief
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredGroup:
-    """A group: `due_at` is when it decides next, `active` whether what it last told of is not over."""
+    """A group: `due_at` is its next decision, `active` whether its last episode is not over."""
 
     id: str
     project: str
@@ -36,7 +36,7 @@ class StoredGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupMember:
-    """One incident of a group as it stands, and what was told of it there."""
+    """An incident of a group, with what was notified about it there."""
 
     id: str
     number: int
@@ -53,7 +53,7 @@ class GroupMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupCount:
-    """How many incidents of a group stand like this, and how many events they have."""
+    """The number of a group's incidents in one state, and of their events."""
 
     state: State
     severity: Severity
@@ -64,7 +64,7 @@ class GroupCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldTarget:
-    """Where a notification went, and how that stands."""
+    """A target of a notification, and the state of its delivery."""
 
     delivery: str
     channel: str
@@ -76,7 +76,7 @@ class ToldTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupNotification:
-    """One notification of a group: why, about how many incidents, and to whom; `first` is the title of the first."""
+    """A notification of a group; `first` is the title of its first incident."""
 
     id: str
     at: Instant
@@ -88,7 +88,7 @@ class GroupNotification:
 
 
 def group_row(tx: Tx, id_: str, *, project: str | None) -> StoredGroup | None:
-    """The group with this id; of this project, or of any where that is None."""
+    """The group with this id, in this project or in any if that is None."""
     query = sa.select(groups).where(groups.c.id == id_)
     if project is not None:
         query = query.where(groups.c.project == project)
@@ -109,7 +109,7 @@ def group_row(tx: Tx, id_: str, *, project: str | None) -> StoredGroup | None:
 
 
 def group_counts(tx: Tx, id_: str, *, newest: int) -> tuple[GroupCount, ...]:
-    """How the newest incidents of a group stand, at most so many: one count for each standing."""
+    """The newest incidents of a group, at most `newest`, counted by state."""
     joined = _newest(id_, newest)
     standing = (incidents.c.state, incidents.c.severity, joined.c.held_by)
     rows = tx.run(
@@ -130,13 +130,13 @@ def group_counts(tx: Tx, id_: str, *, newest: int) -> tuple[GroupCount, ...]:
 
 
 def has_more(tx: Tx, id_: str, *, than: int) -> bool:
-    """Whether a group has more incidents than so many."""
+    """Whether a group has more than `than` incidents."""
     query = sa.select(members.c.incident).where(members.c.group_id == id_).order_by(members.c.incident.desc())
     return tx.run(query.offset(than).limit(1)).first() is not None
 
 
 def group_members(tx: Tx, id_: str, *, newest: int, most: int) -> tuple[GroupMember, ...]:
-    """The newest incidents of a group: those that are not resolved, then the others; the most frequent first."""
+    """The newest incidents of a group: unresolved ones first, then by number of events."""
     joined = _newest(id_, newest)
     columns = ("id", "number", "title", "state", "severity", "first_seen", "last_seen", "acknowledged_by")
     rows = tx.run(
@@ -169,7 +169,7 @@ def group_members(tx: Tx, id_: str, *, newest: int, most: int) -> tuple[GroupMem
 
 
 def unresolved_in_group(tx: Tx, id_: str, *, newest: int, most: int) -> tuple[str, ...]:
-    """Ids of the incidents of a group that are not resolved: first those that nobody has, then by count."""
+    """Ids of a group's unresolved incidents: unacknowledged ones first, then by number of events."""
     joined = _newest(id_, newest)
     query = (
         sa.select(incidents.c.id)
@@ -186,7 +186,7 @@ _is_taken = sa.case((incidents.c.state == State.OPEN.value, 0), else_=1)
 
 
 def _newest(id_: str, most: int) -> sa.Subquery:
-    """Members of a group by the primary key, from its end."""
+    """The newest members of a group, by primary key from its end."""
     return (
         sa.select(members.c.incident, members.c.held_by, members.c.told_at)
         .where(members.c.group_id == id_)
@@ -197,7 +197,7 @@ def _newest(id_: str, most: int) -> sa.Subquery:
 
 
 def notifications_of(tx: Tx, id_: str, *, most: int) -> tuple[GroupNotification, ...]:
-    """The notifications of a group, newest first, each with its deliveries."""
+    """The notifications of a group with their deliveries, newest first."""
     rows = tx.run(
         sa.select(notifications)
         .where(notifications.c.group_id == id_)
@@ -222,7 +222,7 @@ def _notification(row: sa.Row[Any], told_targets: Sequence[ToldTarget]) -> Group
 
 
 def _targets(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[ToldTarget, ...]]:
-    """The deliveries of each of these notifications, and how they stand."""
+    """The deliveries of each of these notifications, with their states."""
     columns = ("id", "notification", "channel", "state", "outcome", "detail")
     rows = tx.run(
         sa.select(*(deliveries.c[name] for name in columns), targets.c.address)

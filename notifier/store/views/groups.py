@@ -1,4 +1,4 @@
-"""Groups: what waits, until when, held by what."""
+"""Groups: what waits to be notified, until when, and what holds it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ASKED_AT_ONCE = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingIncident:
-    """One incident that its group has yet to tell of: since when, and what holds it (None: only the group's time)."""
+    """An incident that its group has yet to notify: since when, and what holds it (None: only the group's timing)."""
 
     id: str
     number: int
@@ -34,10 +34,10 @@ class WaitingIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """One group that waits.
+    """A waiting group.
 
-    `route` is the route's key. `due_at` is when it decides next, None where only an event can wake it. `changed` counts
-    members whose change is not decided yet, `held` those that are held, by reason; `waiting` shows at most 20 of both.
+    `route` is the route's key. `due_at` is its next decision, None if only an event can wake it. `changed` counts
+    members that are yet to be decided, `held` held members by reason; `waiting` shows at most 20 of both.
     """
 
     id: str
@@ -58,9 +58,9 @@ _held = sa.and_(members.c.held_by.is_not(None), members.c.changed_at.is_(None))
 
 
 def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> Page[GroupView]:
-    """Groups with a moment to wait for, or with an open incident that is held; newest first."""
+    """Groups that are due at some time, or hold an unresolved incident; newest first."""
     is_open = _is_open(tx)
-    # Chosen by the two things that make one wait, for groups may be as many as incidents.
+    # Selected by these two conditions, since there may be as many groups as incidents.
     holding = sa.select(members.c.group_id).where(members.c.held_by.is_not(None), is_open)
     due = sa.select(groups.c.id).where(groups.c.due_at.is_not(None))
     order = [groups.c.created_at, groups.c.id]
@@ -101,19 +101,19 @@ def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> P
 
 
 def _is_open(tx: Tx) -> sa.ColumnElement[bool]:
-    """Whether a member's incident is not resolved: among those that are not, or looked up where these are many."""
-    # Spelt out as the index has it: SQLite then reads nothing else.
+    """Whether a member's incident is unresolved: by a list of those, or by lookups if there are too many."""
+    # A literal, as in the index, so that SQLite reads nothing else.
     live = incidents.c.closed == sa.literal_column(str(OPEN))
     unresolved = sa.select(incidents.c.number).where(live, incidents.c.quiet_since >= 0)
     if tx.run(unresolved.offset(ASKED_AT_ONCE).limit(1)).first() is None:
-        # By a sum: else SQLite would look for each of them in each group.
+        # With the sum, SQLite does not look up each of them in each group.
         return (members.c.incident + 0).in_(unresolved)
     own = sa.select(sa.literal(1)).where(incidents.c.number == members.c.incident, incidents.c.closed == OPEN)
     return own.correlate(members).exists()
 
 
 def _totals(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """How many members each group has, and how many of them have changed: counted in two indexes."""
+    """The numbers of members and of changed members of each group, counted in two indexes."""
 
     def counts(*chosen: sa.ColumnElement[bool]) -> dict[str, int]:
         query = sa.select(members.c.group_id, sa.func.count().label("n")).where(
@@ -136,7 +136,7 @@ _COLUMNS = (
 
 
 def _longest_held(tx: Tx, ids: Sequence[str], is_open: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
-    """The newest incident that each reason holds in each of these groups, and how many it holds (`n`)."""
+    """The newest incidents held for each reason in each of these groups, with their number (`n`)."""
     alike: dict[str, Any] = {"partition_by": [members.c.group_id, members.c.held_by]}
     ranked = (
         sa.select(
@@ -162,7 +162,7 @@ def _longest_held(tx: Tx, ids: Sequence[str], is_open: sa.ColumnElement[bool]) -
 
 
 def _to_be_told(tx: Tx, id_: str, changed: int) -> Sequence[sa.Row[Any]]:
-    """The newest that one group tells next. Few are sorted; very many are walked through in order."""
+    """The newest changed members of a group. A few are sorted; many are read in the order of the index."""
     newest = members.c.incident if changed > SORTED_AT_MOST else members.c.incident + 0
     query = (
         sa.select(*_COLUMNS)

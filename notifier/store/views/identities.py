@@ -1,4 +1,4 @@
-"""The other incidents of a problem: how it ended the last times, and whether it has come back."""
+"""Other incidents of a problem: earlier ones, and a later one if it has recurred."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notifier.store.schema import OPEN, audit, incidents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierIncident:
-    """An incident that is over. `note` is the last one about it, written by `noted_by`."""
+    """A resolved incident. `note` is the last note about it, written by `noted_by`."""
 
     id: str
     number: int
@@ -31,11 +31,11 @@ class EarlierIncident:
 
 
 def earlier_incidents(tx: Tx, incident: Incident, *, most: int) -> tuple[EarlierIncident, ...]:
-    """Resolved incidents of the same identity from before this one, and the one that it names, newest first."""
+    """Resolved incidents of the same identity before this one, and its `previous_id`, newest first."""
     columns = (*incidents.c, *(_last_note(column).label(name) for name, column in _NOTE.items()))
     before = sa.and_(*_identity(incident), incidents.c.closed > OPEN, incidents.c.closed < incident.number)
     rows = tx.run(sa.select(*columns).where(before).order_by(incidents.c.closed.desc()).limit(most)).all()
-    # After an upgrade of the rules, what it follows may have another fingerprint.
+    # After an upgrade of the rules, the previous incident may have another fingerprint.
     if incident.previous_id is not None and incident.previous_id not in {row.id for row in rows}:
         named = sa.select(*columns).where(
             incidents.c.id == incident.previous_id, incidents.c.project == incident.project
@@ -45,7 +45,7 @@ def earlier_incidents(tx: Tx, incident: Incident, *, most: int) -> tuple[Earlier
 
 
 def later_incident(tx: Tx, incident: Incident) -> tuple[int, str] | None:
-    """Number and id of the newest incident of the same identity, where this one is not it."""
+    """Number and id of the newest incident of the same identity, or None if this is the newest."""
     later = sa.or_(incidents.c.closed == OPEN, incidents.c.closed > incident.number)
     row = tx.run(
         sa.select(incidents.c.number, incidents.c.id)

@@ -1,4 +1,4 @@
-"""The parts of a list of incidents beside themselves: who has each until when, what holds it, when its events came."""
+"""Additional data for lists of incidents: acts of people, holds, and times of events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notifier.store.silences import silence_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteHold:
-    """One hold of an incident, at one route. `silence` is the one that does, `inhibitor` the number of the incident."""
+    """A hold of an incident at one route, with the id of the silence or the number of the inhibiting incident."""
 
     held_by: HeldBy
     silence: Silence | None = None
@@ -27,7 +27,7 @@ class RouteHold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentHolds:
-    """Acts of people and holds of routes on one incident."""
+    """Acts of people and holds on one incident."""
 
     acknowledged_until: Instant | None
     snoozed_until: Instant | None
@@ -36,7 +36,7 @@ class IncidentHolds:
 
 
 def holds_of(tx: Tx, numbers: Sequence[int]) -> Mapping[int, IncidentHolds]:
-    """Holds and acts of the incidents of a page, by number."""
+    """Holds and acts of these incidents, by number."""
     holds = _holds(tx, numbers)
     columns = (
         incidents.c.number,
@@ -59,7 +59,7 @@ def holds_of(tx: Tx, numbers: Sequence[int]) -> Mapping[int, IncidentHolds]:
 def occurrences_of(
     tx: Tx, numbers: Sequence[int], *, since: Instant, width: Duration
 ) -> Mapping[int, Mapping[int, int]]:
-    """How many events each incident has in each span of `width`, by its place after `since`; empty ones left out."""
+    """Event counts of each incident in intervals of `width` after `since`, by index; empty ones are left out."""
     place = (tallies.c.minute - since) // width
     rows = tx.run(
         sa.select(tallies.c.incident, place.label("place"), sa.func.sum(tallies.c.n).label("n"))
@@ -73,7 +73,7 @@ def occurrences_of(
 
 
 def _holds(tx: Tx, numbers: Sequence[int]) -> Mapping[int, tuple[RouteHold, ...]]:
-    """Each kind of hold once, whatever the number of routes."""
+    """The kinds of holds of each incident, without duplicates."""
     rows = tx.run(
         sa.select(members.c.incident, members.c.held_by, members.c.hold_ref)
         .where(members.c.incident.in_(numbers), members.c.held_by.is_not(None))

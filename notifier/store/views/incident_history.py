@@ -1,4 +1,4 @@
-"""The history of one incident: what was decided, sent and done about it, and what is due next."""
+"""The history of one incident: decisions, deliveries, acts of people, and what is due next."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from notifier.store.views.incidents import incident_of, with_latest
 
 
 def incident_history(tx: Tx, number: int, *, most: int) -> IncidentHistory:
-    """All that is known of an incident that exists; of each kind at most the newest `most` rows."""
+    """The history of an existing incident, with at most the newest `most` rows of each kind."""
     row = tx.run(with_latest().where(incidents.c.number == number)).one()
     rows = _decisions(tx, number, most)
     routes = _routes(tx, {row.version for row in rows})
@@ -99,7 +99,7 @@ def _decision(row: sa.Row[Any], routes: Mapping[tuple[str, str], tuple[str, str 
 
 
 def _routes(tx: Tx, versions: Iterable[str]) -> dict[tuple[str, str], tuple[str, str | None]]:
-    """Name and line of each route of these versions, by version and key."""
+    """Names and lines of routes, by configuration version and key."""
     rows = tx.run(sa.select(configurations).where(configurations.c.version.in_(sorted(versions))))
     return {
         (row.version, key): (name, line)
@@ -109,9 +109,9 @@ def _routes(tx: Tx, versions: Iterable[str]) -> dict[tuple[str, str], tuple[str,
 
 
 def _deliveries(tx: Tx, number: int, most: int, reasons: Mapping[str, Reason]) -> tuple[SentDelivery, ...]:
-    """Deliveries of every notification that told of it, and of what the fallback was told instead.
+    """Deliveries of all notifications about the incident, and of their repetitions through the fallback.
 
-    `reasons` says of a notification why it told of the incident; its own reason is that of its whole group.
+    `reasons` maps a notification to the reason for this incident; the notification's own reason is the group's.
     """
     told = sa.select(decisions.c.notification).where(
         decisions.c.incident == number, decisions.c.notification.is_not(None)
@@ -131,7 +131,7 @@ def _deliveries(tx: Tx, number: int, most: int, reasons: Mapping[str, Reason]) -
         )
         .join(targets, targets.c.id == deliveries.c.target)
         .outerjoin(carrying, carrying.c.id == deliveries.c.carried_by)
-        # One list, by which PostgreSQL looks up each; of two it would read all deliveries.
+        # A single list, for which PostgreSQL uses the index; with two it would read all deliveries.
         .where(deliveries.c.notification.in_(sa.union(told, again)))
         .order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc())
         .limit(most)

@@ -1,7 +1,8 @@
-"""Searches of incidents, in every order: a page reads a bounded number of rows, however many there are.
+"""Searches of incidents in every sort order; a page reads a bounded number of rows.
 
-Terms (`schema.search`) name the blocks of incidents that may meet it; the rows of those are then judged one by one.
-What is not indexed yet is looked at as well. Orders are read off `incident_order`, but for incidents with events since.
+Terms (`schema.search`) narrow the search to blocks of incidents, whose rows are then tested one by one. Rows that are
+not indexed yet are tested as well. Sort orders are read from `incident_order`, except for incidents with later
+events.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ from notifier.store.views.labels import may_meet
 from notifier.store.views.paging import PageKey, earlier, unindexed
 
 Sort = Literal["newest", "severity", "count", "last_seen"]
-"""What stands first: the newest; or the worst, the most frequent, the last heard of, and of equals the newest."""
+"""The sort order: newest, most severe, most events, or last seen first; ties newest first."""
 
 READ_AT_ONCE = 4_096
 READ_AT_MOST = 5 * READ_AT_ONCE
-"""So many incidents one page looks at; the next page goes on."""
+"""How many incidents one page tests; the next page continues."""
 TERMS_AT_MOST = 5_000
-"""A word that is in more blocks, or begins more terms, narrows nothing down."""
+"""A word found in more blocks, or that begins more terms, does not narrow the search."""
 ACTIVE_AT_MOST = 5_000
-"""So many incidents with events that no order knows yet are put in their places: the last active ones, and those of
-the newest that stand first."""
+"""How many incidents with unindexed events are sorted in: the most recently active ones, and the leading ones of the
+newest."""
 ORDERED_AT_ONCE = 1_000
 FETCHED_AT_ONCE = 100
-"""Rows fetched one at a time cost twice as much."""
+"""Fetching rows one at a time would cost twice as much."""
 
 _KEYS: Mapping[Sort, tuple[sa.ColumnElement[int], ...]] = {
     "newest": (incidents.c.number,),
@@ -57,7 +58,7 @@ _LIVE = {State.OPEN, State.ACKNOWLEDGED}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentSearch:
-    """Incidents of one project whose labels meet every matcher and whose title has every word (`policy.searching`)."""
+    """A search for incidents of one project that match all matchers and all words (`policy.searching`)."""
 
     project: str
     state: State | None = None
@@ -68,21 +69,21 @@ class IncidentSearch:
 
     @property
     def is_live(self) -> bool:
-        """Whether it is about what is not resolved."""
+        """Whether the search is for unresolved incidents only."""
         return self.unresolved or self.state in _LIVE
 
     @property
     def is_judged(self) -> bool:
-        """Whether an incident must be read to know whether it is meant."""
+        """Whether incidents must be read to test matchers or words."""
         return bool(self.matchers or self.words)
 
 
 Found = tuple[list[PageKey], PageKey | None]
-"""Keys, which end in the incident's number; and the last key that was looked at, None at the end."""
+"""Keys, which end in the incident's number, and the last key tested, None at the end."""
 
 
 def find_keys(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int) -> Found:
-    """The keys of at most `limit` incidents that follow `after`."""
+    """The keys of at most `limit` matching incidents after `after`."""
     blocks = _blocks(tx, search)
     ranges = None if blocks is None else blocks.ranges
     if ranges is not None and sum(hi - lo + 1 for lo, hi in ranges) <= READ_AT_MOST:
@@ -91,11 +92,11 @@ def find_keys(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int)
         active = _active(tx, search.sort)
         if search.sort != "newest" or len(active) < ACTIVE_AT_MOST:
             return _ordered(tx, search, blocks, after, limit, active)
-        # In a storm the orders are behind, and the newest are open.
+        # During a storm the sort orders lag behind, and the newest incidents are the open ones.
         return _walked(tx, search, ranges, after, limit)
     keys, last = _walked(tx, search, ranges, after, limit)
     if last is not None and len(keys) < limit and not search.is_judged:
-        # A small project among others.
+        # The project is a small one among others.
         more, last = _ordered(tx, search, blocks, last, limit - len(keys), _active(tx, search.sort))
         keys += more
     return keys, last
@@ -103,7 +104,7 @@ def find_keys(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int)
 
 @dataclass(frozen=True, slots=True)
 class _Blocks:
-    """Where incidents may be that have all the terms: in some blocks, and after `indexed`, up to `newest`."""
+    """The possible places of matching incidents: some blocks, and all numbers after `indexed` up to `newest`."""
 
     numbers: frozenset[int]
     indexed: int
@@ -115,14 +116,14 @@ class _Blocks:
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
-        """Numbers from and to, the newest first."""
+        """Inclusive ranges of numbers, newest first."""
         tail = [(self.indexed + 1, self.newest)] if self.newest > self.indexed else []
         own = sorted(self.numbers, reverse=True)
         return tail + [(block * BLOCK, min((block + 1) * BLOCK - 1, self.indexed)) for block in own]
 
 
 def _blocks(tx: Tx, search: IncidentSearch) -> _Blocks | None:
-    """None: no term narrows it down."""
+    """The blocks that may contain matching incidents, or None if no term narrows the search."""
     found: set[int] | None = None
     for term in searching.asked(search.words, search.matchers):
         own = _blocks_of(tx, search.project, term)
@@ -137,7 +138,7 @@ def _blocks(tx: Tx, search: IncidentSearch) -> _Blocks | None:
 
 
 def _blocks_of(tx: Tx, project: str, term: Term) -> set[int] | None:
-    """None: in too many."""
+    """The blocks that contain a term, or None if there are too many."""
     column = incident_terms.c.term
     fits = column == term.text
     if term.prefix:
@@ -154,7 +155,7 @@ def _walked(
     after: PageKey | None,
     limit: int,
 ) -> Found:
-    """The newest first, some ranges of numbers at a time."""
+    """Matching incidents, newest first, read in parts."""
     newest = tx.run(sa.select(sa.func.max(incidents.c.number))).scalar() or 0
     upto = newest if after is None else int(after[-1]) - 1
     keys: list[PageKey] = []
@@ -170,7 +171,7 @@ def _walked(
 
 
 def _parts(ranges: Iterable[tuple[int, int]], upto: int) -> Iterator[list[tuple[int, int]]]:
-    """Ranges of numbers up to `upto`, as lists of at most `READ_AT_ONCE` numbers."""
+    """Ranges of numbers up to `upto`, split into parts of at most `READ_AT_ONCE` numbers."""
     part: list[tuple[int, int]] = []
     room = READ_AT_ONCE
     for lo, hi in ranges:
@@ -190,7 +191,7 @@ def _parts(ranges: Iterable[tuple[int, int]], upto: int) -> Iterator[list[tuple[
 def _sorted(
     tx: Tx, search: IncidentSearch, ranges: Sequence[tuple[int, int]], after: PageKey | None, limit: int
 ) -> Found:
-    """The page of a search that few incidents can meet: all of them are judged, then sorted."""
+    """A page of a search with few candidates: all of them are tested, then sorted."""
     keys = [key for part in _parts(ranges, 2**62) for key, _ in _judged(tx, search, part, READ_AT_ONCE)]
     keys = sorted((key for key in keys if after is None or key < after), reverse=True)
     return keys[:limit], keys[limit - 1] if len(keys) > limit else None
@@ -199,8 +200,8 @@ def _sorted(
 def _judged(
     tx: Tx, search: IncidentSearch, part: Sequence[tuple[int, int]], most: int
 ) -> Iterator[tuple[PageKey, sa.Row[Any]]]:
-    """The incidents with numbers in these ranges that are meant, the newest first: their keys and rows."""
-    if len(part) == 1:  # off the primary key backwards, and no further than needed
+    """Keys and rows of matching incidents in these ranges, newest first."""
+    if len(part) == 1:  # Reads the primary key backwards, and no further than needed.
         query = (
             _rows(tx.dialect, search)
             .where(incidents.c.number.between(*part[0]))
@@ -216,18 +217,18 @@ def _judged(
 
 
 def _within(dialect: Dialect, query: sa.Select[Any]) -> sa.Select[Any]:
-    """Rows of the query that lie in the ranges; each is read off the primary key."""
+    """Rows of the query within the ranges, each range read from the primary key."""
     between = rows_from_json(dialect, "ranges", [("lo", Big), ("hi", Big)])
     own = incidents.c.number.between(between.c.lo, between.c.hi)
     if dialect == "sqlite":
         return query.join(between, own)
-    # The planner would take each range for a ninth of the table.
+    # Otherwise the planner estimates each range as a ninth of the table.
     one = query.where(own).order_by(incidents.c.number.desc()).limit(READ_AT_ONCE).lateral("one")
     return sa.select(one).select_from(between.join(one, sa.true()))
 
 
 def _rows(dialect: Dialect, search: IncidentSearch) -> sa.Select[Any]:
-    """Incidents as keys, titles and labels, as far as the engine can judge them by itself."""
+    """Keys, titles and labels of incidents, filtered as far as SQL can."""
     columns: Sequence[sa.ColumnElement[Any]] = (*_KEYS[search.sort], incidents.c.title, incidents.c.labels)
     query = sa.select(*columns)
     query = query.where(unindexed(incidents.c.project) == search.project)
@@ -235,7 +236,7 @@ def _rows(dialect: Dialect, search: IncidentSearch) -> sa.Select[Any]:
         query = query.where(incidents.c.state == search.state.value)
     if search.is_live:
         query = query.where(incidents.c.closed == OPEN)
-    # SQLite folds the case of ASCII letters only, and in any LIKE.
+    # SQLite folds case for ASCII letters only, also in LIKE.
     has = incidents.c.title.contains if dialect == "sqlite" else incidents.c.title.icontains
     query = query.where(*(has(word, autoescape=True) for word in search.words if word.isascii()))
     return query.where(may_meet(search.matchers))
@@ -282,7 +283,7 @@ def _ordered(
 
 
 def _active(tx: Tx, sort: Sort) -> frozenset[int]:
-    """Incidents with events that the orders do not know yet; in a storm, half of them by where they stand."""
+    """Incidents with events after the sort orders were written; during a storm, half of them by sort key."""
     since = events.c.received_at > reached(tx, ORDER)
     latest = sa.select(events.c.incident).where(since).order_by(events.c.received_at.desc())
     found = tx.run(latest.limit(ACTIVE_AT_MOST)).scalars().all()
@@ -292,7 +293,7 @@ def _active(tx: Tx, sort: Sort) -> frozenset[int]:
 
 
 def _first_of_newest(tx: Tx, sort: Sort, most: int) -> Sequence[int]:
-    """The first of the incidents that came after all that the orders know: a storm hides what is worse no longer."""
+    """The leading ones of the incidents that are missing in the sort orders."""
     known = tx.run(sa.select(sa.func.max(incident_order.c.number))).scalar() or 0
     newest = tx.run(sa.select(sa.func.max(incidents.c.number))).scalar() or 0
     later = incidents.c.number > max(known, newest - READ_AT_MOST)
@@ -302,7 +303,7 @@ def _first_of_newest(tx: Tx, sort: Sort, most: int) -> Sequence[int]:
 
 
 def _exact(tx: Tx, search: IncidentSearch, numbers: Iterable[int], after: PageKey | None) -> list[PageKey]:
-    """The keys of those of these incidents that are meant, as they are now, in order."""
+    """The keys of those incidents that match, with current values, in order."""
     query = _rows(tx.dialect, search).where(
         incidents.c.number.in_(in_json(tx.dialect, "numbers", Big)), earlier(_KEYS[search.sort], after)
     )
@@ -311,7 +312,7 @@ def _exact(tx: Tx, search: IncidentSearch, numbers: Iterable[int], after: PageKe
 
 
 def _only(tx: Tx, search: IncidentSearch, keys: Sequence[PageKey]) -> list[PageKey]:
-    """Keep the keys whose incidents are meant."""
+    """The keys whose incidents match."""
     query = _rows(tx.dialect, search).where(incidents.c.number.in_(in_json(tx.dialect, "numbers", Big)))
     rows = tx.run(query, {"numbers": encode_values(key[-1] for key in keys).text}).all()
     meant = {row.number for _, row in _meant(search, rows)}
@@ -319,7 +320,7 @@ def _only(tx: Tx, search: IncidentSearch, keys: Sequence[PageKey]) -> list[PageK
 
 
 def _known(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int) -> list[PageKey]:
-    """The next keys in order, as they are known."""
+    """The next keys in order, as stored in the sort orders."""
     order = _ORDERS[search.sort]
     found = [
         [

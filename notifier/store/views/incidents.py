@@ -1,4 +1,4 @@
-"""Incidents and their sampled events."""
+"""Incidents and their samples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from notifier.store.views.paging import Page, PageKey, cut, earlier
 
 
 def with_latest() -> sa.Select:  # type: ignore[type-arg]
-    """Incidents with their newest sample's document as `latest`."""
+    """A query of incidents with the document of their newest sample as `latest`."""
     newest = (
         sa.select(events.c.document)
         .where(events.c.incident == incidents.c.number)
@@ -34,7 +34,7 @@ def with_latest() -> sa.Select:  # type: ignore[type-arg]
 
 
 def incident_of(row: sa.Row, url: str | None) -> Incident:  # type: ignore[type-arg]
-    """One row of `with_latest`; `url` is the base of links."""
+    """The incident of a row of `with_latest`; `url` is the base of links."""
     return Incident(
         id=row.id,
         number=row.number,
@@ -100,7 +100,7 @@ def _linked_samples(dialect: Dialect) -> sa.ClauseElement:
 
 
 def incident(tx: Tx, name: str | int, *, project: str | None, url: str | None) -> Incident | None:
-    """The incident with this id, or number where it is an integer; of this project, or of any where that is None."""
+    """The incident with this id, or number if it is an integer, in this project or in any if that is None."""
     query = with_latest().where(
         incidents.c.number == name if isinstance(name, int) else incidents.c.id == name
     )
@@ -113,17 +113,20 @@ def incident(tx: Tx, name: str | int, *, project: str | None, url: str | None) -
 def find_incidents(
     tx: Tx, search: IncidentSearch, *, after: PageKey | None, limit: int, url: str | None
 ) -> Page[Incident]:
-    """Incidents in the order of `sort`. A page may be short, or empty, and yet have a next one: see `READ_AT_MOST`."""
+    """Incidents in the order of `sort`.
+
+    A page may be short or even empty and still have a next one: see `READ_AT_MOST`.
+    """
     keys, next_key = find_keys(tx, search, after, limit)
     numbers = [int(key[-1]) for key in keys]
     rows = {row.number: row for row in tx.run(with_latest().where(incidents.c.number.in_(numbers)))}
-    # On PostgreSQL a row may have been pruned between the two.
+    # On PostgreSQL a row may have been deleted between the two queries.
     items = [incident_of(rows[number], url) for number in numbers if number in rows]
     return Page(items=with_links(tx, items), next_key=next_key)
 
 
 def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], int]:
-    """The ids of at most so many incidents that match, newest first, and how many do."""
+    """The ids of at most `most` matching incidents, newest first, and the number of all."""
     keys, after = find_keys(tx, search, None, max(most, 1))
     count = len(keys)
     keys = keys[:most]
@@ -137,14 +140,14 @@ def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], i
 
 
 def count_by_severity(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[Mapping[Severity, int], bool]:
-    """How many match of each severity, looking at no more than so many, and whether those are all."""
+    """The number of matching incidents by severity among at most `most`, and whether those are all."""
     keys, after = find_keys(tx, replace(search, sort="severity"), None, most)
     ranks = Counter(rank for rank, _ in keys)
     return {severity: ranks[severity.rank] for severity in Severity if ranks[severity.rank]}, after is None
 
 
 def find_events(tx: Tx, number: int, *, after: PageKey | None, limit: int) -> Page[Mapping[str, Any]]:
-    """The samples of one incident as documents, newest first."""
+    """The samples of an incident as documents, newest first."""
     rows = tx.run(
         sa.select(events.c.seq, events.c.document)
         .where(events.c.incident == number, earlier([events.c.seq], after))

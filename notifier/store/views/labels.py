@@ -1,4 +1,4 @@
-"""Labels that a project's events have had, and what matchers ask of an incident's."""
+"""Labels known in a project, and conditions on labels in SQL."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from notifier.store.json_rows import json_text
 from notifier.store.schema import incidents
 
 ASKED_AT_MOST = 20_000
-"""So many incidents, the newest, are looked through."""
+"""How many of the newest incidents are searched."""
 
 
 def unsent(tx: Tx, project: str, name: str, value: str | None) -> Literal["name", "value"] | None:
-    """The part of this label that no event has had. Without a value the name alone is asked for."""
+    """The part of a label that no event has had: its name or its value. Without `value` only the name is checked."""
     field = f"{json_text(name)}:"
     if not _any(tx, project, field, json_text(name)):
         return "name"
@@ -28,7 +28,7 @@ def unsent(tx: Tx, project: str, name: str, value: str | None) -> Literal["name"
 
 
 def _any(tx: Tx, project: str, part: str, name: str) -> bool:
-    """Whether this stands in the labels of one of the newest incidents, or the label varies in it."""
+    """Whether the text occurs in the labels of recent incidents, or the label is `varying` in one of them."""
     newest = (
         sa.select(incidents.c.labels, incidents.c.varying)
         .where(incidents.c.project.concat("") == project)
@@ -46,7 +46,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.:/ -]+")
 
 
 def may_meet(matchers: Iterable[Matcher]) -> sa.ColumnElement[bool]:
-    """Whether an incident's labels, as JSON, have those that must be equal and that are spelt there as anywhere."""
+    """Whether the labels, as JSON text, may match: tests equality matchers whose JSON form is unambiguous."""
     texts = (
         f'"{matcher.name}":"{matcher.value}"'
         for matcher in matchers

@@ -1,4 +1,4 @@
-"""Monitors: a page at a time, each with its incident."""
+"""Monitors, each with its incident."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ORDER = (monitors.c.at, monitors.c.environment, monitors.c.name)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorStatus:
-    """A monitor as lists show it. `incident_id` is its incident that is not resolved."""
+    """A monitor in a list. `incident_id` is its unresolved incident."""
 
     name: str
     environment: str
@@ -38,14 +38,14 @@ class MonitorStatus:
 
 
 def find_monitors(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> Page[MonitorStatus]:
-    """Monitors of one project, the last heard first."""
+    """Monitors of one project, most recent check-in first."""
     query = _statuses().where(monitors.c.project == project, earlier(_ORDER, after))
     rows = tx.run(query.order_by(*(column.desc() for column in _ORDER)).limit(limit + 1)).all()
     return cut(rows, limit, _status, lambda row: (row.at, row.environment, row.name))
 
 
 def monitors_named(tx: Tx, names: Collection[MonitorName]) -> dict[MonitorName, MonitorStatus]:
-    """The monitors of these names."""
+    """The monitors with these names."""
     key = monitors.c["project", "environment", "name"]
     rows = tx.run(_statuses().where(in_rows(tx.dialect, key, names)))
     return {(row.project, row.environment, row.name): _status(row) for row in rows}

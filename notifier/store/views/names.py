@@ -1,4 +1,4 @@
-"""Ids by what people give of them."""
+"""Lookup of ids by numbers, or by the endings that people type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from notifier.store.task_run_rows import of_project
 NamedKind = Literal["incident", "delivery", "silence", "task run", "key"]
 
 ENDING_AT_MOST = 1_000
-"""So many ids with one end are found, for each end that is asked for."""
+"""How many ids are found for each ending."""
 
 _TABLES: Mapping[NamedKind, sa.Table] = {
     "incident": incidents,
@@ -26,9 +26,9 @@ _TABLES: Mapping[NamedKind, sa.Table] = {
 
 
 def whole_ids(tx: Tx, kind: NamedKind, ids: Collection[str], *, project: str | None) -> set[str]:
-    """The ids of these that exist; of this project, or of any where that is None."""
+    """The existing ones of these ids, in this project or in any if that is None."""
     table = _TABLES[kind]
-    if not ids:  # an empty IN has no index
+    if not ids:  # An empty IN would not use an index.
         return set()
     return set(tx.run(sa.select(table.c.id).where(table.c.id.in_(ids), _of(table, project))).scalars())
 
@@ -45,7 +45,7 @@ def ids_of_numbers(tx: Tx, numbers: Collection[int], *, project: str | None) -> 
 def ids_ending(
     tx: Tx, kind: NamedKind, ends: Collection[str], *, project: str | None
 ) -> dict[str, tuple[str, ...]]:
-    """The ids that end in each of these; ends without any are left out."""
+    """The ids with each of these endings; endings without any are left out."""
     table = _TABLES[kind]
     by_end: dict[str, set[str]] = {}
     for length in {len(end) for end in ends}:
@@ -55,7 +55,7 @@ def ids_ending(
             if tx.dialect == "sqlite"
             else sa.func.right(table.c.id, length)
         )
-        # In two steps: an engine reads ids alone from an index, and with a second column all of the rows.
+        # In two steps: an engine reads ids alone from an index, but with a second column it reads whole rows.
         ids = tx.run(sa.select(table.c.id).where(last.in_(same)).limit(ENDING_AT_MOST * len(same)))
         for id_ in whole_ids(tx, kind, ids.scalars().all(), project=project):
             by_end.setdefault(id_[-length:], set()).add(id_)

@@ -1,4 +1,4 @@
-"""When an incident's events came, by equal spans of time; and its samples, by their place."""
+"""Events of an incident over time, and its samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notifier.store.schema import events, tallies
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One event that was kept: `seq` is the incident's count at it, `at` when it happened."""
+    """A stored event: `seq` is the incident's count at it, `at` when it happened."""
 
     seq: int
     id: str
@@ -25,7 +25,7 @@ class Sample:
 
 
 def occurrences(tx: Tx, number: int, *, since: Instant, width: Duration) -> Mapping[int, int]:
-    """How many events of an incident each span of `width` has, by its place after `since`; empty spans are left out."""
+    """Event counts in intervals of `width` after `since`, by index; empty intervals are left out."""
     place = (tallies.c.minute - since) // width
     rows = tx.run(
         sa.select(place.label("place"), sa.func.sum(tallies.c.n).label("n"))

@@ -1,4 +1,4 @@
-"""Pages by key, so that rows which come meanwhile shift nothing."""
+"""Keyset pagination, which new rows do not disturb."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ PageKey = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T]):
-    """Some rows, newest first. `next_key` is the last one's key where there are more, None at the end."""
+    """A page of rows. `next_key` is the key of the last row if there are more, otherwise None."""
 
     items: tuple[T, ...]
     next_key: PageKey | None
 
 
 def cut(rows: Sequence[Any], limit: int, make: Callable[[Any], T], key: Callable[[Any], PageKey]) -> Page[T]:
-    """A page of `limit` from rows that were asked for with a limit of one more."""
+    """Make a page from rows that were queried with a limit of `limit + 1`."""
     items = rows[:limit]
     return Page(items=tuple(map(make, items)), next_key=key(items[-1]) if len(rows) > limit else None)
 
 
 def earlier(columns: Sequence[sa.ColumnElement[Any]], after: PageKey | None) -> sa.ColumnElement[bool]:
-    """Rows that follow `after` where `columns` sort descending; all rows where it is None."""
+    """A condition for rows after `after` when sorting by `columns` in descending order; None for all rows."""
     if after is None:
         return sa.true()
     if len(columns) == 1:
@@ -37,9 +37,9 @@ def earlier(columns: Sequence[sa.ColumnElement[Any]], after: PageKey | None) -> 
 
 
 def unindexed(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """The same text, by which no engine looks for an index.
+    """The same text in a form that no index matches.
 
-    SQLite has no statistics and takes an index that fits a common value; it would then read and sort all its rows for
-    one page. Walking the primary key backwards ends after a page.
+    SQLite has no statistics and would use an index on a common value, reading and sorting all its rows for one page.
+    Walking the primary key backwards ends after a page.
     """
     return column.concat("")

@@ -1,4 +1,4 @@
-"""Silences: a page at a time, and what each holds now."""
+"""Silences, and the incidents that each affects."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedIncidents:
-    """Incidents of a project that matchers meet, among those that are not resolved.
+    """The unresolved incidents of a project that match.
 
-    `counted_all` is False where there are too many: then the newest were judged, and there are more than `unresolved`.
+    `counted_all` is False if there are too many: then only the newest were tested, and there are more than
+    `unresolved`.
     """
 
     matching: int
@@ -44,14 +45,14 @@ def find_silences(
     after: PageKey | None,
     limit: int,
 ) -> Page[Silence]:
-    """Silences of one project, newest first; `state` narrows what is read, and `in_phase` judges what no engine can."""
+    """Silences of one project, newest first. `state` filters in SQL, `in_phase` is tested in Python."""
     order = [silences.c.created_at, silences.c.id]
     query = sa.select(silences).where(silences.c.project == project)
     if state is not None:
         query = query.where(_may_be(state, tx.now))
     query = query.order_by(*(column.desc() for column in order)).limit(limit + 1)
     found: list[Silence] = []
-    # The window of one that recurs is judged here: read on until the page is full.
+    # The windows of recurring silences are tested here: read on until the page is full.
     while True:
         rows = tx.run(query.where(earlier(order, after))).all()
         read = [silence_of(row) for row in rows]
@@ -66,7 +67,7 @@ def find_silences(
 def resolved_met(
     tx: Tx, project: str, matchers: Sequence[Matcher], *, since: Instant, most: int
 ) -> tuple[int, bool]:
-    """How many incidents that were resolved since then the matchers meet; False: there were too many to judge all."""
+    """The number of matching incidents resolved since `since`, and whether all candidates were tested."""
     query = (
         sa.select(_labels_of_likely(matchers))
         .where(unindexed(incidents.c.project) == project, incidents.c.resolved_at >= since)
@@ -77,7 +78,7 @@ def resolved_met(
 
 
 def _labels_of_likely(matchers: Sequence[Matcher]) -> sa.ColumnElement[str | None]:
-    """Labels that Python must judge; NULL where the engine knows that they are not met."""
+    """The labels to test in Python, NULL if SQL already excludes a match."""
     return sa.case((may_meet(matchers), incidents.c.labels))
 
 
@@ -86,7 +87,7 @@ def _meets(matchers: Sequence[Matcher], labels: str | None) -> bool:
 
 
 def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
-    """How many incidents that are not resolved each of these silences keeps from being told."""
+    """The number of unresolved incidents that each of these silences holds."""
     query = (
         sa.select(members.c.hold_ref, sa.func.count(sa.distinct(members.c.incident)).label("n"))
         .join(incidents, incidents.c.number == members.c.incident)
@@ -103,7 +104,7 @@ def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
 def met(
     tx: Tx, project: str, matchers: Sequence[Matcher], *, most: int, shown: int, url: str | None
 ) -> MatchedIncidents:
-    """Judge at most `most` incidents, and show at most `shown`, newest first."""
+    """Test at most `most` incidents, and return at most `shown` of the matching ones, newest first."""
     rows, whole = _unresolved(tx, project, matchers, most)
     numbers = [row.number for row in rows if _meets(matchers, row.labels)]
     newest = sorted(numbers, reverse=True)[:shown]
@@ -119,13 +120,13 @@ def met(
 def _unresolved(
     tx: Tx, project: str, matchers: Sequence[Matcher], most: int
 ) -> tuple[Sequence[sa.Row[Any]], bool]:
-    """The unresolved incidents of a project, and whether these are all; of too many the newest.
+    """The unresolved incidents of a project, and whether these are all; if there are too many, the newest.
 
-    They are in the order of `quiet_since`: of their opening, or of a later moment at which they were active.
+    Ordered by `quiet_since`, which is the time of opening or of later activity.
     """
     rows = tx.run(
         sa.select(incidents.c.number, _labels_of_likely(matchers).label("labels"))
-        # By the index of what is not resolved: that may be a handful among a million.
+        # Uses the index of unresolved incidents, of which there may be a handful among a million.
         .where(
             unindexed(incidents.c.project) == project,
             incidents.c.closed == OPEN,

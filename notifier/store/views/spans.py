@@ -1,4 +1,4 @@
-"""Spans of time as figures cover them, and percentiles of what they and their rows tell."""
+"""Time spans in running figures, and percentiles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from notifier.store.schema.triggers import STEPS, middle
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Part of a span: figures of one step, from the start of one to the start of another; None: of all that follow."""
+    """A part of a time span: figures of one step from `begin` to `end` (exclusive), or open-ended if that is None."""
 
     step: Duration
     begin: Instant
@@ -29,7 +29,7 @@ class Stretch:
 def stretches(
     begin: Instant, *, steps: Sequence[Duration] = STEPS, coarsest: Duration = DAY
 ) -> tuple[Stretch, ...]:
-    """All from `begin`, the start of a first step, on, with as few figures as there can be: fine ones, then coarser."""
+    """Parts that cover the time from `begin`, the start of a step, with few rows: fine steps, then coarser ones."""
     parts = []
     for step, wider in pairwise(steps):
         if step == coarsest:
@@ -60,7 +60,7 @@ def figures_of(
 
 
 def ranked(buckets: Sequence[tuple[int, int]], percent: int) -> float:
-    """The middle of the bucket with the value of that rank; `buckets` are (least value, how many), in order."""
+    """A percentile from buckets (least value, count) in order: the middle of the bucket that contains it."""
     counts = list(accumulate([n for _, n in buckets]))
     rank = (counts[-1] * percent + 99) // 100
     return middle(buckets[bisect_left(counts, rank)][0])
@@ -73,9 +73,9 @@ def percentiles(
     *chosen: sa.ColumnElement[bool],
     parameters: dict[str, Any] | None = None,
 ) -> dict[str, tuple[float, float]]:
-    """The 50th and the 95th percentile of `value` for each `key`, by nearest rank: each is a value that occurred.
+    """The 50th and 95th percentile of `value` by `key`, by nearest rank, so that each is an actual value.
 
-    Ranks are counted here: windows cost an engine twice as much.
+    Ranks are computed here, since window functions would cost twice as much.
     """
     query = sa.select(key.label("key"), value.label("value")).where(*chosen).order_by(key, value)
     rows = tx.run(query, parameters).all()
@@ -88,5 +88,5 @@ def _nearest_rank(values: Sequence[float], percent: int) -> float:
 
 
 def whole(number: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-    """PostgreSQL adds up big integers as decimals."""
+    """The sum as an integer; PostgreSQL sums big integers as decimals."""
     return sa.cast(number, Big)

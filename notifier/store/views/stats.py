@@ -1,4 +1,4 @@
-"""How errors and deliveries have done since a moment: read off the running figures (see `schema.figures`)."""
+"""Statistics of errors and deliveries, read from the running figures (see `schema.figures`)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from notifier.store.views.spans import figures_of, percentiles, ranked, stretche
 
 ERRORS_AT_MOST = 100
 DELIVERIES_READ_AT_MOST = 2_000
-"""Up to so many deliveries percentiles are values that occurred; of more they are within 3 %."""
+"""Up to this many deliveries, percentiles are actual values; otherwise they are within 3 %."""
 
 _DELIVERED, _DEAD = DeliveryState.DELIVERED.value, DeliveryState.DEAD.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorFigures:
-    """The events of one exception type, None for those without one. `share` is of all events, 0..1.
+    """The events of one exception type, None for those without one. `share` is the fraction of all events.
 
-    `first_seen` and `last_seen` are those of the incidents that counted them: the first may lie before the span.
+    `first_seen` and `last_seen` are those of its incidents, so that the first may lie before the time span.
     """
 
     type: str | None
@@ -39,7 +39,7 @@ class ErrorFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFigures:
-    """The finished deliveries of one channel. `p95_ms` is from the decision to tell until it was delivered."""
+    """The finished deliveries of one channel. `p95_ms` is the time from the decision to the delivery."""
 
     channel: str
     delivered: int
@@ -49,7 +49,7 @@ class ChannelFigures:
 
 
 def error_figures(tx: Tx, *, project: str, since: Instant) -> tuple[ErrorFigures, ...]:
-    """Figures of events counted since, by the label `exception`: the most frequent, at most `ERRORS_AT_MOST`."""
+    """Events counted since `since` by exception type: most frequent first, at most `ERRORS_AT_MOST`."""
     each = _events(tx, project, since).subquery()
     count = sa.func.sum(each.c.n)
     rows = tx.run(
@@ -78,7 +78,7 @@ def error_figures(tx: Tx, *, project: str, since: Instant) -> tuple[ErrorFigures
 
 
 def channel_figures(tx: Tx, *, project: str, since: Instant) -> tuple[ChannelFigures, ...]:
-    """Figures of the deliveries that were delivered or died since, by channel."""
+    """Deliveries delivered or dead since `since`, by channel."""
     each = _deliveries(project, since).subquery()
     n = whole(sa.func.sum(each.c.n)).label("n")
     query = (
@@ -111,7 +111,7 @@ def _channel(
 def _percentiles_of_deliveries(
     tx: Tx, project: str, since: Instant, buckets: Mapping[str, Sequence[tuple[int, int]]]
 ) -> Mapping[str, tuple[float, float]] | None:
-    """Percentiles by channel; None where too many deliveries would be read, those of other projects among them."""
+    """Percentiles by channel; None if too many deliveries, of any project, would have to be read."""
     if sum(n for each in buckets.values() for _, n in each) > DELIVERIES_READ_AT_MOST:
         return None
     finished = (deliveries.c.state == _DELIVERED, deliveries.c.finished_at >= since)
@@ -123,7 +123,7 @@ def _percentiles_of_deliveries(
 
 
 def events_by(tx: Tx, *, project: str, since: Instant, step: Duration) -> Mapping[Instant, int]:
-    """How many events were counted since, by the start of their step; steps without any are left out."""
+    """The number of events since `since` by step; empty steps are left out."""
     each = _events(tx, project, since, coarsest=step).subquery()
     at = each.c.at - each.c.at % step
     query = (
@@ -135,7 +135,7 @@ def events_by(tx: Tx, *, project: str, since: Instant, step: Duration) -> Mappin
 
 
 def _deliveries(project: str, since: Instant) -> sa.CompoundSelect[Any]:
-    """Figures of the deliveries that were over since; of the minute that `since` lies in, the deliveries themselves."""
+    """Figures of deliveries finished since `since`; in its first minute, the deliveries themselves."""
     over = deliveries.c.state.in_([_DELIVERED, _DEAD])
     delivered = deliveries.c.state == _DELIVERED
     begun = sa.select(
@@ -164,6 +164,6 @@ def _events(tx: Tx, project: str, since: Instant, *, coarsest: Duration = DAY) -
 
 
 def _tallied_from(since: Instant, now: Instant) -> Instant:
-    """The start of the minute, or of the hour once minutes are folded into hours: it counts whole."""
+    """The start of the first step counted: a minute, or an hour once minutes have been merged."""
     size = HOUR if since < (now - MINUTES_KEPT) // HOUR * HOUR else MINUTE
     return since // size * size

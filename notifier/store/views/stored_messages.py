@@ -1,4 +1,4 @@
-"""Stored messages as lists show them: the rest of each, tens of kilobytes, is skipped and never built."""
+"""Partial decoding of stored messages for lists, which skips most of their tens of kilobytes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import msgspec
 
 
 class BriefIncident(msgspec.Struct):
-    """An incident as far as a list names it."""
+    """An incident's title and id."""
 
     id: str
     title: str
 
 
 class BriefTold(msgspec.Struct):
-    """One thing that a message tells."""
+    """An incident in a message."""
 
     incident: BriefIncident
 

@@ -15,7 +15,7 @@ from notifier.store.schema import deliveries, targets
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRow:
-    """One recipient of one channel, as the outbox left it."""
+    """One recipient of one channel, with its health."""
 
     id: int
     channel: str
@@ -44,7 +44,7 @@ def target_rows(tx: Tx, ids: Sequence[int]) -> tuple[TargetRow, ...]:
 
 
 def pending_by_target(tx: Tx, ids: Sequence[int], *, project: str | None) -> dict[int, int]:
-    """How many deliveries wait for each target; of this project, or of all where that is None."""
+    """The number of waiting deliveries by target, in this project or in all if that is None."""
     live = [DeliveryState.PENDING.value, DeliveryState.SENDING.value]
     query = sa.select(deliveries.c.target, sa.func.count().label("n")).where(
         deliveries.c.target.in_(ids), deliveries.c.state.in_(live)

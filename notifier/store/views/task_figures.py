@@ -1,4 +1,4 @@
-"""How tasks have done since a moment: read off the running figures of runs (see `schema.figures`)."""
+"""Statistics of tasks, read from the running figures of runs (see `schema.figures`)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from notifier.store.views.spans import figures_of, percentiles, ranked, stretche
 
 TASKS_AT_MOST = 1_000
 EXACT_AT_MOST = 1_000
-"""Up to so many runs of a task percentiles are values that occurred."""
+"""Up to this many runs of a task, percentiles are actual values."""
 READ_AT_MOST = 5_000
-"""So many runs are read for that, of the tasks with the fewest; of others percentiles are within 3 %."""
+"""How many runs are read for percentiles, of the tasks with the fewest; others are within 3 %."""
 
 _COMPLETED = RunState.COMPLETED.value
 _FAILED = (RunState.FAILED.value, RunState.LOST.value)
@@ -30,10 +30,10 @@ _TIMED = (RunState.COMPLETED.value, RunState.FAILED.value)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFigures:
-    """The runs of one task. `failed` counts lost ones too, `retries` the attempts after each run's first.
+    """The runs of one task. `failed` includes lost ones, `retries` counts attempts after each run's first.
 
-    `p50_ms` and `p95_ms` are of the last attempt of the runs that completed or failed, None where none did; within 3 %
-    where they are `approximate`.
+    `p50_ms` and `p95_ms` are durations of the last attempts of completed and failed runs, None without any; they are
+    within 3 % if `approximate`.
     """
 
     task: str
@@ -47,14 +47,14 @@ class TaskFigures:
 
     @property
     def success_rate(self) -> float | None:
-        """The share of completed ones among the runs that have ended, 0..1; None where none has."""
+        """The fraction of completed runs among those that have ended; None without any."""
         ended = self.completed + self.failed
         return self.completed / ended if ended else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCounts:
-    """Runs that were created in one step of time, and what has become of them."""
+    """Runs created in one step of time, by state."""
 
     runs: int = 0
     completed: int = 0
@@ -69,7 +69,7 @@ class RunCounts:
 
 
 def task_figures(tx: Tx, *, project: str, since: Instant, task: str | None = None) -> tuple[TaskFigures, ...]:
-    """Figures of runs created since, by task: the busiest first, at most `TASKS_AT_MOST`; or of one task alone."""
+    """Runs created since `since` by task: busiest first, at most `TASKS_AT_MOST`; or of one task only."""
     counted = _counted_runs(tx, project, since, task)
     timed = {figures.task: n for figures, n in counted if n}
     few = _few(timed)
@@ -91,7 +91,7 @@ def _estimated(figures: TaskFigures, buckets: Sequence[tuple[int, int]]) -> Task
 
 
 def _few(timed: Mapping[str, int]) -> list[str]:
-    """The tasks whose runs are read one by one: those with the fewest."""
+    """The tasks with the fewest runs, whose runs are read individually."""
     chosen, left = [], READ_AT_MOST
     for task, n in sorted(timed.items(), key=lambda item: (item[1], item[0])):
         left -= n
@@ -102,7 +102,7 @@ def _few(timed: Mapping[str, int]) -> list[str]:
 
 
 def _counted_runs(tx: Tx, project: str, since: Instant, task: str | None) -> list[tuple[TaskFigures, int]]:
-    """The busiest tasks, each with the number of runs that tell how long they took."""
+    """The busiest tasks, each with the number of runs that have a duration."""
     each = _runs(project, since).subquery()
     sums = [whole(sa.func.sum(each.c[name])).label(name) for name in _RUN_VALUES]
     query = (
@@ -146,11 +146,11 @@ def _percentiles_of_runs(
 
 
 def _estimates(tx: Tx, project: str, since: Instant, task: str | None) -> dict[str, list[tuple[int, int]]]:
-    """Numbers of runs in each bucket of durations, by task; within the step of `since`, the runs themselves."""
+    """The number of runs by task and duration bucket; within the step of `since`, the runs themselves."""
     begin = -(-since // DURATION_STEPS[0]) * DURATION_STEPS[0]
     begun = sa.select(
         task_runs.c.task,
-        # As narrow a bucket as there can be.
+        # The narrowest bucket possible.
         sa.cast(task_runs.c.duration_ms * 1_000, Big).label("bucket"),
         sa.literal_column("1").label("n"),
     ).where(
@@ -175,7 +175,7 @@ def _estimates(tx: Tx, project: str, since: Instant, task: str | None) -> dict[s
 
 
 def runs_by(tx: Tx, *, project: str, since: Instant, step: Duration) -> Mapping[Instant, RunCounts]:
-    """The runs created since, by the start of their step; steps without any are left out."""
+    """The number of runs created since `since` by step; empty steps are left out."""
     each = _runs(project, since, coarsest=step).subquery()
     at = each.c.at - each.c.at % step
     sums = (whole(sa.func.sum(each.c[name])).label(name) for name in _RUN_VALUES[:3])
@@ -195,7 +195,7 @@ _timed = (task_runs.c.state.in_(_TIMED), task_runs.c.duration_ms.is_not(None))
 
 
 def _runs(project: str, since: Instant, *, coarsest: Duration = DAY) -> sa.CompoundSelect[Any]:
-    """Figures of the runs created since; of the minute that `since` lies in, the runs themselves."""
+    """Figures of runs created since `since`; in its first minute, the runs themselves."""
     begun = sa.select(
         task_runs.c.created_at.label("at"),
         task_runs.c.task,

@@ -1,4 +1,4 @@
-"""Task runs, and those of them that are dead letters."""
+"""Task runs, and those that are dead letters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSearch:
-    """Task runs of one project."""
+    """A search for task runs of one project."""
 
     project: str
     task: str | None = None
@@ -30,14 +30,14 @@ class RunSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatus:
-    """How a run stands that somebody wants to decide about."""
+    """The state of a run, for decisions about it."""
 
     state: RunState
     dead_letter: DeadLetterState | None
 
 
 def find_runs(tx: Tx, search: RunSearch, *, after: PageKey | None, limit: int) -> Page[TaskRun]:
-    """Newest first."""
+    """Runs, newest first."""
     order = [task_runs.c.created_at, task_runs.c.id]
     query = _views().where(task_runs.c.project == search.project, earlier(order, after))
     for column, value in (
@@ -53,7 +53,7 @@ def find_runs(tx: Tx, search: RunSearch, *, after: PageKey | None, limit: int) -
 
 
 def task_run(tx: Tx, id_: str, *, project: str | None) -> TaskRun | None:
-    """The run with this id; of this project, or of any where that is None."""
+    """The run with this id, in this project or in any if that is None."""
     query = _views().where(of_project(project), task_runs.c.id == id_)
     row = tx.run(query.order_by(task_runs.c.project).limit(1)).one_or_none()
     return None if row is None else _view(row)
@@ -62,7 +62,7 @@ def task_run(tx: Tx, id_: str, *, project: str | None) -> TaskRun | None:
 def dead_run_keys(
     tx: Tx, *, project: str, task: str | None, after: PageKey | None, limit: int
 ) -> Sequence[tuple[Instant, str]]:
-    """When and which failed and lost runs became dead letters that wait, the latest first."""
+    """The keys (time and id) of failed and lost runs that wait as dead letters, latest first."""
     order = [task_runs.c.finished_at, task_runs.c.id]
     query = sa.select(*order).where(task_runs.c.project == project, waiting, earlier(order, after))
     if task is not None:
@@ -78,7 +78,7 @@ def runs_named(tx: Tx, ids: Sequence[str], *, project: str) -> dict[str, TaskRun
 
 
 def runs_of_incident(tx: Tx, number: int, *, most: int) -> tuple[TaskRun, ...]:
-    """The runs whose events this incident counts, at most `most` and the last first: ids are ordered in time."""
+    """The runs with events in this incident, at most `most`, latest first (ids are ordered by time)."""
     chosen = (
         sa.select(run_incidents.c.project, run_incidents.c.run)
         .where(run_incidents.c.incident == number)
@@ -95,7 +95,7 @@ def runs_of_incident(tx: Tx, number: int, *, most: int) -> tuple[TaskRun, ...]:
 
 
 def run_statuses(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str, RunStatus]:
-    """The state of each of these runs that exists."""
+    """The states of those runs that exist."""
     columns = (task_runs.c.id, task_runs.c.state, task_runs.c.letter)
     query = sa.select(*columns).where(of_project(project), task_runs.c.id.in_(ids))
     return {row.id: RunStatus(state=RunState(row.state), dead_letter=row.letter) for row in tx.run(query)}
@@ -104,7 +104,7 @@ def run_statuses(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str
 def dead_run_ids(
     tx: Tx, *, project: str, task: str, died_by: Instant, after: str | None, limit: int
 ) -> tuple[str, ...]:
-    """Ids of a task's runs that had become dead letters by that moment, in their order."""
+    """Ids of a task's runs that had become dead letters by `died_by`, in that order."""
     query = sa.select(task_runs.c.id).where(
         task_runs.c.project == project, task_runs.c.task == task, waiting, task_runs.c.finished_at <= died_by
     )
@@ -115,7 +115,7 @@ def dead_run_ids(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunErrors:
-    """How many runs of one task have ended with one type of error; None: they told of none."""
+    """The number of a task's runs that ended with one type of error, None for no error."""
 
     task: str
     type: str | None
@@ -123,7 +123,7 @@ class RunErrors:
 
 
 def run_errors(tx: Tx, *, project: str, task: str | None, since: Instant, most: int) -> tuple[RunErrors, ...]:
-    """The errors of failed and lost runs created since, the most frequent first; of each state the latest `most`."""
+    """Errors of failed and lost runs created since `since`, most frequent first; of each state the latest `most`."""
     some = sa.union_all(
         *(
             sa.select(
@@ -131,7 +131,7 @@ def run_errors(tx: Tx, *, project: str, task: str | None, since: Instant, most: 
                 .where(
                     task_runs.c.project == project,
                     task_runs.c.state == state.value,
-                    # By the index of what is not completed, which only this very condition leads to.
+                    # Uses the index of runs that are not completed, which requires exactly this condition.
                     task_runs.c.state != sa.literal_column("'completed'"),
                     task_runs.c.created_at >= since,
                     sa.true() if task is None else task_runs.c.task == task,
@@ -161,15 +161,15 @@ def _error_type(dialect: Dialect) -> sa.ColumnElement[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadRuns:
-    """How many runs of one task wait as dead letters."""
+    """The number of one task's runs that wait as dead letters."""
 
     task: str
     count: int
 
 
 def count_dead_runs(tx: Tx, *, project: str, most: int, task: str | None = None) -> tuple[DeadRuns, ...]:
-    """The dead runs of a project by task, the most first, or of one task; of more than `most`, some of them."""
-    # Dead letters are few beside the runs of a task, by which an index would lead.
+    """Dead runs of a project by task, most first, or of one task; if there are more than `most`, a part of them."""
+    # Dead letters are few compared with the runs of a task, which an index would lead to.
     own_task = sa.true() if task is None else unindexed(task_runs.c.task) == task
     own = (task_runs.c.project == project, waiting, own_task)
     some = sa.select(task_runs.c.task).where(*own).limit(most).subquery()

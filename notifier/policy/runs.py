@@ -56,7 +56,11 @@ def guessed(error: Mapping[str, Any] | None) -> bool:
 
 def lost(run: TaskRun, *, seen_at: Instant, goodbye: bool) -> TaskRun:
     """The change that ends a run whose process is gone. `seen_at` is the process's last heartbeat."""
-    message = "its process ended without a word" if not goodbye else "its process ended before it did"
+    message = (
+        "its process was killed or stopped responding"
+        if not goodbye
+        else "its process exited before the task finished"
+    )
     error = {
         "type": TASK_LOST,
         "module": GUESSED_BY,

@@ -15,7 +15,7 @@ from notifier.wording.times import clock
 
 _TOLD: Mapping[Reason, str] = {
     Reason.OPENED: "it was new",
-    Reason.REOPENED: "it was open again after it had been resolved or taken",
+    Reason.REOPENED: "it was open again after it had been resolved or acknowledged",
     Reason.SEVERITY_RAISED: "its severity had risen",
     Reason.UNMUTED: "what had held it was over, and it was still open",
     Reason.ACKNOWLEDGED: "somebody had acknowledged it",
@@ -24,28 +24,28 @@ _TOLD: Mapping[Reason, str] = {
 }
 _HELD: Mapping[HeldBy, str] = {
     HeldBy.WAITING: "nothing had happened since the last message",
-    HeldBy.BELOW_THRESHOLD: "it had not yet had as many events as the route's `notify_after` asks for",
-    HeldBy.MUTE_TIME: "it was outside of the hours in which the route tells",
+    HeldBy.BELOW_THRESHOLD: "it had fewer events than the route's `notify_after` requires",
+    HeldBy.MUTE_TIME: "it was outside the route's active hours",
     HeldBy.ACKNOWLEDGED: "somebody had acknowledged it",
     HeldBy.RATE_LIMITED: "the target had heard as much as its `rate_limit` allows",
-    HeldBy.DUPLICATE: "the same event had been counted already",
+    HeldBy.DUPLICATE: "the same event had already been counted",
     HeldBy.ROUTE: "its route tells nobody (`channels: []`)",
-    HeldBy.SEVERITY: "its severity is `none`, which nobody is told of",
+    HeldBy.SEVERITY: "its severity is `none`, and nobody is alerted about that",
     HeldBy.HOLD: "deliveries were on hold",
     HeldBy.LATE: "it had happened before the incident was resolved",
 }
 HOLDS: Mapping[HeldBy, str] = {
     HeldBy.WAITING: "nothing has happened since the last message",
-    HeldBy.BELOW_THRESHOLD: "held until it has come more often",
+    HeldBy.BELOW_THRESHOLD: "held until it has happened more often",
     HeldBy.SILENCED: "silenced",
     HeldBy.INHIBITED: "inhibited",
     HeldBy.MUTE_TIME: "held by the route's hours",
     HeldBy.ACKNOWLEDGED: "somebody has it",
     HeldBy.SNOOZED: "snoozed",
-    HeldBy.RATE_LIMITED: "the target has heard enough for now",
+    HeldBy.RATE_LIMITED: "the target has reached its rate limit",
     HeldBy.DUPLICATE: "counted already",
     HeldBy.ROUTE: "its route tells nobody",
-    HeldBy.SEVERITY: "its severity is told to nobody",
+    HeldBy.SEVERITY: "nobody is alerted about its severity",
     HeldBy.HOLD: "deliveries are on hold",
     HeldBy.LATE: "it happened before it was resolved",
 }

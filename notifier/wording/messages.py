@@ -172,11 +172,11 @@ def footer(message: Message) -> tuple[str, ...]:
     lines: list[str] = []
     if message.suppressed:
         alone = message.suppressed == 1
-        events = f"{counted(message.suppressed, 'further event')} {'was' if alone else 'were'} counted"
-        without = "a message of its own" if alone else "messages of their own"
-        lines.append(f"{events} in the numbers above, without {without}")
+        events = f"{counted(message.suppressed, 'further event')} {'is' if alone else 'are'}"
+        without = "a separate message" if alone else "separate messages"
+        lines.append(f"{events} included in the numbers above, without {without}")
     if message.actions:
-        lines.append("The links that act ask first, then act in your name, once: do not forward them")
+        lines.append("Action links ask for confirmation, then act once in your name: do not forward them")
     if message.possible_repeat:
         lines.append("Possible repeat: an earlier attempt may have arrived")
     return tuple(lines)

@@ -15,9 +15,9 @@ UNDELIVERED = 500
 
 # Why a delivery died without an attempt.
 DEAD: Mapping[Outcome, str] = {
-    Outcome.QUARANTINED: "claimed five times without an outcome: sending it may end the worker",
+    Outcome.QUARANTINED: "claimed five times without an outcome; sending it may crash the worker",
     Outcome.EXPIRED: "not delivered before delivery.expires_after",
-    Outcome.GONE: "its target is disabled, for the receiver is gone: a successful test or other settings enable it",
+    Outcome.GONE: "its target is disabled because the receiver is gone; a successful test or new settings enable it",
     Outcome.TARGET_REMOVED: "the configuration no longer has this target",
 }
 LOST = "the worker was lost before it recorded an outcome"
@@ -58,14 +58,14 @@ def released(
     if held_by == HeldBy.SNOOZED.value:
         return f"The snooze of {inline(author)} has ended." if author else "A snooze has ended."
     inhibited = held_by == HeldBy.INHIBITED.value
-    return "What inhibited it is over." if inhibited else "The route's quiet hours are over."
+    return "The incident that inhibited it has ended." if inhibited else "The route's quiet hours have ended."
 
 
 def undelivered(channel: str, address: str, *, dead: bool, outcome: str | None, detail: str | None) -> str:
     """The failed delivery, shown above the alert that the fallback delivers."""
-    state = "is dead" if dead else "has not arrived yet and goes on being tried"
+    state = "failed for good" if dead else "has not succeeded yet and is being retried"
     why = f" ({outcome}: {inline(detail or outcome, NOTE)})" if outcome else ""
-    return f"Delivery through {channel} to {address} {state}{why}. What it had to tell:"[:UNDELIVERED]
+    return f"Delivery through {channel} to {address} {state}{why}. The message:"[:UNDELIVERED]
 
 
 def storm(figures: StormFigures) -> str:

@@ -125,7 +125,7 @@ def _events(history: IncidentHistory) -> Iterator[HistoryItem]:
             count=history.late,
             text=(
                 f"Not told: {_events_of(history.late)} arrived after it was resolved but had happened before: "
-                "counted, and told to nobody."
+                "counted, but not sent."
             ),
         )
     if incident.resolved_at is not None and history.resolved_by in _RESOLVED:
@@ -259,12 +259,12 @@ def _due(membership: Membership, history: IncidentHistory, routes: Routes, now: 
     if membership.repeat_at is not None:
         text = f"Told again at {clock(membership.repeat_at, near=now)} if events have come by then."
         return replace(item, at=membership.repeat_at, text=text)
-    return replace(item, text="Nothing is due before something changes.")
+    return replace(item, text="Nothing is due until something changes.")
 
 
 def _held_now(membership: Membership, history: IncidentHistory, now: Instant) -> str:
     ref, repeat_at = membership.hold_ref or "", membership.repeat_at
-    then = "" if repeat_at is None else f" Looked at again at {clock(repeat_at, near=now)}"
+    then = "" if repeat_at is None else f" Decided again at {clock(repeat_at, near=now)}"
     if then:
         then += ", and told if it is still open."
     match membership.held_by:
@@ -277,7 +277,7 @@ def _held_now(membership: Membership, history: IncidentHistory, now: Instant) ->
         case HeldBy.MUTE_TIME:
             held = "by the route's hours"
         case HeldBy.BELOW_THRESHOLD:
-            return "Held until it has had as many events as the route's `notify_after` asks for."
+            return "Held until it has as many events as the route's `notify_after` requires."
         case HeldBy.ROUTE:
             return "It is counted and listed: its route tells nobody (`channels: []`)."
         case HeldBy.SEVERITY:

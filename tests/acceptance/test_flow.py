@@ -196,7 +196,7 @@ def test_one_curl_is_three_messages_and_a_storm_is_no_more(install: Install) -> 
     assert body["data"]["suppressed"] == total - 1
     for text in (mail.text, mail.html, slack_text(slack)):
         assert f"{total:,} times" in text
-        assert "further events were counted" in text
+        assert "further events are included" in text
         assert "it was resolved" in text
     assert slack["thread_ts"] == "1700000000.000001"
     assert install.mail.mails[0].message["Subject"] == mail.message["Subject"]

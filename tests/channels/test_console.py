@@ -47,7 +47,7 @@ async def test_a_block_is_printed_and_flushed() -> None:
         "| release: 1.4.2\n"
         "| context: order_id=1842\n"
         "|\n"
-        "| 4,311 further events were counted in the numbers above, without messages of their own\n"
+        "| 4,311 further events are included in the numbers above, without separate messages\n"
         "\n"
     )
 

@@ -389,8 +389,8 @@ def test_every_incident_has_its_own_links() -> None:
     ]
     assert 'href="https://notifier.example.com/actions/snooze-i-1"' in html
     assert text.count("/actions/") == html.count("/actions/") == 3
-    assert "act in your name" in text
-    assert "act in your name" in html
+    assert "act once in your name" in text
+    assert "act once in your name" in html
 
 
 def test_without_links_nothing_speaks_of_them() -> None:

@@ -77,7 +77,7 @@ def test_a_process_that_dies_is_told_of_and_its_run_is_made_good(
     [letter] = service.items("/v1/dead-letters")
     assert (letter["kind"], letter["id"], letter["replayable"]) == ("task_run", "run-1", "yes")
     listed = service.cli("dead-letters", "list")
-    assert "TaskLost: its process ended without a word" in listed.stdout
+    assert "TaskLost: its process was killed or stopped responding" in listed.stdout
     assert service.cli("dead-letters", "redeliver", "--task", TASK["task"]).returncode == 0
     [asked] = beat(service, process_id="host-2-def")
     assert (asked["replay_of"], asked["arguments"]) == ("run-1", {"args": [42], "kwargs": {}})

@@ -219,7 +219,7 @@ class TestHeartbeats:
         assert found.error == {
             "type": "TaskLost",
             "module": "notifier",
-            "message": "its process ended without a word",
+            "message": "its process was killed or stopped responding",
             "reason": "killed",
         }
         assert (await row(bench)).letter == "waiting"
@@ -279,7 +279,7 @@ class TestWatch:
         await advance(watch, bench)
         events, state, title, id_ = await counted(bench)
         assert (events, state) == (3, "open")
-        assert title == "TaskLost: billing.charge was lost: its process ended without a word"
+        assert title == "TaskLost: billing.charge was lost: its process was killed or stopped responding"
         assert (await get(bench, "a")).incident_id == id_
         assert [reason for _, reason in await bench.alert()] == ["opened"]
         await beat(bench, "a", "b")

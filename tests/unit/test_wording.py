@@ -355,8 +355,8 @@ def test_flapping_is_named_by_the_readers_clock() -> None:
 
 @pytest.mark.parametrize(
     ("suppressed", "words"),
-    [(0, ()), (1, ("1 further event was counted in the numbers above, without a message of its own",)),
-     (1_960, ("1,960 further events were counted in the numbers above, without messages of their own",))],
+    [(0, ()), (1, ("1 further event is included in the numbers above, without a separate message",)),
+     (1_960, ("1,960 further events are included in the numbers above, without separate messages",))],
 )  # fmt: skip
 def test_what_was_not_told_one_by_one_is_in_the_counts(suppressed: int, words: tuple[str, ...]) -> None:
     """A reader asks where they are, and finds them."""
@@ -383,15 +383,15 @@ STORM = sentences.StormFigures(
         ),
         (sentences.released("snoozed"), "A snooze has ended."),
         (sentences.released("snoozed", author="bo"), "The snooze of bo has ended."),
-        (sentences.released("inhibited"), "What inhibited it is over."),
-        (sentences.released("mute_time"), "The route's quiet hours are over."),
+        (sentences.released("inhibited"), "The incident that inhibited it has ended."),
+        (sentences.released("mute_time"), "The route's quiet hours have ended."),
         (
             sentences.escalated(15 * MINUTE),
             "Escalated: it has been open for 15 min, and nobody has acknowledged it.",
         ),
         (
             sentences.undelivered("chat", "#a", dead=False, outcome=None, detail=None),
-            "Delivery through chat to #a has not arrived yet and goes on being tried. What it had to tell:",
+            "Delivery through chat to #a has not succeeded yet and is being retried. The message:",
         ),
         (
             sentences.storm(sentences.StormFigures(events=1, causes=1, services=1, biggest=[])),

@@ -56,7 +56,7 @@ async def resolve_many(
 
 async def _done(database: Database, actor: Actor, body: Many, act: bulk.Act) -> ManyAnswer:
     if body.q is not None:
-        outcome = await bulk.on_found(database, actor, act, body.q)
+        outcome = await bulk.act_on_matches(database, actor, act, body.q)
     else:
-        outcome = await bulk.on_named(database, actor, act, body.ids or ())
+        outcome = await bulk.act_on_named(database, actor, act, body.ids or ())
     return ManyAnswer.model_validate(outcome)

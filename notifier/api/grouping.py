@@ -10,7 +10,7 @@ from notifier.api.models.responses_fingerprint import FingerprintAnswer
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
-from notifier.ingest.batch import Malformed, accepts
+from notifier.ingest.batch import Malformed, accepts_content_type
 from notifier.ingest.grouping import grouping
 
 router = APIRouter(tags=["events"])
@@ -31,7 +31,7 @@ _BODY = {
 async def explain_fingerprint(request: Request, _: ReadCaller, service: Running) -> FingerprintAnswer:
     """How this event would be grouped, and why. It is scrubbed as any event, and nothing is stored."""
     headers = Headers(request.scope["headers"])
-    if not accepts(headers.content_type):
+    if not accepts_content_type(headers.content_type):
         raise HttpProblem(415, "send application/json (or no content type)")
     limits = service.settings.ingest
     body = await BodyReader(limits.max_body_bytes, "fields").read(headers, request.receive)

@@ -19,7 +19,7 @@ from notifier.domain.errors import StoreError
 from notifier.domain.event import Rejection
 from notifier.domain.time import SECOND
 from notifier.ingest.acceptance import AcceptanceResult, Busy, EventResult, Full
-from notifier.ingest.batch import Malformed, accepts, split
+from notifier.ingest.batch import Malformed, accepts_content_type, split
 from notifier.runtime.service import Runtime
 
 _JSON = (b"content-type", b"application/json")
@@ -63,7 +63,7 @@ class IngestEndpoint:
 
     async def _answer(self, headers: Headers, receive: Receive, ready: bytes | None) -> tuple[int, bytes]:
         caller = await self._caller(headers)
-        if not accepts(headers.content_type):
+        if not accepts_content_type(headers.content_type):
             raise HttpProblem(415, "send application/json or application/x-ndjson (or no content type)")
         body = await self._reader().read(headers, receive, ready)
         now = self._runtime.database.now()

@@ -30,7 +30,7 @@ from notifier.domain.event import Rejection
 from notifier.domain.task_run import RunState
 from notifier.domain.time import SECOND
 from notifier.ingest import task_runs as reading
-from notifier.ingest.batch import Malformed, accepts
+from notifier.ingest.batch import Malformed, accepts_content_type
 from notifier.ingest.heartbeats import INTERVAL, ProcessHeartbeat
 from notifier.ingest.scrub import scrub, suspicious
 from notifier.ingest.task_runs import AcceptedRun, RequestContext
@@ -161,7 +161,7 @@ async def heartbeat(request: Request, caller: IngestCaller, service: Running) ->
 
 async def _body(request: Request, service: RunningService, what: str) -> tuple[Headers, bytes]:
     headers = Headers(request.scope["headers"])
-    if not accepts(headers.content_type):
+    if not accepts_content_type(headers.content_type):
         raise HttpProblem(415, "send application/json (or no content type)")
     bodies = BodyReader(service.settings.ingest.max_body_bytes, what)
     return headers, await bodies.read(headers, request.receive)

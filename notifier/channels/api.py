@@ -25,7 +25,7 @@ from notifier.channels.checks import reached
 from notifier.channels.http import GuardedClient, Reply, SecretUrl, name_of, parse_url
 from notifier.channels.outcomes import failure, of_status, retry_after
 from notifier.channels.signing import signature, signing_key
-from notifier.channels.zones import TimeZone
+from notifier.channels.time_zone import TimeZone
 from notifier.domain.button import Button, Span
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError

@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp.http_exceptions import BadHttpMessage
 
 from notifier.channels import tls
-from notifier.channels.tls import Trouble
+from notifier.channels.tls import TlsFailure
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 
@@ -25,7 +25,7 @@ BROKEN_BODY = (
 HTTP2_ONLY = "the receiver speaks HTTP/2 only, and notifier HTTP/1.1: have it offer that as well"
 
 # Causes that only a change at one of the two ends removes.
-_PERMANENT = frozenset({Trouble.HTTP2_ONLY, Trouble.WANTS_CERTIFICATE})
+_PERMANENT = frozenset({TlsFailure.HTTP2_ONLY, TlsFailure.WANTS_CERTIFICATE})
 _NETWORK = {
     errno.ECONNREFUSED: "the receiver refused the connection: does it run, and is the URL's port right?",
     errno.ENETUNREACH: "the receiver's network cannot be reached from here: is the network up?",
@@ -40,12 +40,12 @@ def explained_failure(error: BaseException, host: str) -> SendError | None:
     not speak HTTP/1.1 has not understood it. The exception is a response whose body breaks, whose status is lost.
     """
     cause = _cause(error)
-    trouble = tls.trouble(cause)
+    trouble = tls.classify(cause)
     if trouble is not None and (trouble in _PERMANENT or isinstance(error, aiohttp.ClientConnectorError)):
-        reason = tls.words(cause, who=PEER, host=host, trust=TRUST) or ""
+        reason = tls.explain(cause, who=PEER, host=host, trust=TRUST) or ""
         return SendError(Outcome.PERMANENT if trouble in _PERMANENT else Outcome.TRANSIENT, reason)
     if isinstance(error, aiohttp.ClientResponseError):
-        if _broke_in_body(error):
+        if _failed_in_body(error):
             return SendError(Outcome.AMBIGUOUS, BROKEN_BODY)
         return SendError(Outcome.PERMANENT, NOT_HTTP)
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -54,7 +54,7 @@ def explained_failure(error: BaseException, host: str) -> SendError | None:
     return None
 
 
-def _broke_in_body(error: BaseException) -> bool:
+def _failed_in_body(error: BaseException) -> bool:
     """Whether the status line was received: the parser's message, the only sign of it, mentions chunks."""
     reasons = (each.message for each in tls.chain(error) if isinstance(each, BadHttpMessage))
     return any("chunk" in reason.partition(":")[0].lower() for reason in reasons)
@@ -62,7 +62,7 @@ def _broke_in_body(error: BaseException) -> bool:
 
 def unreachable(error: OSError, host: str) -> SendError:
     """The error for a connection that could not be made."""
-    reason = tls.words(error, who=PEER, host=host, trust=TRUST) if tls.trouble(error) is not None else None
+    reason = tls.explain(error, who=PEER, host=host, trust=TRUST) if tls.classify(error) is not None else None
     reason = reason or next((_NETWORK[number] for number in _numbers(error) if number in _NETWORK), None)
     return SendError(Outcome.TRANSIENT, reason or f"no connection could be made ({type(error).__name__})")
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from notifier import wording
 from notifier.channels.base import ChannelSettings, Kind, Toolbox
-from notifier.channels.zones import TimeZone
+from notifier.channels.time_zone import TimeZone
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Message

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from notifier import wording
-from notifier.channels import hello, mail_headers, mime
+from notifier.channels import ehlo, mail_headers, mime
 from notifier.channels.base import Capabilities, ChannelSettings, Kind, Toolbox
 from notifier.channels.mailbox import parse_address
 from notifier.channels.smtp import SmtpSession
 from notifier.channels.smtp_settings import SmtpSettings, warnings
-from notifier.channels.zones import TimeZone
+from notifier.channels.time_zone import TimeZone
 from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.message import Message
 from notifier.wording import RenderOptions
@@ -52,7 +52,7 @@ class EmailSettings(ChannelSettings):
     time_zone: TimeZone = "UTC"
 
     @model_validator(mode="after")
-    def _each_once(self) -> EmailSettings:
+    def _check_duplicates(self) -> EmailSettings:
         if len({address.lower() for address in self.to}) != len(self.to):
             raise ValueError("`to` names an address twice: keep one")
         return self
@@ -105,7 +105,7 @@ class EmailChannel:
         self._sender = parse_address(settings.sender)
         self._options = RenderOptions(zone=ZoneInfo(settings.time_zone))
         self._tls = settings.smtp.trust() if tls is None else tls
-        self._hello = settings.smtp.hello or hello.of_url(url)
+        self._hello = settings.smtp.hello or ehlo.name_of_url(url)
         self._asked = False
 
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt:
@@ -138,7 +138,7 @@ class EmailChannel:
     async def _name(self) -> str | None:
         """The name for EHLO. The machine's own name is looked up once."""
         if self._hello is None and not self._asked:
-            self._hello = await hello.own_name()
+            self._hello = await ehlo.own_name()
             self._asked = True
         return self._hello
 

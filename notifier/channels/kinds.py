@@ -28,10 +28,10 @@ class InstalledKinds:
 @cache
 def installed() -> InstalledKinds:
     """The kinds of this installation."""
-    return found(entry_points(group=GROUP))
+    return from_entry_points(entry_points(group=GROUP))
 
 
-def found(points: Iterable[EntryPoint]) -> InstalledKinds:
+def from_entry_points(points: Iterable[EntryPoint]) -> InstalledKinds:
     """The built-in kinds and those of entry points. No package can replace a built-in kind or prevent a start."""
     loaded = {point.name: _loaded(point) for point in points}
     return InstalledKinds(

@@ -11,13 +11,13 @@ from typing import Literal
 
 import aiosmtplib
 
-from notifier.channels.hello import literal_of
-from notifier.channels.smtp_replies import At, answered, broken
+from notifier.channels.ehlo import address_literal
+from notifier.channels.smtp_replies import At, connection_error, refusal
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
 
-__all__ = ["DEADLINE", "QUIT", "SmtpSession", "answered", "broken"]
+__all__ = ["DEADLINE", "QUIT", "SmtpSession", "connection_error", "refusal"]
 
 # Together below the 30 s of an attempt, so that this session can still tell whether the mail was accepted.
 DEADLINE: Duration = 25 * SECOND
@@ -61,10 +61,10 @@ class SmtpSession:
                 await self._deliver(client, stage, mail, sender, recipient)
             await self._quit(client)
         except aiosmtplib.SMTPResponseException as error:
-            raise answered(stage.at, error.code, error.message) from None
+            raise refusal(stage.at, error.code, error.message) from None
         except (OSError, EOFError, UnicodeError, aiosmtplib.SMTPException) as error:
             implicit = self.security == "implicit"
-            raise broken(stage.at, error, host=self.host, implicit=implicit) from None
+            raise connection_error(stage.at, error, host=self.host, implicit=implicit) from None
         finally:
             if client is not None:
                 client.close()
@@ -77,7 +77,7 @@ class SmtpSession:
             start_tls=False,
             tls_context=self.tls if self.security != "none" else None,
             timeout=self.deadline / SECOND,
-            local_hostname=self.hello or literal_of(str(connected.getsockname()[0])),
+            local_hostname=self.hello or address_literal(str(connected.getsockname()[0])),
         )
 
     async def _deliver(

@@ -7,7 +7,7 @@ import socket
 from typing import Literal
 
 from notifier.channels import tls
-from notifier.channels.tls import Trouble
+from notifier.channels.tls import TlsFailure
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 
@@ -51,7 +51,7 @@ REFUSED: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def answered(at: At, code: int, text: str) -> SendError:
+def refusal(at: At, code: int, text: str) -> SendError:
     """The error for a refusal. Only the reply's codes are shown, because its text may repeat what was sent."""
     if not 200 <= code <= 599:
         return not_smtp(at)
@@ -106,7 +106,9 @@ _IMPLICIT = "Does it want implicit TLS (`tls: implicit`, usually on port 465)?"
 _STARTTLS = "Does it want STARTTLS (`tls: starttls`, usually on port 587)?"
 
 
-def broken(at: At, error: BaseException, *, host: str = "its host", implicit: bool = False) -> SendError:
+def connection_error(
+    at: At, error: BaseException, *, host: str = "its host", implicit: bool = False
+) -> SendError:
     """The error for a connection that failed or timed out. After the final dot the outcome is ambiguous."""
     insecure = _insecure(at, error, host, implicit=implicit)
     if insecure is not None:
@@ -123,10 +125,10 @@ def broken(at: At, error: BaseException, *, host: str = "its host", implicit: bo
 
 
 def _insecure(at: At, error: BaseException, host: str, *, implicit: bool) -> SendError | None:
-    sentence = tls.words(error, who=PEER, host=host, trust=TRUST)
+    sentence = tls.explain(error, who=PEER, host=host, trust=TRUST)
     if sentence is None or at not in {"greeting", "encryption"}:
         return None
-    unspoken = tls.trouble(error) in {Trouble.NOT_TLS, Trouble.BROKEN_OFF, Trouble.OTHER}
+    unspoken = tls.classify(error) in {TlsFailure.NOT_TLS, TlsFailure.BROKEN_OFF, TlsFailure.OTHER}
     question = f" {_STARTTLS}" if implicit and at == "greeting" and unspoken else ""
     return SendError(Outcome.TRANSIENT, sentence + question)
 

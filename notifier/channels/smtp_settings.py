@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from notifier.channels.base import ChannelSettings
-from notifier.channels.hello import validated
-from notifier.channels.trust import CaFile
+from notifier.channels.ca_file import CaFile
+from notifier.channels.ehlo import validated
 
 Security = Literal["starttls", "implicit", "none"]
 IMPLICIT_PORT = 465
@@ -53,7 +53,7 @@ class SmtpSettings(ChannelSettings):
         return ssl.create_default_context() if self.ca_file is None else self.ca_file.context()
 
     @model_validator(mode="after")
-    def _sound(self) -> SmtpSettings:
+    def _check_consistency(self) -> SmtpSettings:
         if self.tls == "none" and not _is_loopback(self.host):
             raise ValueError("`tls: none` is for loopback hosts only: use starttls or implicit")
         if (self.username is None) != (self.password is None):

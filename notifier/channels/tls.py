@@ -7,91 +7,91 @@ import ssl
 from collections.abc import Iterator
 from enum import Enum
 
-Trouble = Enum(
-    "Trouble",
+TlsFailure = Enum(
+    "TlsFailure",
     "EXPIRED NOT_YET WRONG_NAME UNKNOWN_AUTHORITY SELF_SIGNED REVOKED WEAK REFUSED NOT_TLS TOO_OLD NO_CIPHER "
     "UNKNOWN_NAME INTERNAL WANTS_CERTIFICATE HTTP2_ONLY BROKEN_OFF OTHER",
 )
 
 # OpenSSL's certificate verification codes (openssl/x509_vfy.h).
 _VERIFIED = {
-    2: Trouble.UNKNOWN_AUTHORITY,
-    9: Trouble.NOT_YET,
-    10: Trouble.EXPIRED,
-    18: Trouble.SELF_SIGNED,
-    19: Trouble.UNKNOWN_AUTHORITY,
-    20: Trouble.UNKNOWN_AUTHORITY,
-    21: Trouble.UNKNOWN_AUTHORITY,
-    23: Trouble.REVOKED,
-    62: Trouble.WRONG_NAME,
-    64: Trouble.WRONG_NAME,
-    66: Trouble.WEAK,
-    67: Trouble.WEAK,
-    68: Trouble.WEAK,
+    2: TlsFailure.UNKNOWN_AUTHORITY,
+    9: TlsFailure.NOT_YET,
+    10: TlsFailure.EXPIRED,
+    18: TlsFailure.SELF_SIGNED,
+    19: TlsFailure.UNKNOWN_AUTHORITY,
+    20: TlsFailure.UNKNOWN_AUTHORITY,
+    21: TlsFailure.UNKNOWN_AUTHORITY,
+    23: TlsFailure.REVOKED,
+    62: TlsFailure.WRONG_NAME,
+    64: TlsFailure.WRONG_NAME,
+    66: TlsFailure.WEAK,
+    67: TlsFailure.WEAK,
+    68: TlsFailure.WEAK,
 }
 # OpenSSL's reason names. An alert is the peer's report about us.
 _REASONS = {
-    "WRONG_VERSION_NUMBER": Trouble.NOT_TLS,
-    "HTTP_REQUEST": Trouble.NOT_TLS,
-    "HTTPS_PROXY_REQUEST": Trouble.NOT_TLS,
-    "UNKNOWN_PROTOCOL": Trouble.NOT_TLS,
-    "RECORD_LAYER_FAILURE": Trouble.NOT_TLS,
-    "PACKET_LENGTH_TOO_LONG": Trouble.NOT_TLS,
-    "UNSUPPORTED_PROTOCOL": Trouble.TOO_OLD,
-    "TLSV1_ALERT_PROTOCOL_VERSION": Trouble.TOO_OLD,
-    "NO_PROTOCOLS_AVAILABLE": Trouble.TOO_OLD,
-    "NO_SHARED_CIPHER": Trouble.NO_CIPHER,
-    "NO_CIPHERS_AVAILABLE": Trouble.NO_CIPHER,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": Trouble.NO_CIPHER,
-    "SSL/TLS_ALERT_HANDSHAKE_FAILURE": Trouble.NO_CIPHER,
-    "TLSV1_ALERT_INSUFFICIENT_SECURITY": Trouble.NO_CIPHER,
-    "DH_KEY_TOO_SMALL": Trouble.WEAK,
-    "EE_KEY_TOO_SMALL": Trouble.WEAK,
-    "CA_MD_TOO_WEAK": Trouble.WEAK,
-    "TLSV1_UNRECOGNIZED_NAME": Trouble.UNKNOWN_NAME,
-    "TLSV1_ALERT_UNRECOGNIZED_NAME": Trouble.UNKNOWN_NAME,
-    "TLSV1_ALERT_INTERNAL_ERROR": Trouble.INTERNAL,
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": Trouble.WANTS_CERTIFICATE,
-    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": Trouble.HTTP2_ONLY,
-    "UNEXPECTED_EOF_WHILE_READING": Trouble.BROKEN_OFF,
+    "WRONG_VERSION_NUMBER": TlsFailure.NOT_TLS,
+    "HTTP_REQUEST": TlsFailure.NOT_TLS,
+    "HTTPS_PROXY_REQUEST": TlsFailure.NOT_TLS,
+    "UNKNOWN_PROTOCOL": TlsFailure.NOT_TLS,
+    "RECORD_LAYER_FAILURE": TlsFailure.NOT_TLS,
+    "PACKET_LENGTH_TOO_LONG": TlsFailure.NOT_TLS,
+    "UNSUPPORTED_PROTOCOL": TlsFailure.TOO_OLD,
+    "TLSV1_ALERT_PROTOCOL_VERSION": TlsFailure.TOO_OLD,
+    "NO_PROTOCOLS_AVAILABLE": TlsFailure.TOO_OLD,
+    "NO_SHARED_CIPHER": TlsFailure.NO_CIPHER,
+    "NO_CIPHERS_AVAILABLE": TlsFailure.NO_CIPHER,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": TlsFailure.NO_CIPHER,
+    "SSL/TLS_ALERT_HANDSHAKE_FAILURE": TlsFailure.NO_CIPHER,
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": TlsFailure.NO_CIPHER,
+    "DH_KEY_TOO_SMALL": TlsFailure.WEAK,
+    "EE_KEY_TOO_SMALL": TlsFailure.WEAK,
+    "CA_MD_TOO_WEAK": TlsFailure.WEAK,
+    "TLSV1_UNRECOGNIZED_NAME": TlsFailure.UNKNOWN_NAME,
+    "TLSV1_ALERT_UNRECOGNIZED_NAME": TlsFailure.UNKNOWN_NAME,
+    "TLSV1_ALERT_INTERNAL_ERROR": TlsFailure.INTERNAL,
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": TlsFailure.WANTS_CERTIFICATE,
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": TlsFailure.HTTP2_ONLY,
+    "UNEXPECTED_EOF_WHILE_READING": TlsFailure.BROKEN_OFF,
 }
 _WORDS = {
-    Trouble.EXPIRED: "{who}'s certificate has expired: it has to be renewed there",
-    Trouble.NOT_YET: "{who}'s certificate is not valid yet: are the clocks right, here and there?",
-    Trouble.WRONG_NAME: "{who}'s certificate is for another name than {host}: "
+    TlsFailure.EXPIRED: "{who}'s certificate has expired: it has to be renewed there",
+    TlsFailure.NOT_YET: "{who}'s certificate is not valid yet: are the clocks right, here and there?",
+    TlsFailure.WRONG_NAME: "{who}'s certificate is for another name than {host}: "
     "give the host by a name that it is for, or have it issued for this one",
-    Trouble.UNKNOWN_AUTHORITY: "{who}'s certificate is from an authority (CA) that is not trusted here: {trust}; "
+    TlsFailure.UNKNOWN_AUTHORITY: "{who}'s certificate is from an authority (CA) that is not trusted here: {trust}; "
     "or it does not send the certificates in between",
-    Trouble.SELF_SIGNED: "{who}'s certificate is self-signed, by no authority (CA) that is trusted here: {trust}",
-    Trouble.REVOKED: "{who}'s certificate has been revoked: it has to be replaced there",
-    Trouble.WEAK: "{who}'s certificate or key is too weak to be trusted: it has to be replaced there",
-    Trouble.REFUSED: "{who}'s certificate does not hold (OpenSSL's code {code}): it has to be replaced there",
-    Trouble.NOT_TLS: "{who} does not speak TLS on this port: is the port right?",
-    Trouble.TOO_OLD: "{who} speaks only versions of TLS older than 1.2: it has to be updated",
-    Trouble.NO_CIPHER: "{who} and notifier have no cipher in common, or it wants a certificate of its clients: "
+    TlsFailure.SELF_SIGNED: "{who}'s certificate is self-signed, by no authority (CA) that is trusted here: {trust}",
+    TlsFailure.REVOKED: "{who}'s certificate has been revoked: it has to be replaced there",
+    TlsFailure.WEAK: "{who}'s certificate or key is too weak to be trusted: it has to be replaced there",
+    TlsFailure.REFUSED: "{who}'s certificate does not hold (OpenSSL's code {code}): it has to be replaced there",
+    TlsFailure.NOT_TLS: "{who} does not speak TLS on this port: is the port right?",
+    TlsFailure.TOO_OLD: "{who} speaks only versions of TLS older than 1.2: it has to be updated",
+    TlsFailure.NO_CIPHER: "{who} and notifier have no cipher in common, or it wants a certificate of its clients: "
     "its TLS settings have to be changed",
-    Trouble.UNKNOWN_NAME: "{who} does not answer to the name {host}: is the host right?",
-    Trouble.INTERNAL: "{who} gave up the secure connection: has it a certificate for the name {host}?",
-    Trouble.WANTS_CERTIFICATE: "{who} wants a certificate of its clients, and notifier has none to show",
-    Trouble.HTTP2_ONLY: "{who} speaks HTTP/2 only, and notifier HTTP/1.1: have it offer that as well",
-    Trouble.BROKEN_OFF: "{who} closed the connection while it was being secured: does it speak TLS on this port?",
-    Trouble.OTHER: "no secure connection: {who}'s TLS did not agree with notifier's",
+    TlsFailure.UNKNOWN_NAME: "{who} does not answer to the name {host}: is the host right?",
+    TlsFailure.INTERNAL: "{who} gave up the secure connection: has it a certificate for the name {host}?",
+    TlsFailure.WANTS_CERTIFICATE: "{who} wants a certificate of its clients, and notifier has none to show",
+    TlsFailure.HTTP2_ONLY: "{who} speaks HTTP/2 only, and notifier HTTP/1.1: have it offer that as well",
+    TlsFailure.BROKEN_OFF: "{who} closed the connection while it was being secured: does it speak TLS on this port?",
+    TlsFailure.OTHER: "no secure connection: {who}'s TLS did not agree with notifier's",
 }
 
 
-def trouble(error: BaseException) -> Trouble | None:
+def classify(error: BaseException) -> TlsFailure | None:
     """The cause of a TLS failure. None if the error is not one of TLS."""
     ssl_error = _ssl_error(error)
     if ssl_error is None:
         return None
     if isinstance(ssl_error, ssl.SSLCertVerificationError):
-        return _VERIFIED.get(ssl_error.verify_code, Trouble.REFUSED)
-    return _REASONS.get(_reason(ssl_error), Trouble.OTHER)
+        return _VERIFIED.get(ssl_error.verify_code, TlsFailure.REFUSED)
+    return _REASONS.get(_reason(ssl_error), TlsFailure.OTHER)
 
 
-def words(error: BaseException, *, who: str, host: str, trust: str) -> str | None:
+def explain(error: BaseException, *, who: str, host: str, trust: str) -> str | None:
     """A sentence for the cause, or None. `who` is the peer, `trust` what to do about an unknown authority."""
-    reason = trouble(error)
+    reason = classify(error)
     if reason is None:
         return None
     code = getattr(_ssl_error(error), "verify_code", "")

@@ -75,7 +75,7 @@ class WebhookSettings(ChannelSettings):
     routing_key: Annotated[SecretStr, AfterValidator(_routing_key)] | None = None
 
     @model_validator(mode="after")
-    def _two_differ(self) -> WebhookSettings:
+    def _check_secrets(self) -> WebhookSettings:
         if len(set(self.secret)) != len(self.secret):
             raise ValueError(
                 "the two secrets are the same: a list of two is for changing from one to another"
@@ -83,7 +83,7 @@ class WebhookSettings(ChannelSettings):
         return self
 
     @model_validator(mode="after")
-    def _routed(self) -> WebhookSettings:
+    def _check_routing_key(self) -> WebhookSettings:
         if self.format == "pagerduty-v2" and self.routing_key is None:
             raise ValueError("has `format: pagerduty-v2`, so it needs the `routing_key` of an integration")
         if self.format != "pagerduty-v2" and self.routing_key is not None:

@@ -187,7 +187,7 @@ class Notifier:
 
     def context(self, **values: object) -> AbstractContextManager[None]:
         """`with notifier.context(order_id=42):` adds values to all reports within the block."""
-        return context.added(values)
+        return context.adding_values(values)
 
     def run(self, id_: str) -> Run | None:
         """A run of this process, or None. The last 10,000 finished ones are kept."""

@@ -90,7 +90,9 @@ class AlertIntake:
         # Alerts that differ only in their replica label are one; the last wins.
         by_identity = {identity(alert[1], project=source.project, service=service): alert for alert in alerts}
         timeout = self._resolve_timeout()
-        judgements = await self._database.write(lambda tx: examine(tx, by_identity, timeout), limit=INGEST)
+        judgements = await self._database.write(
+            lambda tx: judge_alerts(tx, by_identity, timeout), limit=INGEST
+        )
         faults = [
             f"[{judgement.position}].endsAt: {_STALE}"
             for judgement in judgements
@@ -118,7 +120,7 @@ class AlertIntake:
         return AlertsResult(faults=faults)
 
 
-def examine(
+def judge_alerts(
     tx: Tx, posted: Mapping[Identity, tuple[int, Alert]], timeout: Duration
 ) -> tuple[JudgedAlert, ...]:
     """Judges alerts by the stored state, and extends those that keep firing."""

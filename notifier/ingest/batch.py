@@ -54,7 +54,7 @@ class SplitBody:
 
 
 @lru_cache(maxsize=256)
-def accepts(content_type: str | None) -> bool:
+def accepts_content_type(content_type: str | None) -> bool:
     """Whether the content type may be JSON: any JSON type, none, or the defaults that HTTP clients send."""
     kind = _kind(content_type)
     major, _, minor = kind.partition("/")

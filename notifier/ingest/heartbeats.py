@@ -46,7 +46,7 @@ class Replay:
     arguments: Mapping[str, Any]
 
 
-def note(tx: Tx, beat: ProcessHeartbeat) -> tuple[Replay, ...]:
+def record(tx: Tx, beat: ProcessHeartbeat) -> tuple[Replay, ...]:
     """Stores a heartbeat. Returns the runs that the process is asked to execute."""
     processes.write(
         tx,

@@ -67,7 +67,7 @@ def commit(tx: Tx, intake: Intake) -> Committed:
     # Ids rarely repeat, so they are looked up only after claiming them has failed once.
     fresh = _without_duplicates(tx, intake.events, batch.stored, look_up=tx.attempt > 0)
     if batch.runs:
-        recovery.expect_events(tx, batch.runs)
+        recovery.lock_runs(tx, batch.runs)
     pending: Sequence[int] = fresh
     while pending:
         pending = batch.apply_round(pending)
@@ -195,7 +195,7 @@ class _Batch:
             self.opened[key] = opened + 1
             return False
         for index in own:
-            self.events[index] = overflowing(self.events[index])
+            self.events[index] = as_overflow(self.events[index])
             self._overflowed.add(index)
         return True
 
@@ -258,7 +258,7 @@ class _Batch:
                 self.stored[index] = StoredEvent(incident_id=origin.incident_id, duplicate=True)
 
 
-def overflowing(event: Event) -> Event:
+def as_overflow(event: Event) -> Event:
     """The event as one of its service's "too many distinct errors"."""
     return replace(
         event,

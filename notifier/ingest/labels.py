@@ -19,7 +19,7 @@ def labels_of(
         if name in _RESERVED:
             warnings.append(f"labels: {name} is reserved and was ignored")
         else:
-            own[name] = value if type(value) is str else _word(value)
+            own[name] = value if type(value) is str else _as_text(value)
     body.labels = own  # type: ignore[assignment]
     labels = {**own, "project": project, "service": service, "environment": body.environment}
     if body.release is not None:
@@ -34,6 +34,6 @@ def labels_of(
     return labels
 
 
-def _word(value: object) -> str:
+def _as_text(value: object) -> str:
     """The value as JSON spells it: `true`, not `True`."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -213,7 +213,7 @@ class DocumentReader:
                 free += "_"
             merged[free] = value
         context, whole = bounded(merged, schema.CONTEXT_DEPTH)
-        bounded_context = within(context, schema.CONTEXT_BYTES)
+        bounded_context = first_fitting(context, schema.CONTEXT_BYTES)
         if not whole or len(bounded_context) < len(context):
             self.warn("context: shortened; it was too deep, too wide or too long")
         return bounded_context
@@ -280,7 +280,7 @@ def bounded(value: Any, depth: int) -> tuple[Any, bool]:
     return {key: part for key, part, _ in pairs}, whole
 
 
-def within(context: dict[str, Any], remaining: int) -> dict[str, Any]:
+def first_fitting(context: dict[str, Any], remaining: int) -> dict[str, Any]:
     """The first entries, in order, that fit in so many bytes."""
     if len(_encode(context)) <= remaining:
         return context

@@ -12,7 +12,7 @@ from notifier.store.statements.task_runs import lock
 from notifier.store.task_run_rows import RunName
 
 
-def expect_events(tx: Tx, names: Iterable[RunName]) -> None:
+def lock_runs(tx: Tx, names: Iterable[RunName]) -> None:
     """Locks runs whose events are about to be counted, so that nothing concludes meanwhile that they ended well."""
     lock(tx, names, shared=True)
 

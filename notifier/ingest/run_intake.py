@@ -43,7 +43,7 @@ class RunIntake:
 
     async def beat(self, beat: ProcessHeartbeat) -> tuple[Replay, ...]:
         """Stores a heartbeat. Returns the runs that the process is asked to execute."""
-        return await self._database.write(lambda tx: heartbeats.note(tx, beat), essential=False)
+        return await self._database.write(lambda tx: heartbeats.record(tx, beat), essential=False)
 
 
 def count_ended(metrics: Metrics, ended: Sequence[TaskRun]) -> None:

@@ -49,7 +49,7 @@ def read(value: Any) -> tuple[str, str | None]:
     return severity, f"severity: taken as {severity}; it is one of {NAMED}"
 
 
-def folded(labels: Mapping[str, str]) -> dict[str, str]:
+def with_mapped_severity(labels: Mapping[str, str]) -> dict[str, str]:
     """The labels with the severity that an event with them would have."""
     word = labels.get("severity")
     return dict(labels) if word is None else {**labels, "severity": read(word)[0]}

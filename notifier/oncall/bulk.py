@@ -127,7 +127,7 @@ class ResolveAct:
         effects.resolve(tx, *incidents, by=by)
 
 
-async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> BulkOutcome:
+async def act_on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> BulkOutcome:
     """Acts on the incidents with these ids or numbers. Repeated names count once."""
     unique = tuple(dict.fromkeys(names))
     ids = await database.read(lambda tx: exact_ids(tx, "incident", unique, actor.project_scope))
@@ -136,7 +136,7 @@ async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[s
     )
 
 
-async def on_found(
+async def act_on_matches(
     database: Database,
     actor: Actor,
     act: Act,
@@ -170,7 +170,7 @@ async def in_batches(database: Database, actor: Actor, act: Act, ids: Sequence[s
     return BulkOutcome(done=done, skipped=tuple(skipped))
 
 
-async def count_found(database: Database, actor: Actor, q: str, *, state: State | None = None) -> int:
+async def count_matches(database: Database, actor: Actor, q: str, *, state: State | None = None) -> int:
     """The number of incidents that an action on all matches would change."""
     return (await _matching(database, actor, q, state, most=0))[1]
 

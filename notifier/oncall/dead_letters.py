@@ -244,7 +244,7 @@ def _replay(tx: Tx, ids: Sequence[str], actor: Actor) -> dict[str, str | None]:
     answered: dict[str, str | None] = {}
     for id_ in ids:
         try:
-            answered[id_] = _NOTHING if runs_desk.ask(tx, id_, actor) is None else None
+            answered[id_] = _NOTHING if runs_desk.request_replay(tx, id_, actor) is None else None
         except Refused as refused:
             answered[id_] = str(refused)
     return answered

@@ -18,19 +18,19 @@ from notifier.store.database import Tx
 def acknowledge(tx: Tx, *incidents_: LockedIncident, by: str, until: Instant | None) -> None:
     """Stops repeats and escalation until `until`, or until a reopening. Taking over restarts the acknowledgement."""
     incidents.set_acknowledged(tx, _numbers(incidents_), by=by, until=until)
-    _tell(tx, incidents_)
+    _notify(tx, incidents_)
 
 
 def unacknowledge(tx: Tx, incident: LockedIncident, *, by: str) -> None:
     """Makes an acknowledged incident open again. A snooze continues."""
     incidents.set_unacknowledged(tx, [incident.number], by=by)
-    _tell(tx, [incident])
+    _notify(tx, [incident])
 
 
 def unsnooze(tx: Tx, incident: LockedIncident) -> None:
     """Ends a snooze. An incident that is still open is notified."""
     incidents.set_unsnoozed(tx, [incident.number])
-    _tell(tx, [incident])
+    _notify(tx, [incident])
 
 
 def snooze(tx: Tx, *snoozed: LockedIncident, by: str, until: Instant) -> None:
@@ -44,19 +44,19 @@ def resolve(tx: Tx, *ended: LockedIncident, by: str) -> None:
     """Resolves the incidents. The name of the person who acknowledged is kept."""
     numbers = _numbers(ended)
     incidents.set_resolved(tx, numbers, by=by)
-    _tell(tx, ended)
+    _notify(tx, ended)
     incidents.need_attention(tx, numbers)
 
 
 def reopen(tx: Tx, incident: LockedIncident, *, by: str) -> None:
     """Reopens an incident, and restarts its auto-resolve period."""
     incidents.set_reopened(tx, [incident.number], by=by)
-    _tell(tx, [incident])
+    _notify(tx, [incident])
     if incident.state is State.RESOLVED:
         incidents.need_attention(tx, [incident.number])
 
 
-def _tell(tx: Tx, changed: Sequence[LockedIncident]) -> None:
+def _notify(tx: Tx, changed: Sequence[LockedIncident]) -> None:
     incidents.make_groups_due(tx, _numbers(changed), gathered=GATHERED)
 
 

@@ -43,10 +43,10 @@ async def rows(
             after = erasure.key_of(table, batch[-1])
             for row in batch:
                 if subject.label is not None or erasure.holds(table, row, subject):
-                    yield str(table.name), shown(row)
+                    yield str(table.name), without_secrets(row)
 
 
-def shown(row: Row) -> Row:
+def without_secrets(row: Row) -> Row:
     """A row without secrets, with its JSON decoded."""
     return {
         str(name): json_value(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
@@ -116,14 +116,14 @@ async def _redact(database: Database, table: sa.Table, subject: DataSubject) -> 
         holding = [row for row in batch if erasure.holds(table, row, subject)]
         if holding:
             count += await database.write(
-                partial(_take_out, table=table, rows=holding, subject=subject),
+                partial(_redact_rows, table=table, rows=holding, subject=subject),
                 housekeeping=True,
                 limit=HOUSEKEEPING,
             )
     return count
 
 
-def _take_out(tx: Tx, *, table: sa.Table, rows: Sequence[Row], subject: DataSubject) -> int:
+def _redact_rows(tx: Tx, *, table: sa.Table, rows: Sequence[Row], subject: DataSubject) -> int:
     present = [now for row in rows if (now := erasure.again(tx, table, row)) is not None]
     for row in present:
         erasure.remove_from(tx, table, row, subject)

@@ -33,7 +33,7 @@ class Offer:
         return self.expired or self.spent_at is not None
 
 
-async def offered(database: Database, token: str, *, url: str | None) -> Offer:
+async def find_offer(database: Database, token: str, *, url: str | None) -> Offer:
     """The offer of a link. Raises `Unknown`. Changes nothing, because mail scanners follow links."""
     return await database.read(lambda tx: _offer(tx, token, url))
 

@@ -15,7 +15,7 @@ from notifier.store.statements import task_runs
 from notifier.store.task_run_rows import TaskRunRow
 from notifier.store.views import RunSearch
 
-__all__ = ["RunSearch", "ask", "find", "get", "replay"]
+__all__ = ["RunSearch", "find", "get", "replay", "request_replay"]
 
 _SENTENCES: dict[ReplayRefusal, str] = {
     "not_failed": "only a failed or lost run is replayed",
@@ -42,14 +42,14 @@ async def replay(database: Database, id_: str, actor: Actor) -> TaskRun:
 
     def work(tx: Tx) -> TaskRun:
         run = _known(tx, id_, actor.project_scope)
-        new_id = ask(tx, run.id, actor)
+        new_id = request_replay(tx, run.id, actor)
         assert new_id is not None
         return _known(tx, new_id, run.project)
 
     return await database.write(work)
 
 
-def ask(tx: Tx, id_: str, actor: Actor) -> str | None:
+def request_replay(tx: Tx, id_: str, actor: Actor) -> str | None:
     """Requests a replay. Returns the new run's id, None if there is no run with this id.
 
     Raises `Refused` if the run cannot be replayed. If runs of several projects have the id, the caller's is used.

@@ -35,13 +35,13 @@ def copy(source: Path, path: Path, stop: threading.Event | None = None) -> None:
     engine = create_engine(source, read_only=True)
     try:
         with closing(sqlite3.connect(path)) as target:
-            into(engine, target, progress=go_on)
+            copy_into(engine, target, progress=go_on)
             restored.mark(target)
     finally:
         engine.dispose()
 
 
-def into(source: Engine, target: sqlite3.Connection, *, progress: Progress | None = None) -> None:
+def copy_into(source: Engine, target: sqlite3.Connection, *, progress: Progress | None = None) -> None:
     """Copies in steps of four megabytes. Calls `progress` after each with a code, the remaining and all pages."""
     with source.begin() as connection:
         raw = connection.connection.driver_connection
@@ -51,12 +51,12 @@ def into(source: Engine, target: sqlite3.Connection, *, progress: Progress | Non
         raw.backup(target, pages=1024, progress=progress)
 
 
-def keep(source: Path, path: Path, stop: threading.Event | None = None, *, times: int = 1) -> None:
+def write_copy(source: Path, path: Path, stop: threading.Event | None = None, *, times: int = 1) -> None:
     """Makes a copy that only its owner can read. It is complete and on disk, or not there.
 
     Raises `StoreFull` if the disk has no room for `times` copies, or becomes full.
     """
-    with saying_why(source, path.parent, times=times), draft_of(path) as draft:
+    with saying_why(source, path.parent, times=times), draft_file(path) as draft:
         copy(source, draft, stop)
         check(draft, stop)
 
@@ -83,7 +83,7 @@ def saying_why(source: Path, folder: Path, *, times: int = 1) -> Iterator[None]:
 
 
 @contextmanager
-def draft_of(path: Path) -> Iterator[Path]:
+def draft_file(path: Path) -> Iterator[Path]:
     """A file to write, readable only by its owner. It gets its name if the block succeeds."""
     draft = path.with_name(f".{path.name}.copying")
     remove(draft)

@@ -161,10 +161,10 @@ async def _make(
     path = folder / policy.file_name(at, "dump" if source is None else "db")
     await asyncio.to_thread(_prepare, folder)
     if source is None:
-        with backup.draft_of(path) as draft:
+        with backup.draft_file(path) as draft:
             await pg_dump.write(settings.database.url, draft)
     else:
-        await asyncio.to_thread(backup.keep, source, path, stop)
+        await asyncio.to_thread(backup.write_copy, source, path, stop)
     count = await asyncio.to_thread(_remove_surplus, folder, wanted.keep, path.name)
     return _FinishedBackup(file=path.name, bytes=path.stat().st_size, kept=count)
 

@@ -49,7 +49,7 @@ async def examine(
         *_service(status),
         *_database(database, settings),
         *_backups(settings, status),
-        *await _dumping(database, settings),
+        *await _pg_dump(database, settings),
         *_configuration(settings),
         *_keys(existing),
         *await examine_channels(channels, targets),
@@ -147,7 +147,7 @@ def _backups(settings: Settings, status: ServiceStatus) -> Iterator[Finding]:
         yield Finding("backup", "last", "ok", sentence)
 
 
-async def _dumping(database: Database, settings: Settings) -> tuple[Finding, ...]:
+async def _pg_dump(database: Database, settings: Settings) -> tuple[Finding, ...]:
     """Whether `pg_dump` is installed, and new enough for the server."""
     if settings.backup is None or database.dialect != "postgresql":
         return ()

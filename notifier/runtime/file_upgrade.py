@@ -56,7 +56,7 @@ async def _kept(path: Path, name: str) -> Path:
     """Makes the copy with room to spare, because the migration's log may become as large as the file."""
     copy, stop = path.with_name(name), threading.Event()
     try:
-        await asyncio.to_thread(backup.keep, path, copy, stop, times=2)
+        await asyncio.to_thread(backup.write_copy, path, copy, stop, times=2)
     except asyncio.CancelledError:
         stop.set()
         raise

@@ -48,7 +48,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
         "processes": runtime.watch.step,
         "monitors": runtime.monitors.step,
         "backups": runtime.backups.step,
-        "housekeeping": lambda: _keep(runtime, keeper, heartbeat),
+        "housekeeping": lambda: _housekeep(runtime, keeper, heartbeat),
     }
     return tuple(
         Loop(
@@ -82,7 +82,7 @@ class ReplicaHeartbeat:
         self._next = now + REPLICA_HEARTBEAT_INTERVAL / SECOND
 
 
-async def _keep(runtime: Runtime, keeper: Housekeeper, heartbeat: ReplicaHeartbeat) -> None:
+async def _housekeep(runtime: Runtime, keeper: Housekeeper, heartbeat: ReplicaHeartbeat) -> None:
     """One turn of housekeeping: small batches, behind other writes."""
     await heartbeat.beat()
     await runtime.keyring.note_uses()

@@ -8,7 +8,7 @@ from notifier.domain.errors import Problem, StoreError
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Instant
 from notifier.oncall.actor import Actor
-from notifier.oncall.trail import CONFIGURATION
+from notifier.oncall.audit_trail import CONFIGURATION
 from notifier.runtime.active_config import ActiveConfig, CurrentConfig
 from notifier.runtime.running_service import Reloaded
 from notifier.runtime.status import ConfigStatus

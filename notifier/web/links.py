@@ -65,7 +65,7 @@ class LinkPages:
 
     async def _offer(self, token: str) -> mail_links.Offer:
         service = self._service
-        return await mail_links.offered(service.database, token, url=service.rules.url)
+        return await mail_links.find_offer(service.database, token, url=service.rules.url)
 
 
 async def _refused_body(request: Request) -> HtmlPage | None:

@@ -146,7 +146,7 @@ def frames(exception: Mapping[str, Any]) -> Iterator[Frame]:
         yield Frame(place=_location(frame), code=plain(frame.get("code") or "", CODE) or None)
 
 
-def brief(incident: Incident) -> str:
+def short_name(incident: Incident) -> str:
     """The shortest name: `TimeoutError in charge`, or the title if type or function is unknown."""
     primary = told_in(incident.latest_event) or {}
     kind = inline(str(primary.get("type") or "").rpartition(".")[2], 60)

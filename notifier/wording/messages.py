@@ -164,7 +164,7 @@ def figures(message: Message) -> str:
     first = incidents[0]
     most = max(message.most_events, *(incident.count for incident in incidents))
     lead = "biggest" if first.count == most else "worst"
-    return f"{', '.join(parts)}; {lead}: {evidence.brief(first)} ({number(first.count)})"
+    return f"{', '.join(parts)}; {lead}: {evidence.short_name(first)} ({number(first.count)})"
 
 
 def footer(message: Message) -> tuple[str, ...]:

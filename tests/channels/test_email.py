@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from notifier import wording
 from notifier.channels import email, http
-from notifier.channels.smtp import DEADLINE, QUIT, SmtpSession, answered
+from notifier.channels.smtp import DEADLINE, QUIT, SmtpSession, refusal
 from notifier.delivery import sends
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
@@ -516,7 +516,7 @@ async def test_starttls_and_login(tmp_path: Path) -> None:
 
 def test_a_refused_sender_is_the_whole_channels_problem() -> None:
     """MAIL FROM fails alike for every recipient."""
-    error = answered("sender", 550, "5.7.1 not yours")
+    error = refusal("sender", 550, "5.7.1 not yours")
     assert (error.outcome, error.whole_channel) == (Outcome.PERMANENT, True)
 
 

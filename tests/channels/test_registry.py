@@ -12,7 +12,7 @@ import pytest
 from notifier.channels import registry
 from notifier.channels.base import Kind, Toolbox
 from notifier.channels.console import ConsoleChannel, ConsoleSettings
-from notifier.channels.kinds import InstalledKinds, found
+from notifier.channels.kinds import InstalledKinds, from_entry_points
 from notifier.domain.errors import ConfigError, Problem
 from notifier.settings.channel_blocks import ChannelBlock
 from notifier.settings.document import SourceFile, SourceMark
@@ -55,9 +55,9 @@ def block(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) -> 
 
 
 def problems(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) -> tuple[Problem, ...]:
-    found = registry.validate(block(kind, options, *paths), allow_private=False)
-    assert isinstance(found, tuple)
-    return found
+    result = registry.validate(block(kind, options, *paths), allow_private=False)
+    assert isinstance(result, tuple)
+    return result
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def point(name: str, value: str) -> EntryPoint:
 )
 def test_a_package_that_cannot_be_loaded_stops_nothing(name: str, value: str, words: str) -> None:
     """Its kind is unusable, with the package's name and the reason; all other kinds are there."""
-    known = found([point(name, value), point("log", "notifier.channels.console:KIND")])
+    known = from_entry_points([point(name, value), point("log", "notifier.channels.console:KIND")])
     assert words in known.unusable[name]
     assert {"email", "slack", "webhook", "console", "log"} <= set(known.kinds)
     assert known.kinds["email"].name == "email"
@@ -195,7 +195,7 @@ def test_a_package_that_cannot_be_loaded_stops_nothing(name: str, value: str, wo
 
 def test_a_channel_of_a_kind_that_cannot_be_loaded_is_a_problem_at_its_type() -> None:
     """Said where the type is written, naming the package instead of claiming that there is no such kind."""
-    known = found([point("pager", "a_module_that_is_not_there:KIND")])
+    known = from_entry_points([point("pager", "a_module_that_is_not_there:KIND")])
     (problem,) = as_problems(
         registry.validate(block("pager", {}, ("type",)), allow_private=False, known=known)
     )
@@ -215,9 +215,9 @@ def test_a_kind_that_misbehaves_is_a_problem_and_no_traceback(targets: Any) -> N
     assert problem.line == 1
 
 
-def as_problems(found: registry.ChannelConfig | tuple[Problem, ...]) -> tuple[Problem, ...]:
-    assert isinstance(found, tuple)
-    return found
+def as_problems(result: registry.ChannelConfig | tuple[Problem, ...]) -> tuple[Problem, ...]:
+    assert isinstance(result, tuple)
+    return result
 
 
 async def test_a_kind_that_cannot_open_its_channel_is_a_problem(toolbox: Toolbox) -> None:

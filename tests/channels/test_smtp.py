@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from notifier.channels import email, hello, smtp_replies
-from notifier.channels.smtp import SmtpSession, answered, broken
+from notifier.channels import ehlo, email, smtp_replies
+from notifier.channels.smtp import SmtpSession, connection_error, refusal
 from notifier.channels.smtp_settings import SmtpSettings, warnings
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
@@ -76,7 +76,7 @@ async def test_without_a_name_this_machine_s_own_is_used(url: str | None) -> Non
     """Its full name where it has one, else the address of this end: never `localhost`, nor a name without a dot."""
     with SmtpServer(strict_hello=True) as server:
         assert isinstance(await told(channel(server, url=url)), Receipt)
-    assert server.hellos == [await hello.own_name() or "[127.0.0.1]"]
+    assert server.hellos == [await ehlo.own_name() or "[127.0.0.1]"]
 
 
 async def test_the_name_is_the_same_once_the_connection_is_secure(tmp_path: Path) -> None:
@@ -90,17 +90,17 @@ async def test_the_name_is_the_same_once_the_connection_is_secure(tmp_path: Path
 
 async def test_over_ipv6_the_address_is_written_as_one() -> None:
     """RFC 5321, 4.1.3."""
-    assert hello.literal_of("::1") == "[IPv6:::1]"
-    assert hello.literal_of("fe80::1%eth0") == "[IPv6:fe80::1]"
-    assert hello.literal_of("::ffff:192.0.2.1") == "[192.0.2.1]"
-    assert hello.literal_of("192.0.2.1") == "[192.0.2.1]"
+    assert ehlo.address_literal("::1") == "[IPv6:::1]"
+    assert ehlo.address_literal("fe80::1%eth0") == "[IPv6:fe80::1]"
+    assert ehlo.address_literal("::ffff:192.0.2.1") == "[192.0.2.1]"
+    assert ehlo.address_literal("192.0.2.1") == "[192.0.2.1]"
 
 
 @given(st.text())
 def test_any_text_is_a_name_to_greet_with_or_refused(text: str) -> None:
     """Nothing that could end a command's line is taken."""
     with contextlib.suppress(ValueError):
-        name = hello.validated(text)
+        name = ehlo.validated(text)
         assert name.isascii()
         assert name.isprintable()
         assert " " not in name
@@ -160,7 +160,7 @@ def test_a_refusal_is_about_what_its_words_say(
     at: Any, code: int, text: str, about: str, whole: bool
 ) -> None:
     """Which reply belongs to which command is not enough; of the words nothing is repeated."""
-    error = answered(at, code, text)
+    error = refusal(at, code, text)
     assert about in error.detail
     assert error.whole_channel is whole
     assert str(code) in error.detail
@@ -171,7 +171,7 @@ def test_a_refusal_is_about_what_its_words_say(
 @given(st.sampled_from(["greeting", "hello", "sender", "recipient", "data"]), st.integers(-1, 999), st.text())
 def test_no_word_of_a_server_is_repeated(at: Any, code: int, text: str) -> None:
     """Whatever it says, the sentence is one of ours; three digits and an enhanced code at most come from outside."""
-    shown = answered(at, code, text).detail
+    shown = refusal(at, code, text).detail
     ours = {f"the mail server refused {what}; {to_do}" for what, to_do in smtp_replies.REFUSED.values()}
     assert re.sub(r": [0-9]{3}( [45][0-9.]{0,5})?;", ";", shown) in ours | {smtp_replies.not_smtp(at).detail}
 
@@ -347,8 +347,8 @@ async def test_what_keeps_a_connection_from_being_made_is_said() -> None:
     with pytest.raises(SendError, match=r"could not be resolved: is `smtp.host` right") as caught:
         await session.deliver(b"x", sender="a@b.c", recipient="d@e.f")
     assert caught.value.outcome is Outcome.TRANSIENT
-    assert "firewall" in broken("connection", TimeoutError()).detail
-    assert "network" in broken("connection", OSError(101, "unreachable")).detail
+    assert "firewall" in connection_error("connection", TimeoutError()).detail
+    assert "network" in connection_error("connection", OSError(101, "unreachable")).detail
 
 
 async def test_the_second_address_of_a_host_is_tried() -> None:

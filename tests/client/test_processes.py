@@ -389,8 +389,8 @@ def test_a_final_failure_is_on_disk_before_its_task_ends(
     # A quarter of a second is what its task waits for the disk at most, and little on a busy machine.
     program = f"""
 import asyncio
-from notifier.client.capture import settling
-settling.AT_MOST_S = 60.0
+from notifier.client.capture import durability
+durability.TIMEOUT_S = 60.0
 notifier = Notifier("billing", {BEFORE[before]})
 {ENDS[end]}
 for n in range({times}):

@@ -121,7 +121,7 @@ def test_a_copy_ends_however_much_is_written_meanwhile(tmp_path: Path) -> None:
             with engine.begin() as connection:
                 connection.execute(sa.text("UPDATE filler SET n = n + 1"))
 
-        backup.into(source, target, progress=write)
+        backup.copy_into(source, target, progress=write)
         assert target.execute("SELECT n FROM filler").fetchone() == (0,)
     assert written > 1
     for one in (engine, source):

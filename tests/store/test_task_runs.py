@@ -54,7 +54,7 @@ async def beat(bench: Bench, *running: str, **fields: Any) -> tuple[str, ...]:
         "ended": False,
     }  # fmt: skip
     one = ProcessHeartbeat(running=running, **(usual | fields))
-    return tuple(each.id for each in await bench.database.write(lambda tx: heartbeats.note(tx, one)))
+    return tuple(each.id for each in await bench.database.write(lambda tx: heartbeats.record(tx, one)))
 
 
 async def check(bench: Bench) -> EndedRuns:

@@ -69,7 +69,7 @@ async def letters(bench: Bench) -> dict[str, str | None]:
 
 async def ask(bench: Bench, id_: str) -> str | None:
     ids = iter([f"{id_}-again", new_id()])
-    return await bench.database.write(lambda tx: replays.ask(tx, id_, actor(lambda: next(ids))))
+    return await bench.database.write(lambda tx: replays.request_replay(tx, id_, actor(lambda: next(ids))))
 
 
 def actor(ids: Callable[[], str], project_scope: str | None = "default") -> Actor:
@@ -92,7 +92,7 @@ async def beat(
         reports=None,
         ended=ended,
     )
-    return await bench.database.write(lambda tx: heartbeats.note(tx, one))
+    return await bench.database.write(lambda tx: heartbeats.record(tx, one))
 
 
 OPEN, RECOVERED = ("open", None), ("resolved", "recovered")
@@ -372,7 +372,9 @@ class TestReplay:
         await tell(bench, run("a", FAILED, **KEPT))
         asked = await asyncio.gather(
             *(
-                bench.database.write(lambda tx: replays.ask(tx, "a", actor(new_id, project_scope="default")))
+                bench.database.write(
+                    lambda tx: replays.request_replay(tx, "a", actor(new_id, project_scope="default"))
+                )
                 for _ in range(3)
             ),
             return_exceptions=True,

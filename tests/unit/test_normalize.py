@@ -11,7 +11,7 @@ import pytest
 
 from notifier.domain.event import Event, Rejection
 from notifier.domain.severity import Severity
-from notifier.ingest.batch import Malformed, accepts, split
+from notifier.ingest.batch import Malformed, accepts_content_type, split
 from notifier.ingest.normalize import Accepted, EventItem, Normalizer
 
 NOW = 1_763_787_600_123
@@ -448,7 +448,7 @@ def test_a_secret_as_an_id_is_hashed_so_that_ids_stay_distinct() -> None:
 )
 def test_content_types(kind: str | None, taken: bool) -> None:
     """Any or no JSON type, and what clients send for want of one."""
-    assert accepts(kind) is taken
+    assert accepts_content_type(kind) is taken
 
 
 @pytest.mark.parametrize(

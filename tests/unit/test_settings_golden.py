@@ -22,7 +22,7 @@ from pydantic import ConfigDict, Field, SecretStr
 from notifier.channels import registry
 from notifier.channels.api import ChannelSettings, Kind
 from notifier.channels.console import ConsoleChannel
-from notifier.channels.kinds import InstalledKinds, found
+from notifier.channels.kinds import InstalledKinds, from_entry_points
 from notifier.channels.registry import ChannelConfig
 from notifier.domain.errors import ConfigError, Problem
 from notifier.settings.channel_blocks import ChannelBlock
@@ -69,7 +69,7 @@ def kind(name: str, settings: type[ChannelSettings]) -> Kind[ChannelSettings]:
     )
 
 
-KINDS = found([])
+KINDS = from_entry_points([])
 KNOWN = InstalledKinds(
     kinds={**KINDS.kinds, "t": kind("t", Free), "pager": kind("pager", Pager)},
     unusable={

@@ -276,7 +276,7 @@ def test_a_groups_other_exceptions_are_noted_and_counted() -> None:
 )  # fmt: skip
 def test_a_short_name_says_what_and_where(event: dict[str, Any] | None, name: str) -> None:
     """Or the title, where the code is not known."""
-    assert evidence.brief(incident(latest_event=event)) == name
+    assert evidence.short_name(incident(latest_event=event)) == name
 
 
 def test_what_is_over_comes_last_then_severity_then_count() -> None:
@@ -418,7 +418,7 @@ def test_the_first_screen_answers(situation: str) -> None:
     rendered = wording.render(told)
     screen = "\n".join([rendered.subject, *wording.lines(rendered)[:12]])
     first = by_weight(told.told)[0].incident
-    assert first.title in screen or evidence.brief(first) in screen
+    assert first.title in screen or evidence.short_name(first) in screen
     if first.number == 0:
         return
     for fact in (first.severity.value, "since ", " ago)", "https://"):

@@ -20,7 +20,7 @@ def _labels(value: Any) -> Any:
     if len(value) > LABELS_AT_MOST:
         raise ValueError(f"an event has at most {LABELS_AT_MOST} labels")
     labels = scrub({name: _label(index, label) for index, (name, label) in enumerate(value.items())})
-    return severity.folded(
+    return severity.with_mapped_severity(
         {name: str(label).lower() if isinstance(label, bool) else label for name, label in labels.items()}
     )
 

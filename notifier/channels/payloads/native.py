@@ -23,7 +23,7 @@ def payload(message: Message, *, cap: int = CAP) -> bytes:
     incidents = [_incident(told, message.form) for told in message.told]
     for step in _STEPS:
         incidents = list(map(step, incidents))
-        if _is_over(cap, incidents):
+        if _exceeds(cap, incidents):
             continue
         body = encode(_document(message, incidents))
         if len(body) < cap:
@@ -43,7 +43,7 @@ def _incident(told: Told, form: int) -> Document:
     return incident
 
 
-def _is_over(cap: int, incidents: list[Document]) -> bool:
+def _exceeds(cap: int, incidents: list[Document]) -> bool:
     """Whether the incidents alone exceed the limit. Stops measuring at the first that does."""
     sizes = accumulate(len(encode(incident)) for incident in incidents) if len(incidents) > 1 else ()
     return any(size >= cap for size in sizes)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from notifier.channels.base import ChannelSettings
 from notifier.channels.http import SecretUrl, parse_url
-from notifier.channels.zones import TimeZone
+from notifier.channels.time_zone import TimeZone
 
 SIGNING_SECRET_CHARACTERS = 32
 """The length of Slack's signing secrets. Their characters are not checked, because Slack may change them."""
@@ -49,7 +49,7 @@ class SlackSettings(ChannelSettings):
     time_zone: TimeZone = "UTC"
 
     @model_validator(mode="after")
-    def _one_way(self) -> SlackSettings:
+    def _check_exclusive(self) -> SlackSettings:
         if self.webhook_url is not None:
             if self.token is not None or self.channel is not None:
                 raise ValueError("has both ways: keep `token` and `channel`, or `webhook_url`")

@@ -70,7 +70,7 @@ _CARRIED = "__notifier_context__"
 
 
 @contextmanager
-def added(given: Mapping[str, object]) -> Iterator[None]:
+def adding_values(given: Mapping[str, object]) -> Iterator[None]:
     """Adds values to the `context` of reports within the block, and of exceptions that leave it."""
     within = {**values.get(_NOTHING), **given}
     token = values.set(within)
@@ -85,7 +85,7 @@ def added(given: Mapping[str, object]) -> Iterator[None]:
         values.reset(token)
 
 
-def known(error: BaseException | None) -> Mapping[str, object]:
+def captured_values(error: BaseException | None) -> Mapping[str, object]:
     """The current values, and those of the blocks that the exception left."""
     here = values.get(_NOTHING)
     carried = None if error is None else exception_parts.attributes(error).get(_CARRIED)

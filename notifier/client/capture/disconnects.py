@@ -26,7 +26,7 @@ _MESSAGES_ONCE_GONE: Final = (
 )
 
 
-def watched(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+def watch_disconnect(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
     """Wraps both functions, so that the scope records when the client closes its WebSocket."""
 
     async def watched_receive() -> Message:

@@ -67,7 +67,7 @@ def event(options: Options, details: ReportDetails, error: BaseException | None)
     request, trace_id = context.of_request()
     # The failure's own fields first, because what exceeds the budget is cut.
     around = json_safe.plain(
-        {**details.context, **_others(context.known(error), details.context)}, budget=CONTEXT
+        {**details.context, **_others(context.captured_values(error), details.context)}, budget=CONTEXT
     )
     if request:
         around["request"] = request

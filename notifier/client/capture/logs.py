@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping
 from typing import Final, cast
 
-from notifier.client.capture import given, json_safe
+from notifier.client.capture import json_safe, report_arguments
 from notifier.client.capture.events import ReportDetails
-from notifier.client.capture.reentrancy import inside
+from notifier.client.capture.reentrancy import in_client_code
 from notifier.client.capture.reporting import Reporting
 
 STACK_LINES: Final = 40
@@ -43,7 +43,7 @@ class Handler(logging.Handler):
         reporting.watched.add(f"the log from {logging.getLevelName(level)} on, where its handler was added")
 
     def emit(self, record: logging.LogRecord) -> None:
-        if inside() or str(record.name).startswith(_OWN):
+        if in_client_code() or str(record.name).startswith(_OWN):
             return
         error = record.exc_info[1] if record.exc_info else None
         try:
@@ -61,13 +61,13 @@ class Handler(logging.Handler):
 
 def _details(record: logging.LogRecord, error: BaseException | None, service: str) -> ReportDetails:
     try:
-        message = given.text(record.getMessage())
+        message = report_arguments.text(record.getMessage())
     except BaseException:  # noqa: BLE001 - arguments that do not fit their message, or end the process when shown
         message = str(json_safe.plain(record.msg))
     # The template identifies the problem, whatever is filled in, unless there is an exception.
     template = record.args and error is None and isinstance(record.msg, str) and _is_specific(record.msg)
     return ReportDetails(
-        severity=given.severity_of_level(record.levelno),
+        severity=report_arguments.severity_of_level(record.levelno),
         message=message,
         context={**_extra(record), "logger": record.name},
         fingerprint=["log", service, str(record.name), record.msg[:1_000]] if template else None,

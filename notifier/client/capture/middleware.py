@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from notifier.client.capture import (
+    base_exceptions,
     context,
     disconnects,
-    endings,
+    durability,
     events,
     exception_parts,
     json_safe,
     reported,
     route_template,
-    settling,
     starlette_traceback,
 )
 from notifier.client.capture.events import ReportDetails
@@ -74,13 +74,13 @@ class Middleware:
         route_template.record_entry(scope, self._app)
         context.request.set(scope)
         if scope["type"] == "websocket":
-            receive, send = disconnects.watched(scope, receive, send)
+            receive, send = disconnects.watch_disconnect(scope, receive, send)
         try:
             await self._app(scope, receive, send)
         except BaseException as error:
             if disconnects.is_disconnect(scope, error):
                 self._reporting.mark(error, None)
-            elif endings.is_failure(error):
+            elif base_exceptions.is_failure(error):
                 await self._ended(scope, error)
             raise
         finally:
@@ -101,7 +101,7 @@ class Middleware:
         """Reports the error, and runs the background tasks that it prevented."""
         failures.append(error)
         failed = self._report_failure(error)
-        await settling.wait_async(self._reporting.transport)
+        await durability.wait_async(self._reporting.transport)
         if failed is not None and self._isolate:
             for sibling in failed.skipped:
                 await self._run(sibling, failures)
@@ -121,7 +121,7 @@ class Middleware:
     def _mark(self, error: BaseException) -> None:
         """Marks the error and what wraps it: the server logs the wrapper, possibly much later."""
         original = reported.unwrap(error)
-        event_id = self._reporting.marked(original)[1]
+        event_id = self._reporting.find_mark(original)[1]
         for seen in (error, original):
             self._reporting.mark(seen, event_id)
 
@@ -148,7 +148,7 @@ class Middleware:
         try:
             await sibling()
         except BaseException as error:
-            if not endings.is_failure(error):
+            if not base_exceptions.is_failure(error):
                 raise
             # The first failure is the one that is re-raised.
             await self._failed(error, failures)
@@ -156,7 +156,7 @@ class Middleware:
     async def _lifespan(self, scope: context.Scope, receive: Receive, send: Send) -> None:
         notifier = self._notifier
 
-        async def watched(message: Message) -> None:
+        async def observed_send(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 notifier.serving(asyncio.get_running_loop())
             elif message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
@@ -164,7 +164,7 @@ class Middleware:
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, observed_send)
         except Exception as error:
             self._reporting.capture(error, events.ReportDetails(severity="critical"))
             await asyncio.to_thread(notifier.flush, 2.0)
@@ -179,12 +179,12 @@ class ErrorResponseMiddleware:
         self._reporting = reporting
 
     async def __call__(self, scope: context.Scope, receive: Receive, send: Send) -> None:
-        async def watched(message: Message) -> None:
+        async def observed_send(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] in SERVER_ERRORS:
                 self._report_cause(sys.exception())
             await send(message)
 
-        await self._app(scope, receive, watched if scope["type"] == "http" else send)
+        await self._app(scope, receive, observed_send if scope["type"] == "http" else send)
 
     def _report_cause(self, error: BaseException | None) -> None:
         """Reports the cause of an `HTTPException`. Without a cause it is an intended response."""

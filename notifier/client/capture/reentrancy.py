@@ -35,6 +35,6 @@ def guarded() -> _Guarded:
     return _guarded
 
 
-def inside() -> bool:
+def in_client_code() -> bool:
     """Whether this thread runs the client's code, whose logs and exceptions are not reported."""
     return here.depth > 0

@@ -29,7 +29,7 @@ def mark(error: BaseException, event_id: str | None, owner: object = ANY_OWNER) 
         return
 
 
-def marked(error: BaseException, owner: object) -> tuple[bool, str | None]:
+def find_mark(error: BaseException, owner: object) -> tuple[bool, str | None]:
     """Whether this owner has handled the exception, and the id of its report.
 
     The same object raised in another request or task run is another failure.

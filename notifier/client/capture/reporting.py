@@ -10,10 +10,10 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
-from notifier.client.capture import context, events, exception_parts, given, json_safe, reported
+from notifier.client.capture import context, events, exception_parts, json_safe, report_arguments, reported
 from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.pending_logs import PendingLog, PendingLogs
-from notifier.client.capture.reentrancy import guarded, here, inside
+from notifier.client.capture.reentrancy import guarded, here, in_client_code
 from notifier.client.options import Ignored, Options, log
 from notifier.client.transport import NullTransport, Transport
 
@@ -42,9 +42,9 @@ class Reporting:
         """Marks the failure as handled by this notifier. Others may still report it."""
         reported.mark(error, event_id, self._owner)
 
-    def marked(self, error: BaseException) -> tuple[bool, str | None]:
+    def find_mark(self, error: BaseException) -> tuple[bool, str | None]:
         """Whether this notifier has handled the exception, and the id of its report."""
-        return reported.marked(error, self._owner)
+        return reported.find_mark(error, self._owner)
 
     def capture(self, error: BaseException | None, details: ReportDetails) -> str | None:
         """Reports a failure once, and returns its event's id. Never raises.
@@ -90,12 +90,16 @@ class Reporting:
         within = context.attempt.get() is not None or context.request.get(None) is not None
         if not within:
             self.capture(error, details)
-        elif not inside():
+        elif not in_client_code():
             _logging_errors(lambda: self._hold(error, details))
 
     def mentioned(self, error: BaseException, details: ReportDetails) -> None:
         """Handles a record that mentions an exception in its text. If that is raised too, both are one failure."""
-        if not inside() and not self.marked(error)[0] and not isinstance(self.transport, NullTransport):
+        if (
+            not in_client_code()
+            and not self.find_mark(error)[0]
+            and not isinstance(self.transport, NullTransport)
+        ):
             _logging_errors(lambda: self._pending.add(error, self._event(details, None), text_only=True))
 
     def suppress(self, error: BaseException) -> None:
@@ -112,11 +116,11 @@ class Reporting:
 
     def _captured(self, error: BaseException | None, details: ReportDetails) -> str | None:
         if not details.checked:
-            error, details = given.checked(error, details)
+            error, details = report_arguments.validated(error, details)
         if error is None:
             return self._send(None, details)
         error = reported.unwrap(error)
-        reported_before, event_id = self.marked(error)
+        reported_before, event_id = self.find_mark(error)
         if reported_before:
             return event_id
         logged = self._pending.claim(error)
@@ -142,12 +146,12 @@ class Reporting:
         return events.event(self.options, self._within(details), error)
 
     def _hold(self, error: BaseException, details: ReportDetails) -> None:
-        if not self.marked(error)[0] and not isinstance(self.transport, NullTransport):
+        if not self.find_mark(error)[0] and not isinstance(self.transport, NullTransport):
             self._pending.add(error, self._event(details, error))
 
     def _release(self, logged: PendingLog) -> None:
         """Sends a logged failure that no other report claimed."""
-        if self.marked(logged.error)[0]:
+        if self.find_mark(logged.error)[0]:
             return
         reason = self._drop_reason(None if logged.text_only else logged.error)
         if reason is None:

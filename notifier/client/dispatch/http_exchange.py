@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 # Imported here: a process that forks while a thread imports leaves a locked import lock in its child.
 import httpx
 
-from notifier.client.capture.reentrancy import inside
+from notifier.client.capture.reentrancy import in_client_code
 
 Meaning = Literal["taken", "retry", "too_large", "invalid", "refused", "unexpected_server"]
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -134,7 +134,7 @@ def _is_application_record(_record: logging.LogRecord) -> bool:
 
     httpx logs each request at INFO, so that heartbeats alone would be a line every ten seconds.
     """
-    return not inside()
+    return not in_client_code()
 
 
 def _content(response: httpx.Response, until: float) -> bytes:

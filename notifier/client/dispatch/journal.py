@@ -209,7 +209,7 @@ class FileJournal:
         dropped.update(killed=max(0, self.counters.unwritten - len(events)), corrupt=self.damaged)
         return Leftovers(events=events, dropped=+dropped)
 
-    def settle(self) -> None:
+    def mark_adopted(self) -> None:
         """Marks the leftovers as adopted, so that they are not counted again."""
         self.counters.mark_all_done()
         self.counters.add("passed", self.damaged)

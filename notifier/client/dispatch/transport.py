@@ -95,7 +95,7 @@ class _ProcessPipeline:
             return True
         if thread is threading.current_thread():  # called from `before_send`
             return False
-        return self.queue.ask().wait(max(0.0, until - time.monotonic()))
+        return self.queue.request_flush().wait(max(0.0, until - time.monotonic()))
 
     def can_send(self, until: float) -> bool:
         """Whether something may still be sent by then. At interpreter exit there may be no thread for it."""
@@ -115,7 +115,7 @@ class _ProcessPipeline:
         self._leaving = True
         thread = self._threads.get("notifier-writer")
         if thread is not None and thread.is_alive():
-            self.queue.ask()
+            self.queue.request_flush()
             self._left.wait(seconds)
         with guarded(), self.writer.lock, self.sender.lock:
             # Reports that the writer has not finished are counted by the process that adopts the files.
@@ -138,7 +138,7 @@ class _ProcessPipeline:
                 for reason, n in leftovers.dropped.items():
                     counters.add(reason, n)
                 counters.add("captured", orphan.waiting + sum(leftovers.dropped.values()))
-                orphan.settle()
+                orphan.mark_adopted()
                 self.sender.adopted.append(orphan)
             for event in leftovers.events:
                 self.queue.put(event)
@@ -216,7 +216,7 @@ class HttpTransport:
             or pipeline.queue.runs.qsize() > MAX_SETTLING
         ):
             return None
-        return pipeline.queue.ask()
+        return pipeline.queue.request_flush()
 
     def inquire(self, seconds: float) -> ServiceAnswer:
         """Whether the service responds and accepts the key, asked over a separate connection. Blocks."""

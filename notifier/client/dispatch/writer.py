@@ -89,12 +89,12 @@ class CaptureQueue:
         """Counts a report that is not sent: `ignored`, `sampled`, `queue_full`."""
         self._count(reason if reason in SHARED else "other")
 
-    def ask(self) -> threading.Event:
+    def request_flush(self) -> threading.Event:
         """An event that is set once everything before it is written. The writer does not pause before that."""
-        asked = threading.Event()
-        self.runs.put(asked)
+        flushed = threading.Event()
+        self.runs.put(flushed)
         self._wake_now()
-        return asked
+        return flushed
 
     def _count(self, name: str) -> int:
         number = next(self._numbers[name])

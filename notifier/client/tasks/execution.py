@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Final, Protocol
 
-from notifier.client.capture import endings, events, json_safe, settling
+from notifier.client.capture import base_exceptions, durability, events, json_safe
 from notifier.client.capture.context import TaskAttempt
 from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.reporting import Reporting
@@ -83,7 +83,7 @@ class Execution:
 
     def report_failure(self, error: BaseException, *, final: bool) -> None:
         """Reports a failure according to the task's options. `final` is false if the run is retried."""
-        reported, event_id = self.reporting.marked(error)
+        reported, event_id = self.reporting.find_mark(error)
         if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
             event_id = event_id if reported else self.reporting.capture(error, self._details())
         else:
@@ -100,7 +100,7 @@ class Execution:
         """Reports and records a failed attempt, blocking the attempt's thread."""
         self.report_failure(error, final=final)
         if final:
-            settling.wait(self.reporting.transport)
+            durability.wait(self.reporting.transport)
         self.end_attempt(error, final=final)
 
     def lost(self, why: BaseException | LostReason) -> None:
@@ -114,7 +114,7 @@ class Execution:
         """Handles an exception outside of `Exception`, which ends the run without a retry."""
         if self.run.done:
             return
-        if endings.is_failure(error):
+        if base_exceptions.is_failure(error):
             self.fail(error, final=True)
         else:
             self.lost(error)
@@ -153,7 +153,7 @@ async def run_async(
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
-                    await settling.wait_async(execution.reporting.transport)
+                    await durability.wait_async(execution.reporting.transport)
                 execution.end_attempt(error, final=wait is None)
                 if wait is None:
                     raise
@@ -188,7 +188,7 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
-                    settling.wait(execution.reporting.transport)
+                    durability.wait(execution.reporting.transport)
                 execution.end_attempt(error, final=wait is None)
                 if wait is None:
                     raise
@@ -215,8 +215,8 @@ def _is_awaitable(kind: type) -> bool:
 
 def _run_coroutine(call: Coroutine[Any, Any, Any]) -> Any:
     """The coroutine's result if an event loop waits for this thread, else the coroutine for the caller to await."""
-    workers = endings.worker_threads()
-    if workers is None or not endings.in_worker_thread():
+    workers = base_exceptions.worker_threads()
+    if workers is None or not base_exceptions.in_worker_thread():
         return call
     return workers.run(lambda: call)
 

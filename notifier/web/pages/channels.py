@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from notifier.domain.delivery import Outcome
 from notifier.domain.notification import Reason
 from notifier.oncall import channels, deliveries
+from notifier.oncall.audit_trail import audit_entries
 from notifier.oncall.channels import ChannelHealth
 from notifier.oncall.deliveries import DeliveryView
 from notifier.oncall.errors import Unknown
 from notifier.oncall.findings import Finding
-from notifier.oncall.trail import acts_on
 from notifier.web import parameters
 from notifier.web.views.channels import ChannelsView, channel_line, channel_page
 from notifier.web.visit import Redirect, Shown, Visit
@@ -49,7 +49,7 @@ async def _channel(request: Visit, checked: Sequence[Finding] = ()) -> Shown:
         tested=await _tested(request, name),
         of=parameters.count(request.query, "of"),
         # Channels belong to the instance: only administrators see who tested them.
-        entries=await acts_on(service.database, [name]) if request.may("admin") else (),
+        entries=await audit_entries(service.database, [name]) if request.may("admin") else (),
         checked=checked,
     )
     return Shown(template="channel", view=page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from notifier.domain.delivery import DeliveryState
 from notifier.oncall import deliveries
-from notifier.oncall.trail import acts_on
+from notifier.oncall.audit_trail import audit_entries
 from notifier.web import parameters
 from notifier.web.views.deliveries import deliveries_view, delivery_page
 from notifier.web.visit import Redirect, Shown, Visit
@@ -39,7 +39,7 @@ async def show_delivery(request: Visit) -> Shown:
         service.database, request.path["id"], project_scope=request.project_scope
     )
     sent = service.preview(detail.delivery.channel, detail.message)
-    entries = await acts_on(service.database, [detail.delivery.id])
+    entries = await audit_entries(service.database, [detail.delivery.id])
     view = delivery_page(detail, now=request.now, sent=sent, entries=entries)
     return Shown(template="delivery", view=view)
 

@@ -28,7 +28,7 @@ async def acknowledge_group(request: Visit) -> Redirect:
         names = request.form.all("incident")
         if not 1 <= len(names) <= bulk.MAX_INCIDENTS:
             raise Unreadable("incident", f"choose 1 to {bulk.MAX_INCIDENTS:,} incidents")
-        outcome = await bulk.on_named(database, actor, act, names)
+        outcome = await bulk.act_on_named(database, actor, act, names)
     else:
         outcome = await act_on_all(database, actor, act, id_)
     return Redirect(

@@ -161,12 +161,14 @@ async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
     database, actor = visit.service.database, visit.actor()
     state = State(filter_.state) if filter_.state in {"open", "acknowledged"} else None
     if name == "resolve" and not form.get("sure"):
-        count = await bulk.count_found(database, actor, filter_.q, state=state) if everything else len(ids)
+        count = await bulk.count_matches(database, actor, filter_.q, state=state) if everything else len(ids)
         return Shown(template="confirmation", view=_confirmation(filter_, ids, count, everything=everything))
     if everything:
-        outcome = await bulk.on_found(database, actor, act, filter_.q, state=state, most=bulk.MAX_CONFIRMED)
+        outcome = await bulk.act_on_matches(
+            database, actor, act, filter_.q, state=state, most=bulk.MAX_CONFIRMED
+        )
     else:
-        outcome = await bulk.on_named(database, actor, act, [id_[:128] for id_ in ids])
+        outcome = await bulk.act_on_named(database, actor, act, [id_[:128] for id_ in ids])
     counts = (outcome.done, len(outcome.skipped))
     return Redirect(path="/incidents", query=filter_.query, notice=f"bulk_{act.name}", counts=counts)
 
@@ -195,7 +197,7 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
     meant = filter_.of_service(service)
     database, actor = visit.service.database, visit.actor()
     if not visit.form.get("sure"):
-        count = await bulk.count_found(database, actor, meant.q, state=State.OPEN)
+        count = await bulk.count_matches(database, actor, meant.q, state=State.OPEN)
         view = ConfirmationView(
             question=f"Acknowledge all {counted(count, 'open incident')} of {inline(service, 60)}?",
             sentences=(
@@ -207,7 +209,7 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
             back=address("", "/incidents", filter_.query),
         )
         return Shown(template="confirmation", view=view)
-    outcome = await bulk.on_found(
+    outcome = await bulk.act_on_matches(
         database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN, most=bulk.MAX_CONFIRMED
     )
     counts = (outcome.done, len(outcome.skipped))

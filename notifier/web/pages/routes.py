@@ -27,7 +27,7 @@ async def show_routes(request: Visit) -> Shown:
     label_warnings: Sequence[LabelWarning] = ()
     held_by: Sequence[SilenceStatus] = ()
     try:
-        given = severity.folded(scrub(read_labels(asked)))
+        given = severity.with_mapped_severity(scrub(read_labels(asked)))
     except Unreadable as unreadable:
         error = f"{unreadable}."
     else:

@@ -10,10 +10,10 @@ from notifier.domain.time import Instant, parse_positive_duration, rfc3339
 from notifier.ingest.sanitise import text as sanitised
 from notifier.ingest.scrub import clean_text, scrub_matchers
 from notifier.oncall import silences
+from notifier.oncall.audit_trail import audit_entries
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.paging import Listing, PageRequest
 from notifier.oncall.silences import Draft, SilencePreview, SilenceStatus
-from notifier.oncall.trail import acts_on
 from notifier.web import parameters
 from notifier.web.errors import sentence_of
 from notifier.web.forms import Form
@@ -100,7 +100,7 @@ async def edit_silence(request: Visit) -> Shown:
     """The form of an existing silence."""
     status = await _status(request)
     fields = fields_of(status.silence, again=False)
-    entries = await acts_on(request.service.database, [status.silence.id])
+    entries = await audit_entries(request.service.database, [status.silence.id])
     return _form(request, fields, line=status, preview=await _preview(request, fields), acts=trail(entries))
 
 

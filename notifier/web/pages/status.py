@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from notifier.domain.errors import ConfigError
 from notifier.oncall import hold
-from notifier.oncall.trail import CONFIGURATION, HOLD, acts_on
+from notifier.oncall.audit_trail import CONFIGURATION, HOLD, audit_entries
 from notifier.web.views.confirmation import ConfirmationView
 from notifier.web.views.status import status_view
 from notifier.web.visit import Redirect, Shown, Visit
@@ -25,7 +25,7 @@ async def show_status(request: Visit) -> Shown:
         await hold.show(service.database, service.rules) if admin and status.database.hold else None,
         limit=service.settings.database.max_size if status.database.dialect == "sqlite" else None,
         problems=status.config.problems[:PROBLEMS_SHOWN] if admin else (),
-        entries=await acts_on(service.database, [CONFIGURATION, HOLD]) if admin else (),
+        entries=await audit_entries(service.database, [CONFIGURATION, HOLD]) if admin else (),
     )
     return Shown(template="status", view=view)
 

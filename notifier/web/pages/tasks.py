@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from notifier.domain.task_run import RunState
 from notifier.oncall import task_runs, tasks
+from notifier.oncall.audit_trail import audit_entries
 from notifier.oncall.errors import Unknown
-from notifier.oncall.trail import acts_on
 from notifier.web import parameters
 from notifier.web.views.runs import TasksView, run_page, runs_view, task_line
 from notifier.web.visit import Redirect, Shown, Visit
@@ -57,7 +57,7 @@ async def show_run(request: Visit) -> Shown:
         parameters.named(request.query, "id") or "",
         project_scope=request.project_scope,
     )
-    entries = await acts_on(request.service.database, [run.id], project=run.project)
+    entries = await audit_entries(request.service.database, [run.id], project=run.project)
     return Shown(template="run", view=run_page(run, now=request.now, entries=entries))
 
 

@@ -12,7 +12,7 @@ from notifier.ingest.fields import Fields
 from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, object_of, text_of
 from notifier.ingest.formats.sentry.exceptions import Values, exception_of, is_synthetic, stack_of, values_of
 from notifier.ingest.formats.templates import is_specific
-from notifier.ingest.lenient import bounded, within
+from notifier.ingest.lenient import bounded, first_fitting
 from notifier.ingest.schema import CONTEXT_BYTES, CONTEXT_DEPTH, FINGERPRINT, ID_CHARS, LABELS, TEXT_CHARS
 
 BREADCRUMBS: Final = 20
@@ -191,7 +191,7 @@ def _context(event: Fields, tags: Mapping[str, str], values: Values) -> dict[str
         name: value for name, value in {**context, **extra, **later}.items() if value not in (None, {}, [])
     }
     bounded_context: dict[str, Any] = bounded(whole, CONTEXT_DEPTH)[0]
-    return within(bounded_context, CONTEXT_BYTES)
+    return first_fitting(bounded_context, CONTEXT_BYTES)
 
 
 def _only(value: Any, names: Iterable[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ CONFIGURATION = "configuration"
 HOLD = hold.SUBJECT
 
 
-async def acts_on(
+async def audit_entries(
     database: Database, subjects: Sequence[str], *, project: str | None = None
 ) -> tuple[AuditEntry, ...]:
     """The audit entries of these subjects, newest first. With `project`, only those recorded in it.

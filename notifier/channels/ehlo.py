@@ -30,7 +30,7 @@ def validated(text: str) -> str:
     )
 
 
-def of_url(url: str | None) -> str | None:
+def name_of_url(url: str | None) -> str | None:
     """The host of `server.url` if it is a fully qualified name, else None."""
     host = urlsplit(url).hostname if url else None
     try:
@@ -50,7 +50,7 @@ async def own_name() -> str | None:
     return _full(name)
 
 
-def literal_of(address: str) -> str:
+def address_literal(address: str) -> str:
     """The address literal for EHLO: `[127.0.0.1]`, `[IPv6:::1]`. `[127.0.0.1]` if the text is no address."""
     try:
         ip = ip_address(address.partition("%")[0])

@@ -11,7 +11,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
-from notifier.client.capture.reentrancy import inside
+from notifier.client.capture.reentrancy import in_client_code
 
 if TYPE_CHECKING:
     import threading
@@ -39,7 +39,7 @@ async def wait_async(transport: Transport) -> None:
 
 def _pending(transport: Transport) -> threading.Event | None:
     settling = getattr(transport, "settling", None)
-    return None if settling is None or inside() else settling()
+    return None if settling is None or in_client_code() else settling()
 
 
 def _on_a_loop() -> bool:

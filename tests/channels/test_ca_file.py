@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from notifier.channels.ca_file import LARGEST, read_authorities
 from notifier.channels.smtp_settings import SmtpSettings
-from notifier.channels.trust import LARGEST, read_authorities
 from notifier.runtime import configuration
 from tests.authority import Authority
 

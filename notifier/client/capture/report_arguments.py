@@ -19,7 +19,7 @@ from notifier.client.capture.events import FINGERPRINT, LINKS, ReportDetails
 _LEVELS: Final = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WARNING, "warning"))
 
 
-def checked(error: object, details: ReportDetails) -> tuple[BaseException | None, ReportDetails]:
+def validated(error: object, details: ReportDetails) -> tuple[BaseException | None, ReportDetails]:
     """The failure and its details, converted to valid values."""
     failure, message = _failure(error, details.message)
     return failure, ReportDetails(

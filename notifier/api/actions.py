@@ -1,4 +1,4 @@
-"""`/v1/incidents/{id}/acknowledge`, `/snooze`, their ends, `/resolve`, `/reopen`, `/notes`: acts of people."""
+"""`/v1/incidents/{id}/...`: acknowledge, snooze, resolve, reopen, notes."""
 
 from __future__ import annotations
 

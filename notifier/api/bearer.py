@@ -1,4 +1,4 @@
-"""The door of the API and of `POST /v1/events`: a key in the header `Authorization`."""
+"""The API's own credentials: a key in the header `Authorization`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from notifier.access.errors import Unauthenticated
 
 
 def bearer_secret(header: str | None) -> str:
-    """The key in an `Authorization` header; `Unauthenticated` where the header holds none."""
+    """The key in an `Authorization` header. `Unauthenticated` is raised if there is none."""
     scheme, _, secret = (header or "").partition(" ")
     secret = secret.strip()
     if scheme.lower() != "bearer" or not secret.startswith("ntf_"):

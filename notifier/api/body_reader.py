@@ -1,4 +1,4 @@
-"""The parts of an ingest request: the few headers that matter, and a body bounded in size, time and unpacking."""
+"""The relevant headers of an ingest request, and its body, limited in size, time and decompression."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notifier.api.unpacking import unpacked
 from notifier.domain.time import SECOND, Instant, parse_rfc3339
 
 BODY_TIMEOUT_S = 30.0
-"""How long a sender may take for its body: uvicorn itself waits for ever."""
+"""The time that a sender has for its body; uvicorn has no limit."""
 
 _CODINGS = {
     b"": "",
@@ -25,7 +25,7 @@ _CODINGS = {
 
 
 class Headers:
-    """The few headers that matter here, in one pass."""
+    """The relevant headers, collected in one pass."""
 
     __slots__ = (
         "authorization",
@@ -68,7 +68,7 @@ class Headers:
 
 
 class BodyReader:
-    """Reads bodies of at most `largest` bytes, unpacked; `what` is what they are full of."""
+    """Reads bodies of at most `largest` bytes, decompressed. `what` names their content in errors."""
 
     def __init__(self, largest: int, what: str, codings: Collection[str] = ("gzip",)) -> None:
         self.largest = largest
@@ -77,7 +77,7 @@ class BodyReader:
         self._timeout = SharedTimeout(BODY_TIMEOUT_S)
 
     async def read(self, headers: Headers, receive: Receive, ready: bytes | None = None) -> bytes:
-        """The whole body, unpacked; `ready` is the body as it was sent, where it has come already."""
+        """The whole decompressed body; `ready` is the body as sent, if it has arrived already."""
         if headers.encoding and headers.encoding not in self._codings:
             known = " or ".join(self._codings)
             raise HttpProblem(
@@ -96,7 +96,7 @@ class BodyReader:
         try:
             return await self._timeout.wait(self._received(receive))
         except TimeoutError:
-            # What may still come is not waited for: the connection ends with the answer.
+            # The rest is not awaited: the connection ends with the answer.
             raise HttpProblem(
                 408,
                 f"the body did not come within {BODY_TIMEOUT_S:.0f} s: send it at once",
@@ -126,7 +126,7 @@ class BodyReader:
 
 
 def sent_at(value: str | None) -> Instant | None:
-    """`Notifier-Sent-At`: RFC 3339, or seconds since the epoch; anything else counts as not sent."""
+    """`Notifier-Sent-At` as RFC 3339 or seconds since 1970; None if it is missing or invalid."""
     if value is None:
         return None
     try:

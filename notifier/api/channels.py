@@ -1,4 +1,4 @@
-"""`/v1/channels` and `/v1/routes/test`."""
+"""`/v1/channels` and `/v1/routes/test`: the health of channels, and tests of channels and routes."""
 
 from __future__ import annotations
 

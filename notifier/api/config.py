@@ -1,4 +1,4 @@
-"""`/v1/config/reload`."""
+"""`/v1/config/reload`: reading the configuration file again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The open connections: how many there may be, and how long each may wait for its client."""
+"""The open connections: a limit on their number, and deadlines for their clients."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Protocol
 from notifier.telemetry.logging import get
 
 HEAD_S = 10.0
-"""From the connection, or from the first byte of a further request, to the end of the head."""
+"""From the connection, or the first byte of a further request, to the end of the head."""
 
 STALL_S = 60.0
-"""How long a client may leave an answer unread."""
+"""The time for which a client may leave an answer unread."""
 
 MOST = 8_192
 FEWEST = 16
@@ -24,14 +24,14 @@ log = get("notifier.http")
 
 
 class Connection(Protocol):
-    """A client's connection, as the deadlines and the cap see it."""
+    """A client's connection, as the deadlines and the limit need it."""
 
     def expire(self) -> None: ...
     def abort(self) -> None: ...
 
 
 class Connections:
-    """Every open connection by what it waits for, the oldest first. One timer serves all deadlines."""
+    """The open connections by what they wait for, oldest first. One timer serves all deadlines."""
 
     def __init__(self, most: int, *, head_s: float = HEAD_S, stall_s: float = STALL_S) -> None:
         self._most = most
@@ -46,7 +46,7 @@ class Connections:
         self._report_after = 0.0
 
     def admit(self, connection: Connection) -> bool:
-        """Count a new connection; at the cap another one is closed for it. False: all of them are at work."""
+        """Admit a new connection; at the limit, the oldest one without a request is closed. False if all are busy."""
         if len(self._open) >= self._most and not self._make_room():
             return False
         self._open.add(connection)
@@ -54,23 +54,23 @@ class Connections:
         return True
 
     def headless(self, connection: Connection) -> None:
-        """The head of a request is awaited, from now on or for some time already."""
+        """Await the head of a request, since now or earlier."""
         self._idle.pop(connection, None)
         self._since(self._headless, connection)
 
     def idle(self, connection: Connection) -> None:
-        """The client has sent nothing since the last answer."""
+        """Await a further request, since the last answer."""
         self._headless.pop(connection, None)
         self._idle.pop(connection, None)
         self._idle[connection] = None
 
     def busy(self, connection: Connection) -> None:
-        """An answer is owed."""
+        """The request is being answered."""
         self._headless.pop(connection, None)
         self._idle.pop(connection, None)
 
     def stalled(self, connection: Connection) -> None:
-        """The client leaves unread what was sent, from now on or for some time already."""
+        """Await that the client reads, since now or earlier."""
         self._since(self._stalled, connection)
 
     def flowing(self, connection: Connection) -> None:
@@ -78,7 +78,7 @@ class Connections:
         self._stalled.pop(connection, None)
 
     def forget(self, connection: Connection) -> None:
-        """The connection is no more."""
+        """The connection is closed."""
         self._open.discard(connection)
         self.busy(connection)
         self.flowing(connection)
@@ -124,7 +124,7 @@ class Connections:
 def _expire(
     waiting: MutableMapping[Connection, float], too_old: float, end: Callable[[Connection], None]
 ) -> None:
-    """The oldest stand first, so that the first of the young ones ends the search."""
+    """End the connections that are too old. They are sorted by age, so the first young one ends the search."""
     expired = []
     for connection, since in waiting.items():
         if since > too_old:
@@ -136,12 +136,12 @@ def _expire(
 
 
 def most_connections() -> int:
-    """Raise the soft limit of descriptors to the hard one, and leave enough of them to the database and the sends."""
+    """Raise the soft limit of file descriptors to the hard one, and leave enough for the database and sends."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    except (OSError, ValueError):  # the kernel's own limit may be below an unlimited one
+    except (OSError, ValueError):  # the kernel's own limit may be lower
         log.info("descriptors_not_raised", soft=soft, hard=hard)
     if soft == resource.RLIM_INFINITY:
         return MOST

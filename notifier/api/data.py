@@ -1,4 +1,4 @@
-"""`/v1/data`: what is kept about a label's value or a person, handed over and removed."""
+"""`/v1/data`: export and removal of the data about a label's value or a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dependencies of routers: the caller with its scope, the running service, and the parameters that calls share."""
+"""FastAPI dependencies: the caller with its scope, the running service, and shared parameters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def service_of(request: Request) -> RunningService:
 
 
 async def authenticate(request: Request) -> Caller:
-    """The caller whose key the request bears, or `Unauthenticated`."""
+    """The caller of the request's key. `Unauthenticated` is raised without a valid key."""
     keyring = cast("Keyring", request.app.state.keyring)
     return await keyring.caller(bearer_secret(request.headers.get("authorization")))
 
@@ -36,7 +36,7 @@ async def authenticate(request: Request) -> Caller:
 def actor_of(
     caller: Caller, service: RunningService, name: str | None = None, *, project: str | None = None
 ) -> Actor:
-    """The actor of a command: `name`, else the key's; in `project`, else the key's."""
+    """The actor of a command: `name`, or else the key's; in `project`, or else the key's."""
     return Actor(
         name=clean_text(name).strip() if name else caller.name,
         key_name=caller.name,
@@ -52,7 +52,7 @@ Documented = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 def scoped(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[Caller]]:
-    """A dependency: the caller; `Unauthenticated`, or `MissingScope` where the caller lacks the scope."""
+    """A dependency that returns the caller. It raises `Unauthenticated`, or `MissingScope` if the scope is missing."""
 
     async def authorised(request: Request, _: Documented) -> Caller:
         caller = await authenticate(request)
@@ -72,7 +72,7 @@ def wanted(
 
 
 def known_channel(service: RunningService, name: str) -> str:
-    """The name, or 404 where the configuration has no such channel."""
+    """The name, if the configuration has such a channel; otherwise a 404 is raised."""
     if name not in service.channels:
         raise HttpProblem(
             404, "the configuration has no channel of this name: look for it in the list of channels"

@@ -1,4 +1,4 @@
-"""A request that is read whole and answered whole, past ASGI: what `POST /v1/events` costs beside its event."""
+"""Requests that are read and answered as a whole, without ASGI: the overhead of `POST /v1/events`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = get("notifier.http")
 
 
 class WholeAnswer(NamedTuple):
-    """The status, the head's lines, `content-length` among them, and the body."""
+    """The status, the header lines with `content-length`, and the body."""
 
     status: int
     lines: Sequence[tuple[bytes, bytes]]
@@ -29,25 +29,25 @@ class WholeAnswer(NamedTuple):
     def made(
         cls, status: int, lines: Iterable[tuple[bytes, bytes]], body: bytes, request_id: bytes | None = None
     ) -> WholeAnswer:
-        """An answer with the lines that every answer has, and these."""
+        """An answer with the common header lines, followed by these."""
         named = () if request_id is None else ((b"x-request-id", request_id),)
         return cls(status, [*lines, *GUARD_LINES, (b"content-length", b"%d" % len(body)), *named], body)
 
     @classmethod
     def refusing(cls, problem: HttpProblem, request_id: bytes | None = None) -> WholeAnswer:
-        """The answer that a problem is."""
+        """The answer for a problem."""
         lines = ((name.encode(), value.encode()) for name, value in problem.all_headers().items())
         return cls.made(problem.status, lines, problem.body(), request_id)
 
 
 class Responder(Protocol):
-    """Answers requests of one method and path. `ready` is the whole body, where it has come already."""
+    """Answers the requests of one method and path. `ready` is the whole body, if it has arrived already."""
 
     async def respond(self, headers: Headers, receive: Receive, ready: bytes | None) -> WholeAnswer: ...
 
 
 class DirectCycle(RequestResponseCycle):
-    """uvicorn's cycle for a `Responder`: no scope, no messages, and one write for the whole answer."""
+    """uvicorn's request cycle for a `Responder`: no scope, no messages, and one write for the answer."""
 
     def __init__(self, protocol: HttpToolsProtocol, headers: Headers, *, keep_alive: bool) -> None:
         self._headers = headers
@@ -64,7 +64,7 @@ class DirectCycle(RequestResponseCycle):
         self.response_complete = False
 
     async def run_asgi(self, app: Responder) -> None:  # type: ignore[override]
-        """Write the answer; a fault of ours is a 500 and the end of the connection, and stands in the log."""
+        """Write the answer. An exception is logged and answered with 500, and closes the connection."""
         ready = None if self.more_body or self.disconnected else bytes(self.body)
         try:
             answer = await app.respond(self._headers, cast("Receive", self.receive), ready)
@@ -97,7 +97,7 @@ class DirectCycle(RequestResponseCycle):
 
 
 class _Latch:
-    """`asyncio.Event` for one waiter: making one costs a tenth."""
+    """A replacement of `asyncio.Event` for one waiter, because creating an event costs a tenth of a request."""
 
     __slots__ = ("_is_set", "_waiter")
 

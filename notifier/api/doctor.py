@@ -1,4 +1,4 @@
-"""`POST /v1/doctor`: what is wrong with the service, and what to do."""
+"""`POST /v1/doctor`: problems of the service, with remedies."""
 
 from __future__ import annotations
 

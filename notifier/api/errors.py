@@ -1,4 +1,4 @@
-"""Every way a request can fail, as a problem document; only here do the house's errors meet status codes."""
+"""Every error of the API as a problem document; only this module maps the errors of the service to status codes."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ _MESSAGES = {
     "too_long": "must have at most {max_length} items",
     "too_short": "must not be empty",
 }
-"""By pydantic's kinds of errors; `{...}` is a bound that the contract sets, never what was sent."""
+"""Sentences by pydantic's error types; `{...}` is a limit from the schema, never input."""
 
 
 def install(app: FastAPI) -> None:
-    """Let every error be answered as RFC 9457 says."""
+    """Install the handlers that answer every error as RFC 9457 describes."""
     app.add_exception_handler(HttpProblem, _problem)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
@@ -65,25 +65,25 @@ def answer(problem: HttpProblem) -> Response:
 
 
 def invalid(errors: Iterable[Mapping[str, Any]]) -> HttpProblem:
-    """422 from pydantic's errors: where and why, without what was sent."""
+    """A 422 from pydantic's errors, with place and reason and without the input."""
     found = [{"path": _path(error), "message": _message(error)} for error in errors]
     return unreadable(found)
 
 
 def invalid_body(error: ValidationError) -> HttpProblem:
-    """422 from a body that its model refuses."""
+    """A 422 for a body that its model refuses."""
     return invalid(error.errors(include_url=False, include_input=False))
 
 
 def unreadable(errors: Sequence[Mapping[str, str]]) -> HttpProblem:
-    """422. The first error is in the sentence, all of them are in `errors`."""
+    """A 422. Its sentence contains the first error, and its member `errors` all of them."""
     first = errors[0] if errors else {"path": "", "message": "the request is not as it should be"}
     where = f"{first['path']}: " if first["path"] else ""
     return HttpProblem(422, f"{where}{first['message']}", more={"errors": list(errors)})
 
 
 def problem_of(error: NotifierError) -> HttpProblem:
-    """The answer that an error of the house becomes."""
+    """The problem document of an error of the service."""
     match error:
         case Unauthenticated():
             return HttpProblem(401, str(error), CHALLENGE)
@@ -125,7 +125,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """Every method of the path: Starlette names those of its first route only."""
+    """Every method of the path: Starlette lists those of its first route only."""
     routes = cast("Sequence[Route]", request.app.state.routes)
     here = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
     methods = {method for route in here for method in route.methods or ()}
@@ -144,7 +144,7 @@ async def _house(_: Request, error: Exception) -> Response:
 
 
 def _path(error: Mapping[str, Any]) -> str:
-    """`ids[3]`; fields of the contract only: a name that the sender chose is left out."""
+    """The place of an error, such as `ids[3]`. Names that the sender chose are omitted."""
     places = list(error["loc"])
     if places and places[0] in _PLACES:
         del places[0]

@@ -1,4 +1,4 @@
-"""`/v1/hold`: what waits while deliveries are held, and the end of that."""
+"""`/v1/hold`: the deliveries that a hold keeps back, and its release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/incidents` and `/v1/groups`."""
+"""`/v1/incidents` and `/v1/groups`: lists of incidents, their events and groups."""
 
 from __future__ import annotations
 
@@ -94,5 +94,5 @@ async def list_groups(
 
 
 def as_response(document: Mapping[str, Any]) -> Response:
-    """Documents are JSON already: validating what the store wrote would cost more than reading it."""
+    """A JSON response without validation: the store wrote the documents, and validating costs more than reading."""
     return Response(_encode(document), media_type="application/json")

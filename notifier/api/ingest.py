@@ -1,4 +1,4 @@
-"""`POST /v1/events`: the hot path, past FastAPI and, where the server can, past ASGI. `202`: committed and fsynced."""
+"""`POST /v1/events`, the hot path: it bypasses FastAPI, and ASGI if the server allows it. `202` means fsynced."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _BUSY = {
 
 
 class IngestEndpoint:
-    """The HTTP of accepting events: key, content type, size, decompression, statuses and headers.
+    """The HTTP side of accepting events: key, content type, size, decompression, statuses and headers.
 
-    `cloud_events` answers what says that it is a CloudEvent.
+    `cloud_events` answers CloudEvents.
     """
 
     def __init__(self, runtime: Runtime, keyring: Keyring, cloud_events: ASGIApp | None = None) -> None:
@@ -53,7 +53,7 @@ class IngestEndpoint:
         await send({"type": "http.response.body", "body": answer.body})
 
     async def respond(self, headers: Headers, receive: Receive, ready: bytes | None) -> WholeAnswer:
-        """The answer to a request that is no CloudEvent; `ready` is its body as it was sent, where it has come."""
+        """The answer to a native request; `ready` is its undecoded body if it has arrived already."""
         try:
             status, body = await self._answer(headers, receive, ready)
         except HttpProblem as problem:
@@ -92,13 +92,13 @@ class IngestEndpoint:
 
     def _reader(self) -> BodyReader:
         largest = self._runtime.settings.ingest.max_body_bytes
-        if self._bodies.largest != largest:  # reloaded
+        if self._bodies.largest != largest:  # the limit was reloaded
             self._bodies = BodyReader(largest, "events")
         return self._bodies
 
 
 def try_again(refusal: Busy | Full) -> HttpProblem:
-    """The answer to what was not taken, but may come again: 429 or 503 with `Retry-After`."""
+    """The 429 or 503, with `Retry-After`, for events that were not accepted and can be sent again."""
     if isinstance(refusal, Full):
         sentence = "the database is full: free space or raise database.max_size; send the same again"
         return retry_after(503, sentence, refusal.retry_after)
@@ -107,7 +107,7 @@ def try_again(refusal: Busy | Full) -> HttpProblem:
 
 
 def accepted(result: EventResult | Rejection) -> EventResult:
-    """The result of a body that is one event; `HttpProblem` where it is rejected."""
+    """The result of a body that is one event. `HttpProblem` is raised if it was rejected."""
     if not isinstance(result, Rejection):
         return result
     if result.reason == "unreadable":
@@ -130,5 +130,5 @@ def _rejected(index: int, rejection: Rejection) -> dict[str, Any]:
 
 
 def sentence_of(rejection: Rejection) -> str:
-    """`labels[0]: what is wrong and what to do`."""
+    """The rejection as a sentence: `labels[0]: what is wrong and what to do`."""
     return f"{rejection.path}: {rejection.message}" if rejection.path else rejection.message

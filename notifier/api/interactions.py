@@ -1,4 +1,4 @@
-"""Presses of buttons under messages. The receiver signs its callbacks, so that they need no key."""
+"""Button presses under messages. Callbacks are signed by the receiver and need no key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ router = APIRouter()
 
 LARGEST = 64 * 1024
 ANSWERED_WITHIN_S = 0.8
-"""Receivers give up after three seconds, and a person doubts after one."""
+"""The time to answer in: receivers give up after three seconds, and people get impatient after one."""
 NAME = 60
 NO_BUTTONS = "the configuration has no channel of this name whose messages have buttons: see GET /v1/channels"
 STRANGER = "this callback is not of that channel's receiver: does another channel have its secret?"
@@ -83,7 +83,7 @@ async def _answer(
 ) -> Response:
     if reader is None:
         raise HttpProblem(404, NO_BUTTONS)
-    # Of headers that come twice, the first.
+    # Of repeated headers, the first.
     headers = dict(reversed(request.headers.items()))
     callback = Callback(headers=headers, body=await raw_body(request, largest=LARGEST))
     press = reader.read(callback)
@@ -119,7 +119,7 @@ async def _late(work: asyncio.Task[str | None], press: Press) -> str | None:
 
 
 async def _act(service: RunningService, press: Press) -> str | None:
-    """The sentence for the person who pressed."""
+    """Perform the press, and return the sentence for the person."""
     log, failed, refused = (
         get(f"notifier.{press.kind}"),
         f"{press.kind}_action_failed",
@@ -136,7 +136,7 @@ async def _act(service: RunningService, press: Press) -> str | None:
 
 
 def _storable(press: Press) -> Press:
-    """The press in text that a database takes, and with no secret in a name."""
+    """The press with text that a database accepts, and with secrets removed from names."""
     person = Person(
         id=sanitise.text(press.person.id), name=scrub_text(sanitise.text(press.person.name))[:NAME]
     )
@@ -144,7 +144,7 @@ def _storable(press: Press) -> Press:
 
 
 def _unauthentic(kind: str, why: str) -> HttpProblem:
-    """The 401 for a callback that nobody vouches for, or that was answered before."""
+    """The 401 for a callback that is not authentic, or that was replayed."""
     _log_refusal(kind, why)
     return HttpProblem(401, why)
 

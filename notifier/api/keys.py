@@ -1,4 +1,4 @@
-"""`/v1/keys`: the instance's, so they want an `admin` key."""
+"""`/v1/keys`: the API keys. They belong to the instance, so the calls need `admin`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/monitors`: jobs that check in, so that their silence is noticed."""
+"""`/v1/monitors`: check-ins of jobs, so that missing ones are noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI knows of the routes, and what goes past it."""
+"""The OpenAPI document: FastAPI's routes, and the operations that bypass it."""
 
 from __future__ import annotations
 
@@ -156,14 +156,14 @@ TASK_RUN_CHANGE: dict[str, Any] = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operation for the errors that it answers."""
+    """The `responses` of an operation for its errors."""
     return {status: {"description": HTTPStatus(status).phrase, "content": PROBLEM} for status in statuses}
 
 
 class Api(FastAPI):
-    """FastAPI, with `/v1/events` and the problem document in its description, which is rendered once.
+    """FastAPI with a description that includes `/v1/events` and the problem document, and is rendered once.
 
-    `others` are operations that go past it, by path and method, `other_keys` where else a key may stand there.
+    `others` are operations that bypass FastAPI, by path and method; `other_keys` are their places for keys.
     """
 
     others: Mapping[str, Mapping[str, Any]] = {}
@@ -174,7 +174,7 @@ class Api(FastAPI):
         return json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
 
     def has_route(self, scope: Scope) -> bool:
-        """Whether the path is one of its, by whatever method."""
+        """Whether the path has a route, for any method."""
         return any(route.matches(scope)[0] is not Match.NONE for route in self.router.routes)
 
     async def describe(self, _: Request) -> Response:

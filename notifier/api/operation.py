@@ -97,8 +97,8 @@ async def backup(request: Request, caller: AdminCaller, service: Running) -> Res
 
 
 async def _copy(service: RunningService) -> BinaryIO:
-    """The copy, open and without a name: whatever happens, nothing stays behind."""
-    # Beside the database, for the folder of temporary files may be memory.
+    """The backup as an open, unlinked file, so that nothing is left behind."""
+    # Beside the database, because the folder of temporary files may be in memory.
     path = sqlite_path(service.settings.database.url)
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=path and path.parent) as folder:
         copy = Path(folder) / "notifier.db"
@@ -107,7 +107,7 @@ async def _copy(service: RunningService) -> BinaryIO:
 
 
 class _Copy(StreamingResponse):
-    """Streams a file and closes it, whether or not somebody still listens."""
+    """A response that streams a file and closes it, even if the client disconnects."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

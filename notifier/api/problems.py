@@ -9,14 +9,14 @@ from http import HTTPStatus
 from typing import Any
 
 GUARDS: Mapping[str, str] = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
-"""Headers of every answer: what it says is for this caller and this moment, and no browser reads it as a page."""
+"""Headers of every answer: it is not cached, and browsers do not interpret it as a page."""
 
 GUARD_LINES = tuple((name.encode(), value.encode()) for name, value in GUARDS.items())
 
 
 @dataclass(eq=False)
 class HttpProblem(Exception):
-    """An answer that is an error. `detail` says what is wrong and what to do; `more` adds members to the body."""
+    """An error answer. `detail` says what is wrong and what to do; `more` adds members to the body."""
 
     status: int
     detail: str
@@ -38,5 +38,5 @@ class HttpProblem(Exception):
 
 
 def retry_after(status: int, detail: str, millis: int) -> HttpProblem:
-    """429 or 503 with `Retry-After` in whole seconds, at least one."""
+    """A 429 or 503 with `Retry-After` in whole seconds, at least one."""
     return HttpProblem(status, detail, {"retry-after": str(max(1, -(-millis // 1000)))})

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds on what a client sends before a request is one."""
+"""HTTP/1.1 as uvicorn implements it, with limits on what a client may send before a request is complete."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 LARGEST_HEAD = 64 * 1024
 MOST_PIPELINED = 64
 LAST_WORDS_S = 1.0
-"""How long a client may take to read why it is refused, before the connection ends whatever it does."""
+"""The time that a client has to read a refusal before its connection is closed."""
 
 LAST_ANSWERS_S = 4.5
-"""At the end, before uvicorn cancels what goes on: an application that is told of a client that left ends quietly."""
+"""The time for answers in progress at shutdown, shorter than uvicorn's, after which it cancels them."""
 
 _HEAD_TOO_LARGE = HttpProblem(
     431, f"the head of the request is over {LARGEST_HEAD} bytes: send fewer or shorter headers"
@@ -38,9 +38,9 @@ log = get("notifier.api")
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. `posts` answers `POST` of these paths.
+    """One connection. `posts` are the responders of `POST` by path.
 
-    `_unread` counts bytes since the last whole head, byte of a body or end of a request.
+    `_unread` counts the bytes since the last complete head, body byte or end of a request.
     """
 
     def __init__(
@@ -71,9 +71,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._clients.forget(self)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Whether to keep the connection of who has sent all and still reads (`nc -N`), for the answers that are owed.
+        """Whether to keep a half-closed connection (`nc -N`) open for outstanding answers.
 
-        A client that has left looks alike, and a stream would write to it for long: who is answered already is let go.
+        A client that has left looks the same, and a stream would be written to it for long: without outstanding answers
+        the connection is closed.
         """
         if self._in_body or not self._answering() or self.cycle.response_started:
             return False
@@ -84,7 +85,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
-            # Read and forgotten, so that the answer is not lost with a reset; but not while others are owed.
+            # Discarded, so that a reset does not lose the answer; but not while other answers are
+            # outstanding.
             if self._answering():
                 self.flow.pause_reading()
             return
@@ -112,9 +114,10 @@ class HttpProtocol(HttpToolsProtocol):
                 return
 
     def _without_upgrade(self) -> bytes:
-        """The head of a request that offers another protocol, as some clients' first does (`Upgrade: h2c`, `TLS/1.2`).
+        """The head of a request that offers an upgrade (`Upgrade: h2c`, `TLS/1.2`), as some clients' first request
+        does.
 
-        There is none to change to, and so a new parser reads it as one in HTTP/1.1; this one would let its body go.
+        No upgrade is supported, so a new parser reads the request as HTTP/1.1; the old one would skip its body.
         """
         head = [self.parser.get_method(), b" ", self.url, b" HTTP/1.1\r\n"]
         for name, value in self.headers:
@@ -122,7 +125,7 @@ class HttpProtocol(HttpToolsProtocol):
                 head += [name, b": ", value, b"\r\n"]
         self._is_upgrade = False
         self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as in uvicorn
         return b"".join([*head, b"\r\n"])
 
     def on_message_begin(self) -> None:
@@ -130,7 +133,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        # The sum is exact and costs a loop; what has come since the last request says whether it can matter.
+        # The exact sum costs a loop, so it is made only if the bytes since the last request could exceed it.
         if self._unread + self._uncounted > LARGEST_HEAD and self._head_bytes() > LARGEST_HEAD:
             self._stop(_HEAD_TOO_LARGE)
         if len(self.pipeline) >= MOST_PIPELINED:
@@ -145,10 +148,10 @@ class HttpProtocol(HttpToolsProtocol):
         responder = self._posts.get(self.url)
         if responder is None or not self._begin_direct(responder):
             super().on_headers_complete()
-        self.headers = []  # what follows a chunked body are no headers of the request
+        self.headers = []  # trailers after a chunked body are not headers of the request
 
     def _begin_direct(self, responder: Responder) -> bool:
-        """Whether this request is one to answer past ASGI; then that has begun."""
+        """Whether the request is answered without ASGI; if so, its response is started."""
         parser = self.parser
         plain = parser.get_method() == b"POST" and parser.get_http_version() == "1.1"
         if not plain or self.expect_100_continue:
@@ -162,7 +165,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, cast("ASGI3Application", responder)))
         else:
-            # As uvicorn does it; its method for this is newer than the oldest that is allowed.
+            # As in uvicorn, whose method for it is newer than the oldest supported version.
             task = self.loop.create_task(cycle.run_asgi(responder))
             task.add_done_callback(self.tasks.discard)
             self.tasks.add(task)
@@ -197,17 +200,17 @@ class HttpProtocol(HttpToolsProtocol):
         self.loop.call_later(LAST_ANSWERS_S, self.transport.abort)
 
     def timeout_keep_alive_handler(self) -> None:
-        self.abort()  # to close would wait for a client that does not read
+        self.abort()  # a graceful close would wait for a client that does not read
 
     def expire(self) -> None:
-        """The head did not come in time, or a body that nobody wants goes on."""
+        """Close the connection, because its head is late or an unwanted body does not end."""
         if self._refused or self._in_body or not (self._in_message or self._unread):
             self.abort()
         else:
             self._refuse(_TOO_SLOW)
 
     def abort(self) -> None:
-        """End the connection now, whatever is still on its way."""
+        """Close the connection at once, with any answer in progress."""
         self._refused = True
         self.transport.abort()
 
@@ -215,7 +218,7 @@ class HttpProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _stop(self, fault: HttpProblem) -> None:
-        """Leave the parser; the exception comes back from `feed_data` as one of its own."""
+        """Stop the parser; `feed_data` raises the exception again as its own."""
         self._fault = fault
         raise fault
 
@@ -224,7 +227,7 @@ class HttpProtocol(HttpToolsProtocol):
         return cycle is not None and not (cycle.response_complete or cycle.disconnected)
 
     def _settle(self) -> None:
-        """Say what this connection waits for now."""
+        """Register the deadline that applies to the connection now."""
         if self.transport.is_closing():
             self._clients.busy(self)
             self._clients.stalled(self)
@@ -236,7 +239,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._clients.idle(self)
 
     def _refuse(self, problem: HttpProblem) -> None:
-        """Read no further request. Answers that are owed for earlier ones still go out, and then nothing more."""
+        """Read no further request. Outstanding answers are still sent, then the problem."""
         self._refused = True
         if not self._answering():
             self._say(problem)

@@ -1,4 +1,4 @@
-"""The manual's chapters of the HTTP API and of the event, from the document that `/openapi.json` is."""
+"""The manual's chapters about the HTTP API and the event, generated from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LIMITS = {
 
 
 def calls() -> str:
-    """Every call: what it does, its parameters, its body and its answers."""
+    """Every call: its description, parameters, body and answers."""
     document = _document()
     definitions = document["components"]["schemas"]
     lines = [
@@ -41,7 +41,7 @@ def calls() -> str:
 
 
 def event() -> str:
-    """The fields of an event, and how much of each is taken."""
+    """The fields of an event, with their limits."""
     definitions = _document()["components"]["schemas"]
     rows = [table_row(name, f"{limit:,}") for name, limit in _LIMITS.items()]
     return "\n".join(

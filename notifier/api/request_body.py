@@ -1,4 +1,4 @@
-"""Request bodies: bounded in size and time, whatever their content type says of JSON, validated by a model."""
+"""JSON request bodies of any declared content type, limited in size and time, and validated by a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notifier.ingest.sanitise import BOM
 LARGEST = 1024 * 1024
 BODY_TIMEOUT_S = 30.0
 
-# curl's default is a form; browsers cannot send any of these with a key from another site.
+# curl's default is a form; browsers cannot send any of these cross-site with a key.
 _ACCEPTED = {"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"}
 
 M = TypeVar("M", bound=RequestModel)
@@ -39,13 +39,13 @@ def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, M]]:
 
 
 def documented(model: type[RequestModel], *, required: bool = True) -> dict[str, Any]:
-    """`openapi_extra` of an operation with such a body."""
+    """The `openapi_extra` of an operation with such a body."""
     schema = model.model_json_schema()
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def _understood(request: Request) -> None:
-    """Only JSON, whatever its content type says, as it is; else 415."""
+    """Refuse with 415 a body that is compressed or declared as anything but JSON; some types are taken for JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _ACCEPTED and kind != "application/json" and not kind.endswith("+json"):
         raise HttpProblem(415, "send application/json, or no content type at all")
@@ -54,7 +54,7 @@ def _understood(request: Request) -> None:
 
 
 async def raw_body(request: Request, *, largest: int = LARGEST) -> bytes:
-    """The bytes as they came: at most so many, and not for ever."""
+    """The bytes of the body, limited to `largest` and in time."""
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""The frame of every answer: its request id and headers, a problem where the service failed, and HEAD as a GET."""
+"""Middleware around every answer: request id and headers, a problem document after a failure, and HEAD as GET."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = get("notifier.api")
 
 
 class RequestIdMiddleware:
-    """Pure ASGI: it sees failures on both sides of the answer's start, and costs a dictionary."""
+    """A pure ASGI middleware: it handles failures before and after the response has started."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -51,7 +51,7 @@ class RequestIdMiddleware:
 
 
 def one_host(scope: Scope) -> bool:
-    """Whether it names its host once, as RFC 9112 wants it of HTTP/1.1; HTTP/1.0 may name none."""
+    """Whether the request has exactly one Host header (RFC 9112); HTTP/1.0 may have none."""
     hosts = [name for name, _ in scope["headers"] if name == b"host"]
     return len(hosts) == 1 or (not hosts and scope["http_version"] != "1.1")
 
@@ -63,7 +63,7 @@ def _guarded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
 
 
 def _without_body(send: Send) -> Send:
-    """The answer to HEAD: the head of the one to GET, and none of its bytes."""
+    """A `send` that drops the body, for the answer to HEAD."""
 
     async def bodiless(message: Message) -> None:
         if message["type"] == "http.response.body":
@@ -74,7 +74,7 @@ def _without_body(send: Send) -> Send:
 
 
 def _sanitised(scope: Scope) -> bytes:
-    """The caller's own, as far as it is printable ASCII and short; empty where there is none."""
+    """The caller's request id, if it is short printable ASCII; otherwise empty."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             return bytes(byte for byte in value[:LONGEST] if 0x20 < byte < 0x7F)

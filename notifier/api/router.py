@@ -1,4 +1,4 @@
-"""The API: every router, every error as a problem, and the request id that each answer bears."""
+"""The API: its routers, errors as problem documents, and a request id in every answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from notifier.runtime.running_service import RunningService
 
 
 def routers() -> tuple[APIRouter, ...]:
-    """All but `/v1/events`, which goes past FastAPI."""
+    """All routers. `/v1/events` is not among them: it bypasses FastAPI."""
     return (
         incidents.router,
         actions.router,
@@ -67,18 +67,18 @@ def routers() -> tuple[APIRouter, ...]:
 def create_api(
     service: RunningService, keyring: Keyring, ingest: ASGIApp | None = None, doors: Sequence[Route] = ()
 ) -> Api:
-    """The application. `ingest` answers `POST /v1/events`, where nobody has answered it before.
+    """The application. `ingest` answers `POST /v1/events`, unless the server has answered it before ASGI.
 
-    `doors` are those of senders with formats of their own: found first, as they are busier than people.
+    `doors` are the routes of senders with other formats. They are matched first, because they have the most requests.
     """
     api = Api(
         title="notifier",
         summary="Error reports in; deduplicated, rate-limited alerts out.",
         version="1",
         openapi_url=None,  # FastAPI would render it for each caller anew
-        docs_url=None,  # its page loads scripts from elsewhere
+        docs_url=None,  # its page loads scripts from other hosts
         redoc_url=None,
-        redirect_slashes=False,  # the redirect would take its host from the request
+        redirect_slashes=False,  # the redirect would use the request's Host header
     )
     api.state.service = service
     api.state.keyring = keyring
@@ -88,7 +88,7 @@ def create_api(
         api.others, api.other_keys = described(), SECURITY
     errors.install(api)
     api.router.routes.extend(doors)
-    # As they are: FastAPI would make each route anew for every application that includes its router.
+    # Added directly: `include_router` would copy every route for each application.
     api.router.routes.extend(route for router in routers() for route in router.routes)
     api.router.routes.append(Route("/openapi.json", api.describe))
     if ingest is not None:

@@ -1,4 +1,4 @@
-"""`/v1/sign-in-links`: a link that signs in to the pages once, with the key that asks for it."""
+"""`/v1/sign-in-links`: one-time links that sign in to the pages with the caller's key."""
 
 from __future__ import annotations
 

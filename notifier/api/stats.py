@@ -1,4 +1,4 @@
-"""`/v1/stats`."""
+"""`/v1/stats`: statistics of tasks, errors and deliveries."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def show_stats(
 ) -> StatsAnswer:
     """How tasks, errors and deliveries have done: in all, and step by step."""
     project = caller.project_named(project)
-    # One at a time: over millions of rows it takes seconds and memory, and others want the database's readers, too.
+    # One at a time: over millions of rows it takes seconds, memory and a reader of the database.
     async with request.app.state.stats:
         figures = await stats.read(service.database, project=project, since=since, step=step)
     return StatsAnswer.model_validate(figures)

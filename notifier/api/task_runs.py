@@ -1,4 +1,4 @@
-"""`/v1/task-runs` and `/v1/processes`."""
+"""`/v1/task-runs` and `/v1/processes`: reports of task runs, and heartbeats of processes."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def heartbeat(request: Request, caller: IngestCaller, service: Running) ->
     try:
         said = Heartbeat.model_validate_json(data.strip() or b"{}")
         if suspicious(data):
-            # As ids and names of runs are, which these are compared with.
+            # In the form that stored ids and names of runs have.
             named = scrub(said.model_dump(exclude={"reports"}))
             said = Heartbeat.model_validate({**named, "reports": said.reports})
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""`/v1/incidents/{id}/timeline`: why was I told, why was I not."""
+"""`/v1/incidents/{id}/timeline`: what happened, and why notifications were sent or not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def show_timeline(caller: ReadCaller, service: Running, id: str) -> Respon
 
 
 def _item(item: HistoryItem) -> dict[str, Any]:
-    """`reason` or `held_by`, whichever it is about; every other key always."""
+    """An item as JSON: `reason` or `held_by`, whichever applies; every other key always."""
     why = {"reason": item.reason} if item.held_by is None else {"held_by": item.held_by}
     return {
         "at": rfc3339(item.at),

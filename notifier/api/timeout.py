@@ -1,4 +1,4 @@
-"""A deadline for many short waits at once: one timer for all, where `asyncio.timeout` costs a tenth of a request."""
+"""A timeout shared by many short waits, with one timer: `asyncio.timeout` would cost a tenth of a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TICK_S = 1.0
 
 
 class SharedTimeout:
-    """Cancels waits that take longer than `seconds`, to the second."""
+    """Cancels waits that take longer than `seconds`, with a resolution of a second."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -22,7 +22,7 @@ class SharedTimeout:
         self._ticking = False
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
-        """Await it; `TimeoutError` when it takes too long."""
+        """Await the awaitable. `TimeoutError` is raised if it takes too long."""
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Bodies unpacked within a bound: a bomb is not unpacked first and measured afterwards."""
+"""Decompression within a limit, which also stops decompression bombs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ import brotli
 from notifier.api.problems import HttpProblem
 
 MEMBERS: Final = 64
-"""Of one gzip body: each costs a copy of what follows it."""
+"""The most members of a gzip body: each costs a copy of the rest."""
 
 
 def unpacked(body: bytes, coding: str, largest: int) -> bytes:
-    """The plain bytes; more than `largest` of them where the body is over that. `HttpProblem` for a bad one."""
+    """The decompressed bytes, or more than `largest` of them if it is larger.
+
+    `HttpProblem` is raised for invalid data.
+    """
     return _UNPACK[coding](body, largest)
 
 
 def _gunzip(body: bytes, largest: int) -> bytes:
-    """All members (RFC 1952)."""
+    """The data of all members (RFC 1952)."""
     plain = b""
     try:
         for _ in range(MEMBERS):
@@ -41,7 +44,7 @@ def _gunzip(body: bytes, largest: int) -> bytes:
 
 
 def _inflate(body: bytes, largest: int) -> bytes:
-    """A body unpacked, with the two bytes before it that HTTP has (RFC 1950), or without, as some clients send it."""
+    """The data of a zlib stream (RFC 1950), or of raw deflate, which some clients send."""
     for wbits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         inflater = zlib.decompressobj(wbits=wbits)
         try:

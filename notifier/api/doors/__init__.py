@@ -1,1 +1,4 @@
-"""Doors: where senders of other formats come in. Each adds how its key is found, and what its clients want to hear."""
+"""Doors: the endpoints for other senders' formats.
+
+Each has its own place for the key, and answers its clients expect.
+"""

@@ -1,4 +1,4 @@
-"""CloudEvents at `POST /v1/events`: answered as native events are."""
+"""CloudEvents at `POST /v1/events`, with the same answers as native events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notifier.ingest.formats.reading import ParsedBody
 
 
 class CloudEventsDoor(EventsDoor):
-    """The native address, for what says in its headers that it is a CloudEvent."""
+    """The native path, for requests whose headers say that they are CloudEvents."""
 
     name: Final = "cloudevents"
     codings = ("gzip",)

@@ -1,4 +1,4 @@
-"""Where the key of a sender may stand: `Authorization`, the format's own place, or `?key=`."""
+"""The places of a sender's key: `Authorization`, the format's own place, or `?key=`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from notifier.api.problems import HttpProblem
 
 @dataclass(frozen=True, slots=True)
 class PresentedKey:
-    """A key as it was presented. `in_address`: in a URL or a DSN, which logs and browsers keep."""
+    """A presented key. `in_address` is true for a key in a URL or a DSN, which logs and browsers store."""
 
     secret: str
     in_address: bool = False
 
 
 KeyPlace = Callable[[DoorRequest], PresentedKey | None]
-"""A format's own place for the key."""
+"""A function for a format's own place of the key."""
 
 
 def presented(request: DoorRequest, own: KeyPlace) -> PresentedKey | None:
-    """The key: Bearer, the password of Basic, the format's own place, else the parameter `key`."""
+    """The key: Bearer, the password of Basic, the format's own place, or the parameter `key`."""
     found = _authorization(request.headers.get("authorization", "")) or own(request)
     if found is not None:
         return found
@@ -34,7 +34,7 @@ def presented(request: DoorRequest, own: KeyPlace) -> PresentedKey | None:
 
 
 def refuse_strong_keys_in_addresses(key: PresentedKey, caller: Caller) -> None:
-    """403 for a key in a URL or a DSN that may do more than post events."""
+    """Refuse a key in a URL or a DSN with 403 if it may do more than post events."""
     if key.in_address and caller.scopes != {"ingest"}:
         raise HttpProblem(
             403,

@@ -1,4 +1,4 @@
-"""The door of formats that are data: `POST /v1/ingest/{format}`."""
+"""The door for formats that are declared as data: `POST /v1/ingest/{format}`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from notifier.settings.formats import FormatBlock
 
 
 class DeclaredDoor(EventsDoor):
-    """One address for each format. Its key stands in `Authorization` or in `?key=`, for it has no place of its own."""
+    """One endpoint for each format. Its key is in `Authorization` or in `?key=`: the format has no place for one."""
 
     name: Final = "ingest"
 
@@ -64,7 +64,7 @@ class DeclaredDoor(EventsDoor):
         return DoorAnswer(status=status, body=msgspec.json.encode(body))
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
-        """The problem. Senders of webhooks come again after a 503, and hardly any does after a 429."""
+        """The problem, with a 503 in place of a 429, which hardly any sender of webhooks retries."""
         if problem.status == 429:
             problem = replace(problem, status=503)
         return problem_answer(problem)
@@ -79,7 +79,7 @@ def _read_sns(
     *,
     service: str | None,
 ) -> ParsedBody:
-    """The events of a verified message; its id is theirs."""
+    """The events of a verified message; its id becomes theirs."""
     found = declared.read_documents(format_, name, [sns.document(message)], headers, service=service)
     for index, event in enumerate(found.items):
         if isinstance(event, dict):

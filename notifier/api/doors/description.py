@@ -1,4 +1,4 @@
-"""The doors as `/openapi.json` describes them: where the key stands, what bodies they take, and what they answer."""
+"""The doors in the OpenAPI document: the places of their keys, their bodies and their answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECURITY: Final[Mapping[str, Any]] = {
     },
     "sentry_query": {"type": "apiKey", "in": "query", "name": "sentry_key", "description": "The same."},
 }
-"""What doors know besides `Authorization: Bearer`."""
+"""The security schemes of doors, beside `Authorization: Bearer`."""
 
 _JSON: Final = "application/json"
 _ANY_OBJECT: Final = {"type": "object"}
@@ -71,7 +71,7 @@ _EVENTS: Final = (400, 401, 403, 408, 413, 415, 422, 429, 503)
 
 
 def described() -> dict[str, dict[str, Operation]]:
-    """Every door's operations, by path and method. Each path is known with a slash at its end as well."""
+    """Every door's operations, by path and method. Each path is also served with a trailing slash."""
     return {**_sentry(), **_declared(), **_otlp(), **_pagerduty(), **_alertmanager()}
 
 
@@ -191,7 +191,7 @@ def _pagerduty() -> dict[str, dict[str, Operation]]:
 
 
 def _alertmanager_calls() -> Sequence[tuple[str, str, str, str, Any, list[Any], tuple[int, ...]]]:
-    """Method, path, name, sentence, what is answered, parameters, and statuses that others have not."""
+    """Method, path, name, summary, answer, parameters, and additional statuses of each call."""
     listed, shown = _LIST, _ANY_OBJECT
     matchers = _in_query("filter", {"type": "array", "items": {"type": "string"}}, "Matchers.")
     alerts = [

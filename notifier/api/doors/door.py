@@ -1,4 +1,4 @@
-"""The HTTP that all doors share: the key, the body within its caps, what is taken, and what is refused."""
+"""The HTTP that all doors share: the key, the limits on the body, and the answers."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ CODINGS: Final = ("gzip", "deflate", "br")
 
 
 class Door(Protocol):
-    """One kind of sender. `name` is what keys are made `--for`, and the format that its events are counted by."""
+    """A kind of sender. `name` is the value of a key's `for`, and the format label of its metrics."""
 
     @property
     def name(self) -> DoorName: ...
     @property
     def codings(self) -> Collection[str]:
-        """The content encodings that its clients use: of gzip, deflate and br."""
+        """The content encodings that its clients use, of gzip, deflate and br."""
 
     @property
     def key_in_body(self) -> bool:
-        """Whether `own_key` looks into the body, which then is read before anybody is known."""
+        """Whether `own_key` reads the body, which is then read before the request is authenticated."""
 
     def scope(self, request: DoorRequest) -> KeyScope:
         """The scope that this request needs."""
 
     def own_key(self, request: DoorRequest) -> PresentedKey | None:
-        """The key in the format's own place."""
+        """The key in the format's own place, or None."""
 
     async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
-        """Carry out the request. `HttpProblem`, or an error of the house, becomes a refusal."""
+        """The answer to an authenticated request. `HttpProblem` and errors of the service become a refusal."""
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
-        """The problem as the door's clients understand it."""
+        """The problem in a form that the door's clients understand."""
 
 
 class EventsDoor:
-    """The base of doors that take events with the scope `ingest`, and whose formats have no place for a key."""
+    """The base of doors that take events with the scope `ingest`, for formats without a place for a key."""
 
     codings: Collection[str] = CODINGS
     key_in_body = False
@@ -71,7 +71,7 @@ class EventsDoor:
 
 
 class DoorEndpoint:
-    """The ASGI of one door."""
+    """The ASGI endpoint of one door."""
 
     def __init__(self, runtime: Runtime, keyring: Keyring, door: Door) -> None:
         self._runtime = runtime
@@ -138,7 +138,7 @@ R = TypeVar("R")
 
 
 def read_body(format_: BodyParser[R], request: DoorRequest, caller: Caller) -> R:
-    """The body as the format reads it; `HttpProblem` where it cannot: 413 for too much, else 422."""
+    """The body, read by the format. `HttpProblem` is raised with 413 if it is too large, else 422."""
     try:
         return format_(request.body, request.headers, service=caller.service)
     except Malformed as error:
@@ -147,7 +147,10 @@ def read_body(format_: BodyParser[R], request: DoorRequest, caller: Caller) -> R
 
 
 async def take(runtime: Runtime, caller: Caller, read: ParsedBody, format_: str) -> AcceptanceResult:
-    """Take what was read, and count what is no event. `HttpProblem` with 429 or 503 where nothing was taken."""
+    """Ingest what was read, and count what is no event.
+
+    `HttpProblem` with 429 or 503 is raised if nothing was accepted.
+    """
     for kind, count in read.dropped.items():
         runtime.metrics.dropped.labels(format_, kind).inc(count)
     if not read.items:

@@ -1,6 +1,6 @@
-"""The doors of OTLP/HTTP: logs are taken, traces and metrics answered and dropped.
+"""The doors of OTLP/HTTP: logs are ingested, traces and metrics acknowledged and dropped.
 
-Answers are in the encoding of the request: an Export...ServiceResponse, or a google.rpc.Status where it is refused.
+Answers use the request's encoding: an Export...ServiceResponse, or a google.rpc.Status for a refusal.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ log = get("notifier.otlp")
 
 
 class _OtlpDoor(EventsDoor):
-    """The base of these doors: refusals that exporters understand."""
+    """The base of these doors, with refusals that exporters understand."""
 
     name: Final = "otlp"
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
-        """In JSON, which every exporter can show; 429 and 503 are sent again, and nothing else is."""
+        """The refusal in JSON, which every exporter can show. Exporters retry after 429 and 503 only."""
         status = _STATUSES.get(problem.status, problem.status)
         body = msgspec.json.encode({"code": status, "message": problem.detail})
         return DoorAnswer(status=status, body=body, headers=problem.headers)
@@ -68,7 +68,7 @@ class OtlpLogs(_OtlpDoor):
 
 
 class OtlpDropped(_OtlpDoor):
-    """`POST /v1/traces`, `/v1/metrics`: an exporter that sends them too has no error, and nothing is kept."""
+    """`POST /v1/traces` and `/v1/metrics`: accepted without error, and dropped."""
 
     def __init__(self, runtime: Runtime, signal: str) -> None:
         super().__init__(runtime)
@@ -104,7 +104,7 @@ def _read(kind: str, body: bytes) -> tuple[list[LogRecord], int]:
 
 
 def _in_commits(records: list[LogRecord], dropped: int, service: str | None) -> Iterator[ParsedBody]:
-    """As many events at once as one native request may have; what is dropped is counted with the first."""
+    """The events in batches no larger than a native request; dropped ones are counted with the first batch."""
     traces = TraceBudget()
     for start in range(0, max(1, len(records)), MAX_EVENTS):
         some = records[start : start + MAX_EVENTS]
@@ -112,7 +112,7 @@ def _in_commits(records: list[LogRecord], dropped: int, service: str | None) -> 
 
 
 def _response(kind: str, *, rejected: int = 0, sentence: str = "") -> DoorAnswer:
-    """An export's answer: empty, or with a partial success that says how many were refused and why."""
+    """An export response: empty, or a partial success with the number refused and the reason."""
     if kind == JSON:
         partial: Mapping[str, Any] = {"rejectedLogRecords": str(rejected), "errorMessage": sentence}
         body = msgspec.json.encode({"partialSuccess": partial} if rejected or sentence else {})
@@ -122,7 +122,7 @@ def _response(kind: str, *, rejected: int = 0, sentence: str = "") -> DoorAnswer
 
 
 def _field(number: int, value: int | str | bytes) -> bytes:
-    """A field of a protobuf message; one that is empty is left out."""
+    """A field of a protobuf message; an empty one is omitted."""
     if not value:
         return b""
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""The doors of PagerDuty's Events API v2: `/v2/enqueue` and `/v2/change/enqueue`. The routing key is the key."""
+"""The doors for PagerDuty's Events API v2: `/v2/enqueue` and `/v2/change/enqueue`. The routing key is the API key."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from notifier.policy import fingerprint
 
 ENVIRONMENT: Final = "production"
 _STATUSES: Final = {401: 400, 403: 400, 415: 400, 422: 400}
-"""Its clients know 202, 400, 413, 429 and 5xx."""
+"""Statuses replaced because its clients know only 202, 400, 413, 429 and 5xx."""
 
 
 class PagerDutyDoor(EventsDoor):
-    """The base of both calls. A routing key is in the body, so that it is read first, up to 512 KiB."""
+    """The base of both calls. The routing key is in the body, which is read before authentication, up to 512 KiB."""
 
     name: Final = "pagerduty"
     key_in_body = True
@@ -48,7 +48,7 @@ class PagerDutyDoor(EventsDoor):
         return None if secret is None else PresentedKey(secret)
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
-        """As PagerDuty refuses: its clients come again after 429 and 5xx, and show `errors` of a 400."""
+        """PagerDuty's form of a refusal: its clients retry after 429 and 5xx, and show the `errors` of a 400."""
         status = _STATUSES.get(problem.status, problem.status)
         busy = status == 429
         return _answered(
@@ -81,7 +81,10 @@ class PagerDutyAlerts(PagerDutyDoor):
         return _answered(202, status="success", message=message, dedup_key=alert.dedup_key)
 
     async def _acknowledge(self, alert: PagerDutyAlert, caller: Caller) -> str:
-        """A sentence, as there is nothing that its client could do where nothing is to be acknowledged."""
+        """Acknowledge the incident, and return a sentence.
+
+        It is no error if there is none: the client could do nothing.
+        """
         actor = actor_of(caller, self._runtime)
         identity = fingerprint.compute(service="", message=None, exception=None, given=alert.fingerprint)
         try:
@@ -94,7 +97,7 @@ class PagerDutyAlerts(PagerDutyDoor):
 
 
 class PagerDutyChanges(PagerDutyDoor):
-    """`POST /v2/change/enqueue`: kept in the audit, where who looks at the service finds it."""
+    """`POST /v2/change/enqueue`: changes are kept in the audit trail."""
 
     async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
         try:

@@ -1,4 +1,4 @@
-"""A request as a door sees it, and its answer."""
+"""The request of a door, and its answer."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MOST_PARAMETERS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorRequest:
-    """A request. Names of headers are lower-case; of headers and parameters that come twice, the first counts.
+    """A request. Header names are lower-case; of repeated headers and parameters, the first counts.
 
-    `path` has the path's parameters, `parameters` the query's as they came. Neither is ever logged. `body` is empty
-    until it has been read.
+    `path` has the path's parameters, `parameters` the query's, undecoded. Neither is ever logged. `body` is empty until
+    it has been read.
     """
 
     method: str
@@ -39,7 +39,7 @@ class DoorRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorAnswer:
-    """An answer, in the words of the door's clients."""
+    """An answer in the form that the door's clients expect."""
 
     status: int
     body: bytes = b""
@@ -48,7 +48,7 @@ class DoorAnswer:
 
 
 def problem_answer(problem: HttpProblem) -> DoorAnswer:
-    """The problem as everywhere in the API."""
+    """The problem document that the whole API uses."""
     return DoorAnswer(
         status=problem.status,
         body=problem.body(),
@@ -58,7 +58,7 @@ def problem_answer(problem: HttpProblem) -> DoorAnswer:
 
 
 def request_of(scope: Scope) -> DoorRequest:
-    """`HttpProblem` for a query that has too many parameters."""
+    """The request of an ASGI scope. `HttpProblem` is raised if the query has too many parameters."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))

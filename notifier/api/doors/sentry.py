@@ -1,4 +1,4 @@
-"""The door of Sentry's SDKs: a DSN's key, envelopes and stored events, and answers that no SDK falls silent at."""
+"""The door for Sentry's SDKs: the DSN's key, envelopes and stored events, and answers that do not silence an SDK."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _KEY: Final = re.compile(r"(?:^|[\s,])sentry_key=([^\s,]+)")
 
 
 class SentryDoor(EventsDoor):
-    """One of the two calls of an SDK: `read` makes events of its bodies."""
+    """One of an SDK's two endpoints: `read` makes events from its bodies."""
 
     name: Final = NAME
 
@@ -85,13 +85,16 @@ class SentryDoor(EventsDoor):
 
 
 def unwanted(dropped: Mapping[str, int]) -> Mapping[str, str]:
-    """The header that asks an SDK to keep what is no event to itself: a traced application sends one a request."""
+    """A rate-limit header for item types that are no events: an SDK with tracing sends one with each request."""
     categories = sorted({_CATEGORIES[kind] for kind in dropped if kind in _CATEGORIES})
     return {"x-sentry-rate-limits": f"{UNWANTED_FOR_S}:{';'.join(categories)}:key"} if categories else {}
 
 
 def refusal(problem: HttpProblem) -> DoorAnswer:
-    """The problem. A bare 429 would silence every category for a minute: this one names errors, and how long."""
+    """The problem.
+
+    A 429 without a header would stop every category for a minute; this one names errors and the time.
+    """
     headers: Mapping[str, str] = {**problem.headers, "x-sentry-error": _ascii(problem.detail)}
     if problem.status == 429:
         seconds = problem.headers.get("retry-after", "1")

@@ -1,4 +1,4 @@
-"""The envelopes of Amazon SNS at the door of a format: whose they are, and subscriptions that want to be confirmed."""
+"""Amazon SNS envelopes at a format's door: verification, and confirmation of subscriptions."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ log = get("notifier.sns")
 
 
 class SnsEnvelopes:
-    """Takes messages of topics that are allowed, once their signature holds."""
+    """Accepts messages of allowed topics with a valid signature."""
 
     def __init__(self, authority: SnsAuthority, now: Callable[[], Instant]) -> None:
         self._authority = authority
         self._now = now
 
     async def accepted(self, body: bytes, topics: Collection[str], name: str) -> SnsMessage | None:
-        """A message with events in it; None for one that was about the subscription. `HttpProblem`: it is refused."""
+        """The message if it contains events, or None if it was about the subscription.
+
+        `HttpProblem` is raised if refused.
+        """
         try:
             message = sns.parse(body)
         except Malformed as error:

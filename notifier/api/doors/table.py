@@ -1,4 +1,4 @@
-"""Every door of a sender, a row each."""
+"""The table of doors."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ DOORS: Sequence[tuple[str, str, Callable[[Runtime], Door]]] = (
     ("POST", "/v2/change/enqueue", PagerDutyChanges),
     *CALLS,
 )
-"""Method, path and door of each; `description.py` says the same to OpenAPI."""
+"""Method, path and door of each; `description.py` describes them for OpenAPI."""
 
 
 def doors(runtime: Runtime, keyring: Keyring) -> Sequence[Route]:
-    """The routes. A path with and without its last slash is one: some clients follow no redirect."""
+    """The routes. Each path is served with and without a trailing slash: some clients follow no redirect."""
     routes: list[Route] = []
     for method, path, door in DOORS:
         endpoint = DoorEndpoint(runtime, keyring, door(runtime))

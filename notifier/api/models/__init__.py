@@ -1,5 +1,5 @@
-"""Models of requests (`requests_*`) and of answers (`responses_*`): they make the JSON and the OpenAPI document.
+"""Models of requests (`requests_*`) and answers (`responses_*`), which produce the JSON and the OpenAPI document.
 
-An answer is read off the value that oncall hands on: `IncidentList.model_validate(listing)`. A field that is called
-otherwise there says where it is found.
+An answer is validated from the attributes of a value of `oncall/`: `IncidentList.model_validate(listing)`. A field with
+another name there has an alias.
 """

@@ -1,4 +1,4 @@
-"""Fields and the base that all requests share."""
+"""Shared fields, and the base of all requests."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from notifier.settings.complaints import alternatives
 
 IDS_AT_MOST = 1_000
 
-# Something to read, and no control characters: they are in no name, and PostgreSQL refuses NUL.
+# Visible, and without control characters, which PostgreSQL refuses in part (NUL).
 _NAMED = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_NAMED)]
 
 LongName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_NAMED)]
-"""Of a task or a service."""
+"""The name of a task or a service."""
 
 MOMENT_CHARS = 64
 
@@ -34,18 +34,18 @@ Flag = Annotated[
     BeforeValidator(lambda value: False if value is None else value),
     WithJsonSchema({"type": ["boolean", "null"]}),
 ]
-"""True or false; null, as some languages write what is not set, is false. `1` and `"yes"` are neither."""
+"""A boolean. Null is false, as some languages write unset values; `1` and `"yes"` are refused."""
 
 
 class RequestModel(BaseModel):
-    """The base of every body: unknown fields are refused, for a misspelt one would be ignored."""
+    """The base of every body. Unknown fields are refused, because a misspelled one would be ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
     def _known(cls, body: Any) -> Any:
-        """The body. A field that is not known is told by those that are, and not by its name, which is the sender's."""
+        """The body. The error for an unknown field lists the known ones, and does not repeat the sender's name."""
         if cls.model_config.get("extra") != "forbid" or not isinstance(body, dict):
             return body
         fields = {field.alias or name for name, field in cls.model_fields.items()}

@@ -1,4 +1,4 @@
-"""The subject of which data is asked for, or is to be removed."""
+"""The subject of an export or a removal of data."""
 
 from __future__ import annotations
 

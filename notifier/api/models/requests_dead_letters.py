@@ -1,4 +1,4 @@
-"""The dead letters that a command is about."""
+"""The selection of dead letters for a command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHAPES = {"ids": "array", "channel": "string", "task": "string"}
 
 
 def _only(name: str) -> dict[str, Any]:
-    """The schema of a body that has this one of the three."""
+    """The schema of a body that has only this one of the three fields."""
     properties = {other: {"type": "null"} for other in _SHAPES} | {name: {"type": _SHAPES[name]}}
     return {"required": [name], "properties": properties}
 

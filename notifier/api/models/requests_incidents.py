@@ -1,4 +1,4 @@
-"""Acts on one incident, and on many."""
+"""Acts on one incident or on many."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Until = Annotated[
 
 
 def _number(value: Any) -> Any:
-    """A number as the text that it is in an address: one type, so that an error names the field and no alternative."""
+    """A number as text, as in an address: with a single type, an error names the field and no alternatives."""
     return str(value) if type(value) is int and value > 0 else value
 
 

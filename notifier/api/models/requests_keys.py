@@ -1,4 +1,4 @@
-"""A key to make."""
+"""A key to create."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ class NewKey(Acting):
     project: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
     name: Name = "unnamed"
     scopes: list[Scope] = Field(default=["ingest"], min_length=1)
-    # After the scopes, which it is compared with.
+    # After the scopes, which it is validated against.
     door: Annotated[DoorName | None, AfterValidator(_fits_an_address)] = Field(default=None, alias="for")
     service: LongName | None = None

@@ -20,7 +20,7 @@ def _read(parse: Callable[[str], Duration]) -> Callable[[Any], Duration | None]:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise ValueError("expected a duration such as 5m or 1d12h, as text")  # noqa: TRY004 - pydantic's way
+            raise ValueError("expected a duration such as 5m or 1d12h, as text")  # noqa: TRY004 - for pydantic
         return parse(value)
 
     return read

@@ -17,7 +17,7 @@ Names = Annotated[
     BeforeValidator(lambda value: [] if value is None else value),
     WithJsonSchema({"type": ["array", "null"], "items": {"type": "string"}}),
 ]
-"""A list, or null where some languages write an empty one so."""
+"""A list of names, or null, which some languages write for an empty one."""
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 
@@ -33,7 +33,7 @@ class ClientReports(BaseModel):
     dropped: dict[str, Count] = {}
 
     def bounded(self) -> dict[str, Any]:
-        """As it is kept: reasons are a client's words, and few."""
+        """The counts as stored: the reasons are the client's own, so their number is limited."""
         reasons = list(self.dropped.items())[:REASONS_AT_MOST]
         dropped = {clean_text(reason)[:64]: count for reason, count in reasons}
         return {
@@ -70,9 +70,9 @@ class Heartbeat(RequestModel):
     ended: Annotated[Flag, Field(description="Its goodbye.")] = False
 
     def known_running(self) -> list[str]:
-        """Without what is no run's id."""
+        """The running ids that are valid."""
         return [id_ for id_ in self.running if 1 <= len(id_) <= ID_CHARS and "\0" not in id_]
 
     def known_tasks(self) -> list[str]:
-        """Without what is no task's name."""
+        """The task names that are valid."""
         return [name for name in self.tasks if 1 <= len(name) <= NAME_CHARS and "\0" not in name]

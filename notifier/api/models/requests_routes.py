@@ -1,4 +1,4 @@
-"""The labels whose routes are asked for."""
+"""The labels to test routes with."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LABELS_AT_MOST = 100
 
 
 def _labels(value: Any) -> Any:
-    """As in events: text without secrets, a folded severity. A key is named by its position."""
+    """The labels as in events: text without secrets, a normalized severity. Errors name a key by its position."""
     if not isinstance(value, dict):
-        raise ValueError("labels are an object of strings")  # noqa: TRY004 - pydantic's way to refuse
+        raise ValueError("labels are an object of strings")  # noqa: TRY004 - for pydantic
     if len(value) > LABELS_AT_MOST:
         raise ValueError(f"an event has at most {LABELS_AT_MOST} labels")
     labels = scrub({name: _label(index, label) for index, (name, label) in enumerate(value.items())})

@@ -1,4 +1,4 @@
-"""A silence to make, to change, or to try."""
+"""A silence to create, change or preview."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields and the base that all answers share. Times are RFC 3339, UTC."""
+"""Shared fields, and the base of all answers. Times are RFC 3339, UTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from notifier.domain.time import rfc3339
 
 
 class ResponseModel(BaseModel):
-    """The base of every answer: it is read off an object's attributes, and off JSON as well."""
+    """The base of every answer, which is validated from an object's attributes or from JSON."""
 
     model_config = ConfigDict(from_attributes=True, validate_by_alias=True, validate_by_name=True)
 

@@ -1,4 +1,4 @@
-"""Channels, the health of their targets, and what became of a test."""
+"""Channels, the health of their targets, and the result of a test."""
 
 from __future__ import annotations
 

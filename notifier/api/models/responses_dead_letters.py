@@ -1,4 +1,4 @@
-"""Dead letters, and what became of them."""
+"""Dead letters, and the results of acts on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DeadLetterAnswer = Annotated[DeadDeliveryAnswer | DeadRunAnswer, Field(discrimin
 
 
 def dead_letter_answer(letter: DeadLetter) -> DeadDeliveryAnswer | DeadRunAnswer:
-    """The answer of the letter's kind."""
+    """The answer for either kind of dead letter."""
     model = DeadRunAnswer if isinstance(letter, TaskRun) else DeadDeliveryAnswer
     return model.model_validate(letter)
 

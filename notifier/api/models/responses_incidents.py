@@ -1,7 +1,7 @@
-"""Incidents, their samples, their timeline, and what became of an act on many of them.
+"""Incidents, their samples, their timeline, and the result of a bulk act.
 
-Lists and pages of incidents are encoded from `Incident.as_json`, the one form that webhooks and templates have too;
-`IncidentAnswer` describes it.
+Lists and pages of incidents are encoded by `Incident.as_json`, like webhooks and templates; `IncidentAnswer` describes
+that form.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class CreatedKey(KeyAnswer):
 
     @staticmethod
     def with_secret(key: Key, secret: str, base: str | None) -> CreatedKey:
-        """`base` is the address of the service, where it is known: a DSN needs it."""
+        """The answer for a new key. `base` is the service's address if it is known, which a DSN needs."""
         fields = {**KeyAnswer.model_validate(key).model_dump(), "key": secret}
         if key.door != "sentry":
             return CreatedKey(**fields)

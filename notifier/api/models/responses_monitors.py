@@ -1,4 +1,4 @@
-"""Monitors as they stand."""
+"""Monitors and their state."""
 
 from __future__ import annotations
 

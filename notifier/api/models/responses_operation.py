@@ -1,4 +1,4 @@
-"""Whether the service works, what is held, and what a reload did."""
+"""Readiness, the hold, and the result of a reload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The routes that labels meet, and the targets that would be told."""
+"""The routes that labels match, and the targets that would be notified."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class RouteAnswer(ResponseModel):
 
     @staticmethod
     def of(matched: MatchedRoute, targets: Mapping[str, Sequence[str]]) -> RouteAnswer:
-        """`targets` are those of each channel, by its name."""
+        """The answer for a route; `targets` are those of each channel, by name."""
         route, mute, notify_after = matched.route, matched.mute, matched.route.notify_after
         return RouteAnswer.model_validate(
             {
@@ -102,7 +102,7 @@ class RouteTestAnswer(ResponseModel):
     def of(
         preview: RoutePreview, targets: Mapping[str, Sequence[str]], label_warnings: Iterable[LabelWarning]
     ) -> RouteTestAnswer:
-        """`targets` are those of each channel, by its name."""
+        """The answer; `targets` are those of each channel, by name."""
         matched_keys = {matched.route.key for matched in preview.routes}
         return RouteTestAnswer(
             labels=dict(preview.labels),

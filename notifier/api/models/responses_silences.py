@@ -1,4 +1,4 @@
-"""Silences, and what one would meet."""
+"""Silences, and what one would match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How tasks, errors and deliveries have done."""
+"""Statistics of tasks, errors and deliveries."""
 
 from __future__ import annotations
 

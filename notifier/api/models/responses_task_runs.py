@@ -1,4 +1,4 @@
-"""Task runs, what became of changes to them, and what a process is asked for."""
+"""Task runs, the results of reported changes, and requests to a process."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The Alertmanager's API under `/api/v2`, for what knows one: Prometheus, amtool, dashboards."""
+"""Alertmanager's API under `/api/v2`, for its clients: Prometheus, amtool, dashboards."""

@@ -27,7 +27,7 @@ Show = Callable[[ListedAlert, Mapping[str, str], Sequence[str], Runtime], Any]
 
 
 async def post(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAnswer:
-    """Take alerts. The good ones of a list are kept where others are not, and then the answer is 400."""
+    """Ingest alerts. If some of a list are invalid, the valid ones are kept and the answer is 400."""
     try:
         posted = read_alerts(request.body)
     except Malformed as error:
@@ -43,12 +43,12 @@ async def post(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAn
 
 
 async def find(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAnswer:
-    """The alerts that the parameters ask for."""
+    """The alerts that the parameters select."""
     return as_json(await _shown(runtime, request, caller, _alert))
 
 
 async def find_groups(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAnswer:
-    """The same by the groups that they are told in, one for each receiver."""
+    """The same alerts by notification group, one group for each receiver."""
     receiver = _receiver(request)
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     for listed, alert in await _shown(runtime, request, caller, lambda *parts: (parts[0], _alert(*parts))):
@@ -65,13 +65,13 @@ async def find_groups(runtime: Runtime, request: DoorRequest, caller: Caller) ->
 
 
 async def find_receivers(runtime: Runtime, _request: DoorRequest, _caller: Caller) -> DoorAnswer:
-    """The configuration's channels."""
+    """The configured channels."""
     return as_json([{"name": name} for name in sorted(runtime.channels)])
 
 
 async def _shown(runtime: Runtime, request: DoorRequest, caller: Caller, show: Show) -> list[Any]:
     listed = await alerts.find(runtime.database, caller.project)
-    # Ten thousand take so long that others would feel it.
+    # In a thread: ten thousand alerts would block other requests noticeably.
     return await asyncio.to_thread(_chosen, runtime, request, listed, show)
 
 
@@ -109,13 +109,13 @@ def _receiver(request: DoorRequest) -> Matcher | None:
 
 
 def _receivers(runtime: Runtime, listed: ListedAlert) -> list[str]:
-    """The channels that are told of it; before it is routed, those of the root."""
+    """The channels that are notified about it; those of the root route before it is routed."""
     routes = [runtime.rules.route(group.route) for group in listed.groups] or [runtime.rules.tree]
     return list(dict.fromkeys(name for route in routes for name in route.channels))
 
 
 def _labels(listed: ListedAlert) -> Mapping[str, str]:
-    """The labels as they were posted; of an incident that is no alert of Prometheus its own, with a name."""
+    """The labels as they were posted; for an incident that is no alert, its own labels and an alert name."""
     if listed.posted is not None:
         labels: Mapping[str, str] = listed.posted["labels"]
         return labels
@@ -148,7 +148,7 @@ def _alert(
 
 
 def _ends_at(listed: ListedAlert, runtime: Runtime) -> Instant:
-    """When it ends unless it comes again."""
+    """The time at which it ends unless it is posted again."""
     if listed.ends_at is not None:
         return listed.ends_at
     return listed.updated_at + runtime.settings.auto_resolve

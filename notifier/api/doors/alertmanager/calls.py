@@ -1,4 +1,4 @@
-"""The calls of the Alertmanager's API, a row each; and what it says of itself."""
+"""The calls of Alertmanager's API, and its status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CONFIG: Final = "# notifier stands where an Alertmanager stood; its own configu
 
 
 async def status(runtime: Runtime, _request: DoorRequest, _caller: Caller) -> DoorAnswer:
-    """The state of an Alertmanager that is no cluster."""
+    """The status of an Alertmanager that is not clustered."""
     version = dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")
     return as_json(
         {
@@ -47,4 +47,4 @@ CALLS: Final = (
     _row("GET", "/silence/{id}", "read", silences.get),
     _row("DELETE", "/silence/{id}", "manage", silences.delete),
 )
-"""Method, path and door of each."""
+"""Method, path and door of each call."""

@@ -1,4 +1,4 @@
-"""The parts that all calls of the Alertmanager's API share: errors as a JSON string, parameters, filters."""
+"""What all calls of Alertmanager's API share: errors as JSON strings, parameters, filters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILTERS: Final = 50
 
 
 class AlertmanagerDoor(EventsDoor):
-    """One call, and the scope that it needs."""
+    """A call, with the scope that it needs."""
 
     name: Final = "prometheus"
 
@@ -38,18 +38,18 @@ class AlertmanagerDoor(EventsDoor):
         return await self._call(self._runtime, request, caller)
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
-        """The sentence as a JSON string: amtool and Prometheus show it. What is not valid is 400 here."""
+        """The sentence as a JSON string, which amtool and Prometheus show. Invalid input is 400 here."""
         status = 400 if problem.status == 422 else problem.status
         return DoorAnswer(status=status, body=msgspec.json.encode(problem.detail), headers=problem.headers)
 
 
 def as_json(document: Any) -> DoorAnswer:
-    """The document, which is for this moment."""
+    """A JSON answer that is not cached."""
     return DoorAnswer(status=200, body=msgspec.json.encode(document), headers={"cache-control": "no-store"})
 
 
 def filters(request: DoorRequest) -> tuple[Matcher, ...]:
-    """The matchers of every parameter `filter`, as a silence keeps them; `HttpProblem` where one is none."""
+    """The matchers of every `filter` parameter. `HttpProblem` is raised if one is invalid."""
     texts = [value for name, value in request.parameters if name == "filter" and value.strip()]
     if len(texts) > FILTERS:
         raise HttpProblem(400, f"more than {FILTERS} filters: send fewer")
@@ -63,12 +63,12 @@ def filters(request: DoorRequest) -> tuple[Matcher, ...]:
 
 
 def passes(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
-    """Whether labels pass all filters. An empty value stands for a label that is missing, as in an Alertmanager."""
+    """Whether labels match all filters. A missing label has an empty value, as in Alertmanager."""
     return all(matcher.matches(labels) for matcher in matchers)
 
 
 def wanted(request: DoorRequest, name: str) -> bool:
-    """A parameter that is true unless it says otherwise."""
+    """A boolean parameter that is true by default."""
     value = request.query.get(name, "true")
     if value not in {"true", "false"}:
         raise HttpProblem(400, f"{name}: expected true or false")

@@ -1,4 +1,4 @@
-"""Silences: ours, as an Alertmanager writes them. Their ids are ours."""
+"""Silences in Alertmanager's form, under the ids that notifier gives them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SEVERITIES: Final = tuple({"severity": severity.value} for severity in Severity
 
 
 async def find(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAnswer:
-    """The silences of the key's project that the filters ask for: by the values that their matchers name."""
+    """The silences of the key's project that match the filters, by the values in their matchers."""
     wanted, now = filters(request), runtime.database.now()
     found = await alerts.find_silences(runtime.database, caller.project)
     shown = [_document(silence, now) for silence in found]
@@ -55,7 +55,7 @@ async def get(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAns
 
 
 async def post(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAnswer:
-    """Make one, or change the one whose id is named; what is over is made anew."""
+    """Create a silence, or change the one with the given id; an expired one is created again."""
     document = _object(request.body)
     draft = _draft(document, caller.project, runtime.database.now())
     actor = actor_of(caller, runtime, draft.author)
@@ -64,7 +64,7 @@ async def post(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAn
 
 
 async def delete(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAnswer:
-    """End one now."""
+    """End a silence now."""
     actor = actor_of(caller, runtime)
     await runtime.database.write(lambda tx: silences.end(tx, actor, request.path["id"]))
     return DoorAnswer(status=200)
@@ -87,7 +87,7 @@ def _draft(document: Mapping[str, Any], project: str, now: Instant) -> Draft:
     ends_at = _moment(document, "endsAt")
     if ends_at is None:
         raise HttpProblem(400, "endsAt: a silence ends: say when")
-    # As an Alertmanager has it, nothing is silenced in the past.
+    # As in Alertmanager, a silence cannot start in the past.
     starts_at = max(_moment(document, "startsAt") or now, now)
     return Draft(
         matchers=[str(_matcher(position, each, project)) for position, each in enumerate(matchers)],
@@ -117,7 +117,7 @@ def _matcher(position: int, document: Any, project: str) -> Matcher:
 
 
 def _ours(matcher: Matcher, project: str) -> Matcher:
-    """The matcher on our label: a severity in words of the sender's own, or a project of his, has another name."""
+    """The matcher on notifier's labels: the sender's severity and project labels are stored under other names."""
     verdicts = {matcher.matches(severity) for severity in _SEVERITIES}
     own_severity = matcher.name == "severity" and verdicts == {matcher.op in {"!=", "!~"}}
     own_project = matcher.name == "project" and matcher.matches({"project": project}) == (

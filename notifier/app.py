@@ -28,7 +28,7 @@ from notifier.api.doors.door import DoorEndpoint
 from notifier.api.doors.table import doors
 from notifier.api.ingest import IngestEndpoint
 from notifier.api.protocol import HttpProtocol
-from notifier.api.request_id import RequestIdMiddleware, one_host
+from notifier.api.request_id import RequestIdMiddleware, has_one_host
 from notifier.api.router import create_api
 from notifier.domain.errors import ConfigError, NotifierError
 from notifier.oncall.actor import Actor
@@ -65,14 +65,14 @@ def create_app(runtime: Runtime, ingest: IngestEndpoint, live: LiveStreams) -> A
     """The ASGI application of the API, the doors and the pages; the caller ends the streams in `live`."""
     keyring = runtime.keyring
     api = create_api(runtime, keyring, ingest, doors(runtime, keyring))
-    hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))
+    hostless = RequestIdMiddleware(errors.answer(errors.HOST_MISSING))
     calls: dict[tuple[str, str], ASGIApp] = {("POST", "/v1/events"): ingest}
     mounts = [(serves, RequestIdMiddleware(page)) for serves, page in pages(runtime, keyring, live)]
 
     def target(scope: Scope) -> ASGIApp:
         if scope["type"] != "http":
             return api
-        if not one_host(scope):
+        if not has_one_host(scope):
             return hostless
         call = calls.get((scope["method"], scope["path"]))
         if call is not None:

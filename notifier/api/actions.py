@@ -14,7 +14,7 @@ from notifier.api.models.requests_base import Acting
 from notifier.api.models.requests_incidents import Acknowledgement, Note, Snooze
 from notifier.api.models.responses_incidents import IncidentAnswer
 from notifier.api.openapi import problems
-from notifier.api.request_body import ActingBody, body_of, documented
+from notifier.api.request_body import ActingBody, body_of, openapi_body
 from notifier.ingest.scrub import clean_text
 from notifier.oncall import actions
 from notifier.runtime.running_service import RunningService
@@ -33,7 +33,7 @@ NoteBody = Annotated[Note, Depends(body_of(Note))]
     "/v1/incidents/{id}/acknowledge",
     response_model=IncidentAnswer,
     responses=_PROBLEMS,
-    openapi_extra=documented(Acknowledgement, required=False),
+    openapi_extra=openapi_body(Acknowledgement, required=False),
 )
 async def acknowledge(caller: ManageCaller, service: Running, id: str, body: AcknowledgementBody) -> Response:  # noqa: A002 - the contract's name
     """Say that somebody has it: repeats and escalation stop.
@@ -51,7 +51,7 @@ async def acknowledge(caller: ManageCaller, service: Running, id: str, body: Ack
     "/v1/incidents/{id}/unacknowledge",
     response_model=IncidentAnswer,
     responses=_PROBLEMS,
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def unacknowledge(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
     """Say that nobody has it any more; a snooze goes on. 409 with its `state` where nobody has it, or it is over."""
@@ -64,7 +64,7 @@ async def unacknowledge(caller: ManageCaller, service: Running, id: str, body: A
     "/v1/incidents/{id}/snooze",
     response_model=IncidentAnswer,
     responses=_PROBLEMS,
-    openapi_extra=documented(Snooze),
+    openapi_extra=openapi_body(Snooze),
 )
 async def snooze(caller: ManageCaller, service: Running, id: str, body: SnoozeBody) -> Response:  # noqa: A002
     """Tell nothing but its resolution until then. 409 with its `state` where another has snoozed it, or it is over."""
@@ -78,7 +78,7 @@ async def snooze(caller: ManageCaller, service: Running, id: str, body: SnoozeBo
     "/v1/incidents/{id}/unsnooze",
     response_model=IncidentAnswer,
     responses=_PROBLEMS,
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def unsnooze(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
     """End its snooze: what is still open is told. 409 with its `state` where it is not snoozed, or it is over."""
@@ -91,7 +91,7 @@ async def unsnooze(caller: ManageCaller, service: Running, id: str, body: Acting
     "/v1/incidents/{id}/resolve",
     response_model=IncidentAnswer,
     responses=_PROBLEMS,
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def resolve(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
     """Say that it is over. 409 with its `state` where another, an event or time has resolved it."""
@@ -104,7 +104,7 @@ async def resolve(caller: ManageCaller, service: Running, id: str, body: ActingB
     "/v1/incidents/{id}/reopen",
     response_model=IncidentAnswer,
     responses=_PROBLEMS,
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def reopen(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
     """Say that it is not over, or that nobody has it any more.
@@ -120,7 +120,7 @@ async def reopen(caller: ManageCaller, service: Running, id: str, body: ActingBo
     "/v1/incidents/{id}/notes",
     response_model=IncidentAnswer,
     responses=problems(401, 403, 404, 413, 415, 422, 503),
-    openapi_extra=documented(Note),
+    openapi_extra=openapi_body(Note),
 )
 async def add_note(caller: ManageCaller, service: Running, id: str, body: NoteBody) -> Response:  # noqa: A002
     """Write something into its timeline, whatever its state."""

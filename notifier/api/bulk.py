@@ -10,7 +10,7 @@ from notifier.api.dependencies import ManageCaller, Running, actor_of
 from notifier.api.models.requests_incidents import Many, ManyAcknowledged, ManySnoozed
 from notifier.api.models.responses_incidents import ManyAnswer
 from notifier.api.openapi import problems
-from notifier.api.request_body import body_of, documented
+from notifier.api.request_body import body_of, openapi_body
 from notifier.oncall import actions, bulk
 from notifier.oncall.actor import Actor
 from notifier.store.database import Database
@@ -20,7 +20,7 @@ router = APIRouter(tags=["incidents"])
 _PROBLEMS = problems(401, 403, 413, 415, 422, 503)
 
 
-@router.post("/v1/incidents/acknowledge", responses=_PROBLEMS, openapi_extra=documented(ManyAcknowledged))
+@router.post("/v1/incidents/acknowledge", responses=_PROBLEMS, openapi_extra=openapi_body(ManyAcknowledged))
 async def acknowledge_many(
     caller: ManageCaller,
     service: Running,
@@ -33,7 +33,7 @@ async def acknowledge_many(
     )
 
 
-@router.post("/v1/incidents/snooze", responses=_PROBLEMS, openapi_extra=documented(ManySnoozed))
+@router.post("/v1/incidents/snooze", responses=_PROBLEMS, openapi_extra=openapi_body(ManySnoozed))
 async def snooze_many(
     caller: ManageCaller, service: Running, body: Annotated[ManySnoozed, Depends(body_of(ManySnoozed))]
 ) -> ManyAnswer:
@@ -46,7 +46,7 @@ async def snooze_many(
     )
 
 
-@router.post("/v1/incidents/resolve", responses=_PROBLEMS, openapi_extra=documented(Many))
+@router.post("/v1/incidents/resolve", responses=_PROBLEMS, openapi_extra=openapi_body(Many))
 async def resolve_many(
     caller: ManageCaller, service: Running, body: Annotated[Many, Depends(body_of(Many))]
 ) -> ManyAnswer:

@@ -13,7 +13,7 @@ from notifier.api.models.requests_routes import RouteTest
 from notifier.api.models.responses_channels import ChannelList, ChannelTestAnswer, TestedAnswer
 from notifier.api.models.responses_routes import RouteTestAnswer
 from notifier.api.openapi import problems
-from notifier.api.request_body import ActingBody, body_of, documented
+from notifier.api.request_body import ActingBody, body_of, openapi_body
 from notifier.domain.delivery import Outcome
 from notifier.oncall import channels, labels, routes
 from notifier.runtime.running_service import ChannelTestOutcome
@@ -35,7 +35,7 @@ async def list_channels(caller: ReadCaller, service: Running) -> ChannelList:
 @router.post(
     "/v1/channels/{name}/test",
     responses=problems(401, 403, 404, 413, 415, 422, 503),
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def test_channel(
     caller: AdminCaller, service: Running, name: str, body: ActingBody
@@ -55,7 +55,7 @@ async def test_channel(
 @router.post(
     "/v1/routes/test",
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=documented(RouteTest),
+    openapi_extra=openapi_body(RouteTest),
 )
 async def test_route(caller: ReadCaller, service: Running, body: RouteTestBody) -> RouteTestAnswer:
     """Targets that would be told about an event with these labels, by which route and line. Nothing is sent.

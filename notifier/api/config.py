@@ -9,7 +9,7 @@ from notifier.api.models.requests_base import Acting
 from notifier.api.models.responses_operation import ReloadAnswer
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
-from notifier.api.request_body import ActingBody, documented
+from notifier.api.request_body import ActingBody, openapi_body
 from notifier.domain.errors import ConfigError
 from notifier.runtime.reload_report import place
 
@@ -19,7 +19,7 @@ router = APIRouter(tags=["operation"])
 @router.post(
     "/v1/config/reload",
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def reload(caller: AdminCaller, service: Running, body: ActingBody) -> ReloadAnswer:
     """Read the configuration file anew. All of it takes effect at once; where it has problems, 422 and none of it."""

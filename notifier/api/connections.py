@@ -38,7 +38,7 @@ class Connections:
         self._head_s = head_s
         self._stall_s = stall_s
         self._open: set[Connection] = set()
-        self._headless: dict[Connection, float] = {}
+        self._awaiting_head: dict[Connection, float] = {}
         self._idle: dict[Connection, None] = {}
         self._stalled: dict[Connection, float] = {}
         self._ticking = False
@@ -50,38 +50,38 @@ class Connections:
         if len(self._open) >= self._most and not self._make_room():
             return False
         self._open.add(connection)
-        self.headless(connection)
+        self.awaiting_head(connection)
         return True
 
-    def headless(self, connection: Connection) -> None:
+    def awaiting_head(self, connection: Connection) -> None:
         """Await the head of a request, since now or earlier."""
         self._idle.pop(connection, None)
-        self._since(self._headless, connection)
+        self._since(self._awaiting_head, connection)
 
     def idle(self, connection: Connection) -> None:
         """Await a further request, since the last answer."""
-        self._headless.pop(connection, None)
+        self._awaiting_head.pop(connection, None)
         self._idle.pop(connection, None)
         self._idle[connection] = None
 
     def busy(self, connection: Connection) -> None:
         """The request is being answered."""
-        self._headless.pop(connection, None)
+        self._awaiting_head.pop(connection, None)
         self._idle.pop(connection, None)
 
     def stalled(self, connection: Connection) -> None:
         """Await that the client reads, since now or earlier."""
         self._since(self._stalled, connection)
 
-    def flowing(self, connection: Connection) -> None:
+    def reading(self, connection: Connection) -> None:
         """The client reads again."""
         self._stalled.pop(connection, None)
 
-    def forget(self, connection: Connection) -> None:
+    def remove(self, connection: Connection) -> None:
         """The connection is closed."""
         self._open.discard(connection)
         self.busy(connection)
-        self.flowing(connection)
+        self.reading(connection)
 
     def _since(self, waiting: MutableMapping[Connection, float], connection: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -92,9 +92,9 @@ class Connections:
 
     def _make_room(self) -> bool:
         self._report()
-        oldest = next(iter(self._headless), None) or next(iter(self._idle), None)
+        oldest = next(iter(self._awaiting_head), None) or next(iter(self._idle), None)
         if oldest is not None:
-            self.forget(oldest)
+            self.remove(oldest)
             oldest.abort()
         return oldest is not None
 
@@ -114,9 +114,9 @@ class Connections:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        _expire(self._headless, loop.time() - self._head_s, lambda connection: connection.expire())
+        _expire(self._awaiting_head, loop.time() - self._head_s, lambda connection: connection.expire())
         _expire(self._stalled, loop.time() - self._stall_s, lambda connection: connection.abort())
-        self._ticking = bool(self._headless or self._stalled)
+        self._ticking = bool(self._awaiting_head or self._stalled)
         if self._ticking:
             loop.call_later(TICK_S, self._tick)
 

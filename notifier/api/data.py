@@ -13,7 +13,7 @@ from notifier.api.dependencies import AdminCaller, ReadCaller, Running, actor_of
 from notifier.api.models.requests_data import DataQuery, DataRemoval
 from notifier.api.models.responses_data import DataRemovalAnswer
 from notifier.api.openapi import problems
-from notifier.api.request_body import body_of, documented
+from notifier.api.request_body import body_of, openapi_body
 from notifier.domain.data_subject import DataSubject
 from notifier.oncall import erasure
 from notifier.store.database import Database
@@ -25,7 +25,7 @@ router = APIRouter(tags=["operation"])
     "/v1/data/export",
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {}}}, **problems(401, 403, 413, 415, 422, 503)},
-    openapi_extra=documented(DataQuery),
+    openapi_extra=openapi_body(DataQuery),
 )
 async def export(
     caller: ReadCaller, service: Running, body: Annotated[DataQuery, Depends(body_of(DataQuery))]
@@ -43,7 +43,7 @@ async def _lines(database: Database, subject: DataSubject, project: str | None) 
 @router.post(
     "/v1/data/delete",
     responses=problems(401, 403, 409, 413, 415, 422, 503),
-    openapi_extra=documented(DataRemoval),
+    openapi_extra=openapi_body(DataRemoval),
 )
 async def delete(
     caller: AdminCaller, service: Running, body: Annotated[DataRemoval, Depends(body_of(DataRemoval))]

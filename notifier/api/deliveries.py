@@ -12,7 +12,7 @@ from notifier.api.models.requests_dead_letters import DeadLetters
 from notifier.api.models.responses_dead_letters import DeadLetterList, DecidedAnswer, dead_letter_answer
 from notifier.api.models.responses_deliveries import DeliveryList, DeliveryWithAttempts
 from notifier.api.openapi import problems
-from notifier.api.request_body import ActingBody, body_of, documented
+from notifier.api.request_body import ActingBody, body_of, openapi_body
 from notifier.domain.delivery import DeliveryState
 from notifier.oncall import dead_letters, deliveries
 from notifier.oncall.dead_letters import DeadLetterKind
@@ -52,7 +52,7 @@ async def show_delivery(caller: ReadCaller, service: Running, id: str) -> Delive
 @router.post(
     "/v1/deliveries/{id}/redeliver",
     responses=problems(401, 403, 404, 409, 413, 415, 422, 503),
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def redeliver(
     caller: ManageCaller,
@@ -92,7 +92,7 @@ async def list_dead_letters(
 @router.post(
     "/v1/dead-letters/redeliver",
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=documented(DeadLetters),
+    openapi_extra=openapi_body(DeadLetters),
 )
 async def redeliver_dead_letters(
     caller: ManageCaller, service: Running, body: DeadLettersBody, project: OfProject = None
@@ -107,7 +107,7 @@ async def redeliver_dead_letters(
 @router.post(
     "/v1/dead-letters/discard",
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=documented(DeadLetters),
+    openapi_extra=openapi_body(DeadLetters),
 )
 async def discard_dead_letters(
     caller: ManageCaller, service: Running, body: DeadLettersBody, project: OfProject = None

@@ -62,7 +62,7 @@ def scoped(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | No
     return authorised
 
 
-def wanted(
+def page_request(
     limit: Annotated[int, Query(ge=1, le=LIMIT_AT_MOST, description="Items in one page.")] = LIMIT_DEFAULT,
     cursor: Annotated[
         str | None, Query(max_length=LONGEST, description="`next_cursor` of the page before.")
@@ -85,7 +85,7 @@ IngestCaller = Annotated[Caller, Depends(scoped("ingest"))]
 ReadCaller = Annotated[Caller, Depends(scoped("read"))]
 ManageCaller = Annotated[Caller, Depends(scoped("manage"))]
 AdminCaller = Annotated[Caller, Depends(scoped("admin"))]
-Paged = Annotated[PageRequest, Depends(wanted)]
+Paged = Annotated[PageRequest, Depends(page_request)]
 ActorName = Annotated[Name | None, Query(description="Who gives the command, beside the key.")]
 OfProject = Annotated[
     Name | None, Query(description="Another project's; needs an `admin` key. Default: the key's own.")

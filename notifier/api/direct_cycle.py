@@ -26,7 +26,7 @@ class WholeAnswer(NamedTuple):
     body: bytes
 
     @classmethod
-    def made(
+    def build(
         cls, status: int, lines: Iterable[tuple[bytes, bytes]], body: bytes, request_id: bytes | None = None
     ) -> WholeAnswer:
         """An answer with the common header lines, followed by these."""
@@ -34,10 +34,10 @@ class WholeAnswer(NamedTuple):
         return cls(status, [*lines, *GUARD_LINES, (b"content-length", b"%d" % len(body)), *named], body)
 
     @classmethod
-    def refusing(cls, problem: HttpProblem, request_id: bytes | None = None) -> WholeAnswer:
+    def from_problem(cls, problem: HttpProblem, request_id: bytes | None = None) -> WholeAnswer:
         """The answer for a problem."""
         lines = ((name.encode(), value.encode()) for name, value in problem.all_headers().items())
-        return cls.made(problem.status, lines, problem.body(), request_id)
+        return cls.build(problem.status, lines, problem.body(), request_id)
 
 
 class Responder(Protocol):
@@ -71,7 +71,7 @@ class DirectCycle(RequestResponseCycle):
         except Exception:
             request_id = self._headers.request_id or uuid7().encode()
             log.exception("request_failed", request_id=request_id.decode(), method="POST")
-            answer = WholeAnswer.refusing(UNEXPECTED, request_id)
+            answer = WholeAnswer.from_problem(UNEXPECTED, request_id)
             self.keep_alive = False
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()

@@ -19,7 +19,9 @@ from notifier.domain.time import SECOND
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 
 CHALLENGE = {"www-authenticate": 'Bearer realm="notifier"'}
-HOSTLESS = HttpProblem(400, "a request names its host in one header Host: use a client that speaks HTTP/1.1")
+HOST_MISSING = HttpProblem(
+    400, "a request names its host in one header Host: use a client that speaks HTTP/1.1"
+)
 UNEXPECTED = HttpProblem(
     500, "the service failed at this; its log says more under this answer's X-Request-Id"
 )
@@ -57,7 +59,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HttpProblem, _problem)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(NotifierError, _house)
+    app.add_exception_handler(NotifierError, _service_error)
 
 
 def answer(problem: HttpProblem) -> Response:
@@ -136,7 +138,7 @@ async def _problem(_: Request, error: Exception) -> Response:
     return answer(cast("HttpProblem", error))
 
 
-async def _house(_: Request, error: Exception) -> Response:
+async def _service_error(_: Request, error: Exception) -> Response:
     problem = problem_of(cast("NotifierError", error))
     if problem is UNEXPECTED:
         raise error

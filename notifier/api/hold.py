@@ -8,7 +8,7 @@ from notifier.api.dependencies import AdminCaller, Running, actor_of
 from notifier.api.models.requests_base import Acting
 from notifier.api.models.responses_operation import HoldAnswer
 from notifier.api.openapi import problems
-from notifier.api.request_body import ActingBody, documented
+from notifier.api.request_body import ActingBody, openapi_body
 from notifier.oncall import hold
 
 router = APIRouter(tags=["operation"])
@@ -23,7 +23,7 @@ async def show_hold(_: AdminCaller, service: Running) -> HoldAnswer:
 @router.post(
     "/v1/hold/release",
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def release(caller: AdminCaller, service: Running, body: ActingBody) -> HoldAnswer:
     """Let everything go that waits. `expires_after` and `fallback_after` count from now; the same again is 200."""

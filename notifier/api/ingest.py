@@ -58,8 +58,8 @@ class IngestEndpoint:
             status, body = await self._answer(headers, receive, ready)
         except HttpProblem as problem:
             self._runtime.metrics.refused.labels(str(problem.status)).inc()
-            return WholeAnswer.refusing(problem, headers.request_id)
-        return WholeAnswer.made(status, (_JSON,), body, headers.request_id)
+            return WholeAnswer.from_problem(problem, headers.request_id)
+        return WholeAnswer.build(status, (_JSON,), body, headers.request_id)
 
     async def _answer(self, headers: Headers, receive: Receive, ready: bytes | None) -> tuple[int, bytes]:
         caller = await self._caller(headers)
@@ -75,7 +75,7 @@ class IngestEndpoint:
             caller, batch.items, now, sent_at=sent_at(headers.sent_at)
         )
         if not isinstance(taken, AcceptanceResult):
-            raise try_again(taken)
+            raise retry_later(taken)
         if batch.single:
             return 202, _encode(accepted(taken.results[0]))
         return (202 if taken.stored else 422), _encode({"results": results_of(taken)})
@@ -97,7 +97,7 @@ class IngestEndpoint:
         return self._bodies
 
 
-def try_again(refusal: Busy | Full) -> HttpProblem:
+def retry_later(refusal: Busy | Full) -> HttpProblem:
     """The 429 or 503, with `Retry-After`, for events that were not accepted and can be sent again."""
     if isinstance(refusal, Full):
         sentence = "the database is full: free space or raise database.max_size; send the same again"

@@ -102,7 +102,7 @@ async def _act_in_time(service: RunningService, reader: CallbackReader, press: P
     work = asyncio.create_task(_act(service, press), name="press")
     done, _ = await asyncio.wait({work}, timeout=ANSWERED_WITHIN_S)
     if not done:
-        return _response(service.callbacks.reply_later(reader, press, _late(work, press)))
+        return _response(service.callbacks.reply_later(reader, press, _reply_later(work, press)))
     try:
         text = work.result()
     except interactions.Replayed:
@@ -110,7 +110,7 @@ async def _act_in_time(service: RunningService, reader: CallbackReader, press: P
     return _response(service.callbacks.reply(reader, press, text))
 
 
-async def _late(work: asyncio.Task[str | None], press: Press) -> str | None:
+async def _reply_later(work: asyncio.Task[str | None], press: Press) -> str | None:
     try:
         return await work
     except interactions.Replayed:

@@ -12,7 +12,7 @@ from notifier.api.models.requests_base import Name
 from notifier.api.models.requests_keys import NewKey
 from notifier.api.models.responses_keys import CreatedDsn, CreatedKey, KeyList
 from notifier.api.openapi import problems
-from notifier.api.request_body import body_of, documented
+from notifier.api.request_body import body_of, openapi_body
 from notifier.ingest.scrub import clean_text
 from notifier.oncall import keys
 
@@ -32,7 +32,7 @@ async def list_keys(_: AdminCaller, service: Running, page: Paged, project: Name
     "/v1/keys",
     status_code=201,
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=documented(NewKey, required=False),
+    openapi_extra=openapi_body(NewKey, required=False),
 )
 async def create_key(
     request: Request, caller: AdminCaller, service: Running, body: NewKeyBody, response: Response

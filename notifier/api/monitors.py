@@ -16,13 +16,13 @@ from notifier.api.dependencies import (
     Running,
     actor_of,
 )
-from notifier.api.ingest import try_again
+from notifier.api.ingest import retry_later
 from notifier.api.models.requests_base import Name
 from notifier.api.models.requests_monitors import NewCheckIn
 from notifier.api.models.responses_monitors import MonitorAnswer, MonitorList
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
-from notifier.api.request_body import body_of, documented
+from notifier.api.request_body import body_of, openapi_body
 from notifier.domain.monitor import CheckIn
 from notifier.ingest import sanitise
 from notifier.ingest.acceptance import Busy
@@ -39,7 +39,7 @@ NewCheckInBody = Annotated[NewCheckIn, Depends(body_of(NewCheckIn))]
 @router.post(
     "/v1/monitors/{name}",
     responses=problems(401, 403, 413, 415, 422, 429, 503),
-    openapi_extra=documented(NewCheckIn, required=False),
+    openapi_extra=openapi_body(NewCheckIn, required=False),
 )
 async def check_in(
     caller: IngestCaller, service: Running, name: MonitorName, body: NewCheckInBody
@@ -57,7 +57,7 @@ async def check_in(
     )
     taken = await service.monitors.take(caller, [said], service=caller.service)
     if isinstance(taken, Busy):
-        raise try_again(taken)
+        raise retry_later(taken)
     [monitor] = taken.monitors
     if monitor is None:
         raise HttpProblem(

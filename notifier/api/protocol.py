@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 LARGEST_HEAD = 64 * 1024
 MOST_PIPELINED = 64
-LAST_WORDS_S = 1.0
+REFUSAL_GRACE_S = 1.0
 """The time that a client has to read a refusal before its connection is closed."""
 
-LAST_ANSWERS_S = 4.5
+SHUTDOWN_GRACE_S = 4.5
 """The time for answers in progress at shutdown, shorter than uvicorn's, after which it cancels them."""
 
 _HEAD_TOO_LARGE = HttpProblem(
@@ -54,7 +54,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._clients = clients
         self._posts = posts
         self._unread = 0
-        self._uncounted = 0
+        self._after_last_request = 0
         self._in_message = False
         self._in_body = False
         self._is_upgrade = False
@@ -68,7 +68,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._clients.forget(self)
+        self._clients.remove(self)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whether to keep a half-closed connection (`nc -N`) open for outstanding answers.
@@ -95,14 +95,14 @@ class HttpProtocol(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
-            self._refuse(_blamed(error) or self._fault)
+            self._refuse(_own_failure(error) or self._fault)
             return
         if not self._unread:
-            self._uncounted = len(data)
+            self._after_last_request = len(data)
         if self._unread > LARGEST_HEAD:
             self._refuse(_HEAD_TOO_LARGE)
         else:
-            self._settle()
+            self._update_deadline()
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -114,8 +114,7 @@ class HttpProtocol(HttpToolsProtocol):
                 return
 
     def _without_upgrade(self) -> bytes:
-        """The head of a request that offers an upgrade (`Upgrade: h2c`, `TLS/1.2`), as some clients' first request
-        does.
+        """The head of a request that offers an upgrade (`Upgrade: h2c`, `TLS/1.2`), as some clients' first requests do.
 
         No upgrade is supported, so a new parser reads the request as HTTP/1.1; the old one would skip its body.
         """
@@ -134,7 +133,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         # The exact sum costs a loop, so it is made only if the bytes since the last request could exceed it.
-        if self._unread + self._uncounted > LARGEST_HEAD and self._head_bytes() > LARGEST_HEAD:
+        if self._unread + self._after_last_request > LARGEST_HEAD and self._head_bytes() > LARGEST_HEAD:
             self._stop(_HEAD_TOO_LARGE)
         if len(self.pipeline) >= MOST_PIPELINED:
             self._stop(_MALFORMED)
@@ -184,7 +183,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._settle()
+        self._update_deadline()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -192,12 +191,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._clients.flowing(self)
-        self._settle()
+        self._clients.reading(self)
+        self._update_deadline()
 
     def shutdown(self) -> None:
         super().shutdown()
-        self.loop.call_later(LAST_ANSWERS_S, self.transport.abort)
+        self.loop.call_later(SHUTDOWN_GRACE_S, self.transport.abort)
 
     def timeout_keep_alive_handler(self) -> None:
         self.abort()  # a graceful close would wait for a client that does not read
@@ -226,7 +225,7 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = cast("RequestResponseCycle | None", self.cycle)
         return cycle is not None and not (cycle.response_complete or cycle.disconnected)
 
-    def _settle(self) -> None:
+    def _update_deadline(self) -> None:
         """Register the deadline that applies to the connection now."""
         if self.transport.is_closing():
             self._clients.busy(self)
@@ -234,7 +233,7 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._answering():
             self._clients.busy(self)
         elif self._in_message or self._unread or self.cycle is None:
-            self._clients.headless(self)
+            self._clients.awaiting_head(self)
         else:
             self._clients.idle(self)
 
@@ -264,14 +263,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[problem.status] + _lines(headers.items()) + b"\r\n" + body)
         if problem.status == 408:
             self.transport.close()
-            self.loop.call_later(LAST_WORDS_S, self.transport.abort)
+            self.loop.call_later(REFUSAL_GRACE_S, self.transport.abort)
         else:
             self.transport.write_eof()
-            self._clients.headless(self)
+            self._clients.awaiting_head(self)
 
 
-def _blamed(error: httptools.HttpParserError) -> HttpProblem | None:
-    """The answer where our own code failed while a request was read, which is logged; None: the request is at fault."""
+def _own_failure(error: httptools.HttpParserError) -> HttpProblem | None:
+    """The answer to a failure of our own code while reading a request; None if the request is at fault."""
     cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
     if cause is None or isinstance(cause, HttpProblem | httptools.HttpParserError | UnicodeError):
         return None

@@ -28,7 +28,7 @@ def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, M]]:
     """A dependency: the request's body as this model; an empty body counts as `{}`."""
 
     async def read(request: Request) -> M:
-        _understood(request)
+        _check_content_type(request)
         data = await raw_body(request)
         try:
             return model.model_validate_json(data.removeprefix(BOM).strip() or b"{}")
@@ -38,13 +38,13 @@ def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, M]]:
     return read
 
 
-def documented(model: type[RequestModel], *, required: bool = True) -> dict[str, Any]:
+def openapi_body(model: type[RequestModel], *, required: bool = True) -> dict[str, Any]:
     """The `openapi_extra` of an operation with such a body."""
     schema = model.model_json_schema()
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
-def _understood(request: Request) -> None:
+def _check_content_type(request: Request) -> None:
     """Refuse with 415 a body that is compressed or declared as anything but JSON; some types are taken for JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _ACCEPTED and kind != "application/json" and not kind.endswith("+json"):

@@ -50,7 +50,7 @@ class RequestIdMiddleware:
             await answer(UNEXPECTED)(scope, receive, named)
 
 
-def one_host(scope: Scope) -> bool:
+def has_one_host(scope: Scope) -> bool:
     """Whether the request has exactly one Host header (RFC 9112); HTTP/1.0 may have none."""
     hosts = [name for name, _ in scope["headers"] if name == b"host"]
     return len(hosts) == 1 or (not hosts and scope["http_version"] != "1.1")

@@ -9,7 +9,7 @@ from notifier.api.dependencies import AdminCaller, Running, actor_of
 from notifier.api.models.requests_base import Acting
 from notifier.api.models.responses_sign_in_links import SignInLink
 from notifier.api.openapi import problems
-from notifier.api.request_body import ActingBody, documented
+from notifier.api.request_body import ActingBody, openapi_body
 
 router = APIRouter(tags=["keys"])
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["keys"])
     "/v1/sign-in-links",
     status_code=201,
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def create_sign_in_link(
     caller: AdminCaller, service: Running, body: ActingBody, response: Response

@@ -11,7 +11,7 @@ from notifier.api.incidents import as_response
 from notifier.api.models.requests_silences import NewSilence, Preview, SilenceChange
 from notifier.api.models.responses_silences import DoubtAnswer, PreviewAnswer, SilenceAnswer, SilenceList
 from notifier.api.openapi import problems
-from notifier.api.request_body import body_of, documented
+from notifier.api.request_body import body_of, openapi_body
 from notifier.domain.value import replace
 from notifier.ingest.scrub import clean_text, scrub_matchers
 from notifier.oncall import silences
@@ -41,7 +41,7 @@ async def list_silences(
     return SilenceList.model_validate(listing)
 
 
-@router.post("/v1/silences", status_code=201, responses=_PROBLEMS, openapi_extra=documented(NewSilence))
+@router.post("/v1/silences", status_code=201, responses=_PROBLEMS, openapi_extra=openapi_body(NewSilence))
 async def create_silence(
     caller: ManageCaller, service: Running, body: NewSilenceBody, project: OfProject = None
 ) -> SilenceAnswer:
@@ -55,7 +55,7 @@ async def create_silence(
     "/v1/silences/preview",
     response_model=PreviewAnswer,
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=documented(Preview),
+    openapi_extra=openapi_body(Preview),
 )
 async def preview_silence(
     caller: ReadCaller, service: Running, body: PreviewBody, project: OfProject = None
@@ -87,7 +87,7 @@ async def show_silence(caller: ReadCaller, service: Running, id: str) -> Silence
     )
 
 
-@router.patch("/v1/silences/{id}", responses=_PROBLEMS, openapi_extra=documented(SilenceChange))
+@router.patch("/v1/silences/{id}", responses=_PROBLEMS, openapi_extra=openapi_body(SilenceChange))
 async def change_silence(
     caller: ManageCaller,
     service: Running,

@@ -25,7 +25,7 @@ from notifier.api.models.requests_processes import Heartbeat
 from notifier.api.models.responses_task_runs import ChangeResults, HeartbeatAnswer, TaskRunAnswer, TaskRunList
 from notifier.api.openapi import PROBLEM, TASK_RUN_CHANGE, problems
 from notifier.api.problems import HttpProblem, retry_after
-from notifier.api.request_body import ActingBody, documented
+from notifier.api.request_body import ActingBody, openapi_body
 from notifier.domain.event import Rejection
 from notifier.domain.task_run import RunState
 from notifier.domain.time import SECOND
@@ -121,7 +121,7 @@ async def show_task_run(caller: ReadCaller, service: Running, id: str) -> TaskRu
     "/v1/task-runs/{id}/replay",
     status_code=202,
     responses=problems(401, 403, 404, 409, 413, 415, 422, 503),
-    openapi_extra=documented(Acting, required=False),
+    openapi_extra=openapi_body(Acting, required=False),
 )
 async def replay_task_run(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> TaskRunAnswer:  # noqa: A002
     """Ask the application to run a failed or lost run again: the new run, which it gets with its next heartbeat."""
@@ -133,7 +133,7 @@ async def replay_task_run(caller: ManageCaller, service: Running, id: str, body:
 @router.post(
     "/v1/processes/heartbeat",
     responses=problems(400, 401, 403, 408, 413, 415, 422, 503),
-    openapi_extra=documented(Heartbeat),
+    openapi_extra=openapi_body(Heartbeat),
 )
 async def heartbeat(request: Request, caller: IngestCaller, service: Running) -> HeartbeatAnswer:
     """A process lives, and runs these. Silent for three intervals, it is taken for dead and its runs for lost."""

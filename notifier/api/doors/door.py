@@ -14,7 +14,7 @@ from notifier.api.body_reader import BodyReader, Headers
 from notifier.api.doors.credentials import PresentedKey, presented, refuse_strong_keys_in_addresses
 from notifier.api.doors.request import DoorAnswer, DoorRequest, request_of
 from notifier.api.errors import problem_of
-from notifier.api.ingest import try_again
+from notifier.api.ingest import retry_later
 from notifier.api.problems import HttpProblem, retry_after
 from notifier.domain.errors import NotifierError, StoreError
 from notifier.domain.key import DoorName
@@ -81,7 +81,7 @@ class DoorEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._answered(scope, receive)
+            answer = await self._respond(scope, receive)
         except HttpProblem as problem:
             self._runtime.metrics.refused.labels(str(problem.status)).inc()
             answer = self._door.refusal(problem)
@@ -92,7 +92,7 @@ class DoorEndpoint:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answered(self, scope: Scope, receive: Receive) -> DoorAnswer:
+    async def _respond(self, scope: Scope, receive: Receive) -> DoorAnswer:
         request = request_of(scope)
         headers = Headers(scope["headers"])
         door = self._door
@@ -158,5 +158,5 @@ async def take(runtime: Runtime, caller: Caller, read: ParsedBody, format_: str)
     now = runtime.database.now()
     taken = await runtime.acceptance.take(caller, read.items, now, sent_at=read.sent_at, format_=format_)
     if not isinstance(taken, AcceptanceResult):
-        raise try_again(taken)
+        raise retry_later(taken)
     return taken

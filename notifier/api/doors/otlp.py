@@ -54,7 +54,7 @@ class OtlpLogs(_OtlpDoor):
         records, dropped = _read(kind, request.body)
         results: list[EventResult | Rejection] = []
         warnings: dict[str, None] = {}
-        for read in _in_commits(records[:RECORDS], dropped, caller.service):
+        for read in _batches(records[:RECORDS], dropped, caller.service):
             taken = await take(self._runtime, caller, read, NAME)
             results.extend(taken.results)
             warnings |= dict.fromkeys(read.warnings)
@@ -103,7 +103,7 @@ def _read(kind: str, body: bytes) -> tuple[list[LogRecord], int]:
         ) from None
 
 
-def _in_commits(records: list[LogRecord], dropped: int, service: str | None) -> Iterator[ParsedBody]:
+def _batches(records: list[LogRecord], dropped: int, service: str | None) -> Iterator[ParsedBody]:
     """The events in batches no larger than a native request; dropped ones are counted with the first batch."""
     traces = TraceBudget()
     for start in range(0, max(1, len(records)), MAX_EVENTS):

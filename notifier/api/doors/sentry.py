@@ -11,7 +11,7 @@ from notifier.access.caller import Caller
 from notifier.api.doors.credentials import PresentedKey
 from notifier.api.doors.door import EventsDoor, read_body, take
 from notifier.api.doors.request import DoorAnswer, DoorRequest
-from notifier.api.ingest import sentence_of, try_again
+from notifier.api.ingest import retry_later, sentence_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
 from notifier.domain.monitor import CheckIn
@@ -20,7 +20,7 @@ from notifier.ingest.formats.reading import FormatReader
 from notifier.runtime.service import Runtime
 
 NAME: Final = "sentry"
-UNWANTED_FOR_S: Final = 3_600
+RATE_LIMITED_FOR_S: Final = 3_600
 _CATEGORIES: Final[Mapping[str, str]] = {
     "log": "log_item",
     "profile": "profile",
@@ -70,12 +70,12 @@ class SentryDoor(EventsDoor):
         if warnings:
             answer["warnings"] = warnings
         body = json.dumps(answer, ensure_ascii=False).encode()
-        return DoorAnswer(status=200, body=body, headers=unwanted(read.dropped))
+        return DoorAnswer(status=200, body=body, headers=rate_limits(read.dropped))
 
     async def _check_in(self, caller: Caller, check_ins: Sequence[CheckIn]) -> None:
         taken = await self._runtime.monitors.take(caller, check_ins, service=caller.service)
         if isinstance(taken, Busy):
-            raise try_again(taken)
+            raise retry_later(taken)
         surplus = sum(monitor is None for monitor in taken.monitors)
         if surplus:
             self._runtime.metrics.dropped.labels(self.name, "check_in").inc(surplus)
@@ -84,10 +84,10 @@ class SentryDoor(EventsDoor):
         return refusal(problem)
 
 
-def unwanted(dropped: Mapping[str, int]) -> Mapping[str, str]:
+def rate_limits(dropped: Mapping[str, int]) -> Mapping[str, str]:
     """A rate-limit header for item types that are no events: an SDK with tracing sends one with each request."""
     categories = sorted({_CATEGORIES[kind] for kind in dropped if kind in _CATEGORIES})
-    return {"x-sentry-rate-limits": f"{UNWANTED_FOR_S}:{';'.join(categories)}:key"} if categories else {}
+    return {"x-sentry-rate-limits": f"{RATE_LIMITED_FOR_S}:{';'.join(categories)}:key"} if categories else {}
 
 
 def refusal(problem: HttpProblem) -> DoorAnswer:

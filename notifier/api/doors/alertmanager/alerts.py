@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from notifier.access.caller import Caller
-from notifier.api.doors.alertmanager.door import as_json, filters, passes, wanted
+from notifier.api.doors.alertmanager.door import as_json, filters, flag, matches_all
 from notifier.api.doors.request import DoorAnswer, DoorRequest
-from notifier.api.ingest import try_again
+from notifier.api.ingest import retry_later
 from notifier.api.problems import HttpProblem
 from notifier.domain.incident import page
 from notifier.domain.matcher import Matcher
@@ -34,7 +34,7 @@ async def post(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAn
         raise HttpProblem(413 if error.reason == "too_many" else 400, error.message) from None
     taken = await runtime.alerts.take(caller, posted.alerts, service=caller.service)
     if not isinstance(taken, AlertsResult):
-        raise try_again(taken)
+        raise retry_later(taken)
     faults = [*posted.faults, *taken.faults]
     if faults:
         more = f"; and {len(faults) - FAULTS_SHOWN} more" if len(faults) > FAULTS_SHOWN else ""
@@ -78,7 +78,7 @@ async def _shown(runtime: Runtime, request: DoorRequest, caller: Caller, show: S
 def _chosen(runtime: Runtime, request: DoorRequest, found: Sequence[ListedAlert], show: Show) -> list[Any]:
     matchers, receiver = filters(request), _receiver(request)
     active, silenced, inhibited, _ = (
-        wanted(request, name) for name in ("active", "silenced", "inhibited", "unprocessed")
+        flag(request, name) for name in ("active", "silenced", "inhibited", "unprocessed")
     )
     shown = []
     for listed in found:
@@ -93,7 +93,7 @@ def _chosen(runtime: Runtime, request: DoorRequest, found: Sequence[ListedAlert]
         receivers = _receivers(runtime, listed)
         if receiver is not None and not any(receiver.matches({"receiver": name}) for name in receivers):
             continue
-        if passes(matchers, labels):
+        if matches_all(matchers, labels):
             shown.append(show(listed, labels, receivers, runtime))
     return shown
 

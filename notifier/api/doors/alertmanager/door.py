@@ -62,12 +62,12 @@ def filters(request: DoorRequest) -> tuple[Matcher, ...]:
     return tuple(matchers)
 
 
-def passes(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
+def matches_all(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether labels match all filters. A missing label has an empty value, as in Alertmanager."""
     return all(matcher.matches(labels) for matcher in matchers)
 
 
-def wanted(request: DoorRequest, name: str) -> bool:
+def flag(request: DoorRequest, name: str) -> bool:
     """A boolean parameter that is true by default."""
     value = request.query.get(name, "true")
     if value not in {"true", "false"}:

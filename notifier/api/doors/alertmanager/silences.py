@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from notifier.access.caller import Caller
 from notifier.api.dependencies import actor_of
-from notifier.api.doors.alertmanager.door import as_json, filters, passes
+from notifier.api.doors.alertmanager.door import as_json, filters, matches_all
 from notifier.api.doors.request import DoorAnswer, DoorRequest
 from notifier.api.problems import HttpProblem
 from notifier.domain.matcher import Matcher, Op
@@ -36,14 +36,14 @@ _SEVERITIES: Final = tuple({"severity": severity.value} for severity in Severity
 
 async def find(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAnswer:
     """The silences of the key's project that match the filters, by the values in their matchers."""
-    wanted, now = filters(request), runtime.database.now()
+    matchers, now = filters(request), runtime.database.now()
     found = await alerts.find_silences(runtime.database, caller.project)
     shown = [_document(silence, now) for silence in found]
     return as_json(
         [
             silence
             for silence in shown
-            if passes(wanted, {each["name"]: each["value"] for each in silence["matchers"]})
+            if matches_all(matchers, {each["name"]: each["value"] for each in silence["matchers"]})
         ]
     )
 
@@ -111,12 +111,12 @@ def _matcher(position: int, document: Any, project: str) -> Matcher:
     if not isinstance(regex, bool) or not isinstance(equal, bool):
         raise fault("isRegex and isEqual are true or false")
     try:
-        return _ours(scrub_matcher(Matcher(name=name, op=_OPS[regex, equal], value=value)), project)
+        return _own_matcher(scrub_matcher(Matcher(name=name, op=_OPS[regex, equal], value=value)), project)
     except ValueError as error:
         raise fault(str(error)) from None
 
 
-def _ours(matcher: Matcher, project: str) -> Matcher:
+def _own_matcher(matcher: Matcher, project: str) -> Matcher:
     """The matcher on notifier's labels: the sender's severity and project labels are stored under other names."""
     verdicts = {matcher.matches(severity) for severity in _SEVERITIES}
     own_severity = matcher.name == "severity" and verdicts == {matcher.op in {"!=", "!~"}}
@@ -152,11 +152,11 @@ def _document(silence: Silence, now: Instant) -> dict[str, Any]:
         "createdBy": silence.author,
         "startsAt": rfc3339(silence.starts_at),
         "endsAt": rfc3339(ends_at),
-        "matchers": [_theirs(matcher) for matcher in silence.matchers],
+        "matchers": [_alertmanager_matcher(matcher) for matcher in silence.matchers],
     }
 
 
-def _theirs(matcher: Matcher) -> dict[str, Any]:
+def _alertmanager_matcher(matcher: Matcher) -> dict[str, Any]:
     taken = (EXPORTED + "severity", EXPORTED + "project")
     return {
         "name": matcher.name.removeprefix(EXPORTED) if matcher.name in taken else matcher.name,

@@ -1,4 +1,4 @@
-"""What all calls of Alertmanager's API share: errors as JSON strings, parameters, filters."""
+"""The shared parts of the calls of Alertmanager's API: errors as JSON strings, parameters, filters."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class ConsoleChannel:
             raise SendError(Outcome.TRANSIENT, "standard output cannot be written to") from None
         return Receipt()
 
-    async def check(self, *, target: str) -> str:  # noqa: ARG002 - it has one
+    async def check(self, *, target: str) -> str:  # noqa: ARG002 - there is one
         stream = sys.stdout if self._stream is None else self._stream
         if stream is None or stream.closed:
             raise SendError(Outcome.TRANSIENT, "standard output is closed")
@@ -66,7 +66,7 @@ class ConsoleChannel:
 
 
 async def _write(descriptor: OutputDescriptor, data: bytes) -> None:
-    """Write all of it, without waiting for a reader in the way of others."""
+    """Writes all data without blocking: retries while the reader of the output is slow, for a limited time."""
     rest = descriptor.take(data)
     for _ in range(LOOKS):
         if not rest:

@@ -82,7 +82,7 @@ def payload(
 
 @cache
 def _template() -> Template:
-    from jinja2 import PackageLoader, StrictUndefined  # noqa: PLC0415 - not needed to check settings
+    from jinja2 import PackageLoader, StrictUndefined  # noqa: PLC0415 - not needed to validate settings
     from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
 
     environment = SandboxedEnvironment(

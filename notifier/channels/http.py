@@ -30,7 +30,7 @@ DEADLINE: Duration = 25 * SECOND
 
 def parse_url(text: str) -> httpx.URL:
     """Parses a URL to post to. Raises `ValueError` with a sentence that does not repeat the URL."""
-    import httpx  # noqa: PLC0415 - half a second of a start that has no URL to read
+    import httpx  # noqa: PLC0415 - takes half a second, and not every start parses a URL
 
     try:
         url = httpx.URL(text)
@@ -116,7 +116,7 @@ class GuardedClient:
 
     def _opened(self) -> GuardedTransport:
         if self._transport is None:
-            from notifier.channels.transport import GuardedTransport  # noqa: PLC0415 - a tenth of a second of every start
+            from notifier.channels.transport import GuardedTransport  # noqa: PLC0415 - takes a tenth of a second
 
             self._transport = GuardedTransport(
                 clock=self._clock,

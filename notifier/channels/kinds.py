@@ -46,7 +46,7 @@ def _loaded(point: EntryPoint) -> Kind[Any] | str:
         return f"the package {package} brings a kind of this name too; notifier's own is used"
     try:
         kind = point.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - an import runs a stranger's code
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the import runs third-party code
         missing = f" of {error.name}" if isinstance(error, ModuleNotFoundError) and error.name else ""
         why = f"cannot be loaded ({type(error).__name__}{missing})"
         return f"the package {package}, which brings this kind, {why}: update or remove it"

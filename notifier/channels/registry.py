@@ -56,7 +56,7 @@ def validate(
         return tuple(
             complaints(error, kind.settings, block.options, block.source, above=block.path, by_key=True)
         )
-    except Exception as error:  # noqa: BLE001 - a kind may be a stranger's code
+    except Exception as error:  # noqa: BLE001 - a kind may be third-party code
         sentence = f"the kind {block.type} failed to read its settings ({type(error).__name__}): update it"
         return (block.problem((), sentence),)
     if not targets or not all(isinstance(target, str) and target for target in targets):

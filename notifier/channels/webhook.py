@@ -122,7 +122,7 @@ class WebhookChannel:
             raise error
         return Receipt(detail=f"the receiver answered {reply.status}")
 
-    async def check(self, *, target: str) -> str:  # noqa: ARG002 - it has one
+    async def check(self, *, target: str) -> str:  # noqa: ARG002 - there is one
         return reached(
             await self._toolbox.http.reach(self._url, allow_addresses=self._allowed),
             self._toolbox.clock.now(),

@@ -136,7 +136,7 @@ def _watched(notifier: Diagnosed) -> Iterator[str]:
 
 
 def _others(notifier: Diagnosed, folder: Path) -> tuple[Process, ...]:
-    from notifier.client.dispatch.processes import processes  # noqa: PLC0415 - where nothing is sent, it is not needed
+    from notifier.client.dispatch.processes import processes  # noqa: PLC0415 - only needed if something is sent
 
     own = getattr(notifier.reporting.transport, "process", "")
     return tuple(process for process in processes(folder) if process.name != own)

@@ -248,7 +248,7 @@ class Notifier:
         `test` sends a test report, which is stored and notifies nobody. `print(notifier.diagnose())` shows the
         result. Blocks.
         """
-        from notifier.client import diagnosis  # noqa: PLC0415 - hardly ever asked
+        from notifier.client import diagnosis  # noqa: PLC0415 - rarely called
 
         return diagnosis.of(self, test=test, timeout=timeout)
 
@@ -283,12 +283,12 @@ class Notifier:
     def _own_transport(self, spool: str | Path | bool | None) -> Transport:
         """Memory under pytest, none without a URL or a key, else the service."""
         if not self._waits:
-            from notifier.client.testing import MemoryTransport  # noqa: PLC0415 - tests alone need it
+            from notifier.client.testing import MemoryTransport  # noqa: PLC0415 - only needed in tests
 
             return MemoryTransport()
         if self.options.url is None or self.options.key is None:
             return NullTransport()
-        from notifier.client.dispatch import HttpTransport  # noqa: PLC0415 - where nothing is sent, it costs nothing
+        from notifier.client.dispatch import HttpTransport  # noqa: PLC0415 - imported only if something is sent
 
         return HttpTransport(self.options.url, self.options.key, spool=spool)
 

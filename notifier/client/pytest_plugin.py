@@ -14,7 +14,7 @@ def notifier_reports() -> Iterator[list[dict[str, Any]]]:
 
     Exceptions that are logged in a request or task and not raised appear after a second, or after `notifier.flush()`.
     """
-    from notifier.client.testing import capture_reports  # noqa: PLC0415 - costs nothing where nobody asks for it
+    from notifier.client.testing import capture_reports  # noqa: PLC0415 - imported only if the fixture is used
 
     with capture_reports() as reports:
         yield reports

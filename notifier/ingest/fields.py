@@ -110,7 +110,7 @@ def instant(text: str, path: str) -> Instant:
     """Parses an RFC 3339 date-time. The offset defaults to UTC, and may lack its colon or its minutes."""
     try:
         if _DATE_TIME(text) is None:
-            raise ValueError  # noqa: TRY301 - the standard library takes other forms too, and some that are none
+            raise ValueError  # noqa: TRY301 - `fromisoformat` accepts other formats as well
         if text[17:19] == "60":
             return parse_rfc3339(text)
         moment = datetime.fromisoformat(text if text[-1] != "z" else text.upper())

@@ -116,7 +116,7 @@ def _occurrences(tx: Tx, incident: Incident) -> Occurrences:
 
 
 def _linked(document: Mapping[str, Any], newest: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """A chosen sample without links of its own has those of the incident."""
+    """The selected sample. If it has no links it gets those of the incident."""
     if newest is None or document.get("links") or not newest.get("links"):
         return document
     return {

@@ -56,14 +56,14 @@ def write_copy(source: Path, path: Path, stop: threading.Event | None = None, *,
 
     Raises `StoreFull` if the disk has no room for `times` copies, or becomes full.
     """
-    with saying_why(source, path.parent, times=times), draft_file(path) as draft:
+    with explaining_errors(source, path.parent, times=times), draft_file(path) as draft:
         copy(source, draft, stop)
         check(draft, stop)
 
 
 @contextmanager
-def saying_why(source: Path, folder: Path, *, times: int = 1) -> Iterator[None]:
-    """Makes a copy of `source` in this folder fail with a sentence.
+def explaining_errors(source: Path, folder: Path, *, times: int = 1) -> Iterator[None]:
+    """Raises an error of the block, which copies `source` into this folder, as a `StoreError` with a sentence.
 
     Raises `StoreFull` if the disk has no room for `times` copies, or becomes full.
     """

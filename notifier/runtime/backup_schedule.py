@@ -114,7 +114,7 @@ class BackupSchedule:
     async def _settle(self, running: _RunningBackup) -> None:
         try:
             backup = await running.task
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and tried again
+        except Exception as error:  # noqa: BLE001 - any failure is recorded and retried
             await self._failed(running, sentence(error))
             return
         seconds = time.monotonic() - running.started

@@ -80,7 +80,7 @@ async def _run(program: str, *arguments: str, environ: Mapping[str, str]) -> byt
     if process.returncode and b"version mismatch" in errors:
         raise StoreError(OLDER)
     if process.returncode:
-        from notifier.telemetry.logging import get  # noqa: PLC0415 - who only reads the configuration logs nothing
+        from notifier.telemetry.logging import get  # noqa: PLC0415 - reading the configuration logs nothing
 
         get("notifier.runtime").error(
             "backup_program_failed", program=program, said=errors.decode("utf-8", "replace")[-1_000:]

@@ -29,7 +29,7 @@ from notifier.oncall.channels import ChannelFacts
 from notifier.oncall.findings import Finding
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.active_config import CurrentConfig
-from notifier.runtime.backup import copy, saying_why
+from notifier.runtime.backup import copy, explaining_errors
 from notifier.runtime.backup_schedule import BackupSchedule
 from notifier.runtime.books import Books
 from notifier.runtime.channel_test import test_channel
@@ -235,11 +235,11 @@ class Runtime:
         source = sqlite_path(self.settings.database.url)
         if source is None:
             raise StoreError("PostgreSQL is backed up with pg_dump")
-        with saying_why(source, path.parent):
+        with explaining_errors(source, path.parent):
             await asyncio.to_thread(copy, source, path)
 
 
 def _probe(tx: Tx) -> tuple[str, ...]:
-    """A commit; and the tables that are missing."""
+    """Commits a counter, and returns the tables that are missing."""
     ledger.add(tx, {"probes": 1})
     return integrity.missing_tables(tx)

@@ -155,7 +155,7 @@ def has_one_identity(message: Message) -> bool:
 def figures(message: Message) -> str:
     """`2,000 events, 40 causes; biggest: TimeoutError in charge (222)`."""
     incidents = [told.incident for told in message.told]
-    # A problem that ended and came back is two incidents, and one cause.
+    # A problem that was resolved and came back has two incidents, but one cause.
     came_back = {incident.previous_id for incident in incidents}
     causes = sum(incident.id not in came_back for incident in incidents) + message.more
     events = message.events or (0 if message.more else sum(incident.count for incident in incidents))

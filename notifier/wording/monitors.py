@@ -36,7 +36,7 @@ def expectation(schedule: MonitorSchedule) -> str:
 
 
 def _clock(schedule: MonitorSchedule) -> tzinfo:
-    """The zone of the schedule; UTC if this machine does not know it any more."""
+    """The schedule's time zone. UTC if this machine no longer knows it."""
     try:
         return ZoneInfo(schedule.zone)
     except (KeyError, OSError, ValueError):

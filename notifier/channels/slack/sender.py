@@ -68,7 +68,7 @@ class SlackChannel:
             return await self._start_thread(message, thread)
         return Receipt(ref=thread.ref)
 
-    async def check(self, *, target: str) -> str:  # noqa: ARG002 - it has one
+    async def check(self, *, target: str) -> str:  # noqa: ARG002 - there is one
         """Checks a webhook's connection, or a bot's token and, if it is configured by its id, the channel."""
         if self._webhook_url is not None:
             return reached(await self._http.reach(parse_url(self._webhook_url)), self._clock.now())

@@ -134,6 +134,6 @@ def _active_span() -> str | None:
         return None
     try:
         number = int(api.get_current_span().get_span_context().trace_id)
-    except Exception:  # noqa: BLE001 - another library's affair
+    except Exception:  # noqa: BLE001 - another library may raise anything
         return None
     return f"{number:032x}" if number else None

@@ -7,7 +7,7 @@ import random
 import time
 
 # A generator of its own, because applications may seed the shared one.
-_dice = random.Random(os.urandom(32))  # noqa: S311 - ids are told apart, not guessed at
+_dice = random.Random(os.urandom(32))  # noqa: S311 - ids are unique, not secret
 _bits = _dice.getrandbits
 
 

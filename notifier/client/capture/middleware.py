@@ -198,7 +198,7 @@ def wrap_application(app: Any, notifier: Reporter, *, isolate: bool) -> None:
 
     Between 0.31.1 and 0.45.3, Starlette's `BaseHTTPMiddleware` swallows failures of background tasks below it.
     """
-    import starlette  # noqa: PLC0415 - whoever calls this has it
+    import starlette  # noqa: PLC0415 - callers have it installed
     from starlette.middleware import Middleware as Entry  # noqa: PLC0415
 
     notifier.reporting.watched.add(f"the requests and background tasks of a {type(app).__name__} application")

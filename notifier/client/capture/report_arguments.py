@@ -52,7 +52,7 @@ def text(value: object) -> str:
         return f"{json_safe.name_of(kind)}: {json_safe.message_of(value)}"
     try:
         return str.__str__(value if issubclass(kind, str) else str(value))
-    except BaseException:  # noqa: BLE001 - an object of the application may do anything when it is asked
+    except BaseException:  # noqa: BLE001 - an application's object may raise anything
         return f"<{json_safe.name_of(kind)}>"
 
 
@@ -78,7 +78,7 @@ def _mapping(name: str, value: object) -> Mapping[str, object]:
         return {}
     try:
         return {text(key): inner for key, inner in dict(value).items()}  # type: ignore[call-overload]
-    except Exception:  # noqa: BLE001 - an object of the application may do anything when it is asked
+    except Exception:  # noqa: BLE001 - an application's object may raise anything
         return {name: value}
 
 

@@ -1,4 +1,4 @@
-"""Frames of a journal: a header, and a compressed body of JSON records of one kind, one a line."""
+"""The frames of a journal: a header, and a compressed body of JSON records of one kind, one per line."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class JournalFrame:
 
     @property
     def data(self) -> bytes:
-        """The bytes of the frame, as they stand in a file."""
+        """The frame as it is written to a file."""
         head = _header.pack(
             MAGIC,
             KINDS.index(self.kind),

@@ -266,7 +266,7 @@ class FileJournal:
         return True
 
     def _write_kept(self) -> None:
-        """Writes what was kept, oldest first."""
+        """Writes the frames kept in memory, oldest first."""
         while self._kept:
             self._write(self._kept[0].data)
             self._next_kept()

@@ -239,7 +239,7 @@ def _in_thread(seconds: float, call: Callable[[], Any]) -> Any:
     def work() -> None:
         try:
             future.set_result(inner.run(call))
-        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             future.set_exception(error)
 
     threading.Thread(target=work, name="notifier-task", daemon=True).start()

@@ -62,7 +62,7 @@ class Replays:
 async def _run_coroutine(call: Any) -> None:
     try:
         await call()
-    except Exception as error:  # noqa: BLE001 - it has been reported; nobody waits for it
+    except Exception as error:  # noqa: BLE001 - already reported; nothing awaits it
         log.info("a run that was asked for again failed: %s", type(error).__name__)
 
 

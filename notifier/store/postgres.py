@@ -45,7 +45,9 @@ GRACE: Duration = SECOND
 LISTENING_CHECKED_S = 5.0
 APART: Duration = SECOND
 """The difference from the server's clock above which the clock is corrected; less may be network latency."""
-_AWAY = (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""Errors of a connection that SQLAlchemy does not wrap. The last is raised by one that was cut within a statement."""
+_AWAY = (*_LOST, sa.exc.DBAPIError)
 _AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _FULL = {"53100", "53200"}  # disk_full, out_of_memory
 _READ_ONLY = "25006"  # read_only_sql_transaction
@@ -153,15 +155,13 @@ class PostgresDatabase:
             raise translate(error) from error
         except sa.exc.TimeoutError as error:
             raise StoreUnavailable("all connections to PostgreSQL are busy: try again") from error
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _LOST as error:
             raise unreachable(error, StoreUnavailable("PostgreSQL does not answer: try again")) from error
 
     async def _listen(self) -> None:
         """Forward other replicas' signals. Lost notifications only cause delay, since all loops poll as well."""
         while True:
-            with contextlib.suppress(
-                OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.SQLAlchemyError
-            ):
+            with contextlib.suppress(*_LOST, sa.exc.SQLAlchemyError):
                 async with self._pool.alone(within=LOOP / 1000) as raw:
                     await raw.add_listener(CHANNEL, self._heard)
                     self.signals.wake(TOPICS)

@@ -228,3 +228,39 @@ async def test_statements_that_a_pooler_has_put_elsewhere_are_prepared_anew(
         assert held == 0
     finally:
         await database.aclose()
+
+
+async def test_whatever_a_cut_connection_says_the_store_is_unavailable(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    """The server ends sessions at any point of a transaction: each fails as one to be tried again, and all recover."""
+    database = await PostgresDatabase.open(postgres_url, replica="main", clock=clock, pool_size=4)
+    cutter = await PostgresDatabase.open(postgres_url, replica="cutter", clock=clock, pool_size=1)
+    over = asyncio.Event()
+    others = sa.text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    def several(tx: Tx) -> None:
+        for _ in range(5):
+            tx.run(sa.text("SELECT count(*) FROM audit WHERE at > :at").bindparams(at=tx.now)).scalar_one()
+
+    async def work() -> int:
+        failed = 0
+        while not over.is_set():
+            try:
+                await database.write(several)
+            except StoreUnavailable:
+                failed += 1
+        return failed
+
+    workers = [asyncio.create_task(work()) for _ in range(4)]
+    for _ in range(40):
+        await asyncio.sleep(0.02)
+        await cutter.read(lambda tx: tx.run(others).all())
+    over.set()
+    assert sum(await asyncio.gather(*workers)) > 0
+    await database.write(several)
+    await database.aclose()
+    await cutter.aclose()

@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own: certificates that hold, and such as do not."""
+"""A certificate authority for tests, for valid and invalid certificates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import trustme
 
 
 class Authority:
-    """Issues certificates for servers; `file` is its own, `issued` the last that it has issued, as PEM."""
+    """Issues certificates for servers.
+
+    `file` is the authority's own certificate, `issued` the last one issued, as PEM.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._ca = trustme.CA()
@@ -19,7 +22,7 @@ class Authority:
         self._ca.cert_pem.write_to_path(str(self.file))
 
     def serving(self, *names: str, days: tuple[int, int] = (-1, 1)) -> ssl.SSLContext:
-        """A server's context: for these names (localhost and 127.0.0.1), valid between these days from now."""
+        """A server's TLS context for these names (localhost and 127.0.0.1 by default), valid between `days` from now."""
         now = datetime.now(UTC)
         first, last = (now + timedelta(days=each) for each in days)
         issued = self._ca.issue_cert(*(names or ("localhost", "127.0.0.1")), not_before=first, not_after=last)
@@ -30,7 +33,7 @@ class Authority:
 
     @property
     def trusting(self) -> ssl.SSLContext:
-        """A client's context that trusts this authority alone."""
+        """A client's TLS context that trusts only this authority."""
         return ssl.create_default_context(cafile=str(self.file))
 
 

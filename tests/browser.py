@@ -1,4 +1,4 @@
-"""A browser without scripts: it opens pages, keeps cookies, and sends the forms that it sees."""
+"""A browser without scripts: it opens pages, keeps cookies and submits forms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "rec
 
 @dataclass(slots=True)
 class SeenForm:
-    """A form of a page: where it goes, and what it sends if nobody writes into it."""
+    """A form of a page: its target, and the fields it sends by default."""
 
     method: str
     action: str
@@ -41,7 +41,7 @@ class SeenPage(HTMLParser):
         return self.answer.status_code
 
     def form(self, ending: str) -> SeenForm:
-        """The first form that acts at an address which ends so."""
+        """The first form whose action ends with `ending`."""
         return next(form for form in self.forms if form.method == "post" and form.action.endswith(ending))
 
     def hrefs(self) -> list[str]:
@@ -81,7 +81,7 @@ class SeenPage(HTMLParser):
 
 
 class Browser:
-    """A person at the pages, by whatever connection."""
+    """A person who uses the pages over an HTTP connection."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
@@ -93,7 +93,7 @@ class Browser:
         return await self.sends((await self.opens(path)).form("/sign-in"), key=key)
 
     async def sends(self, form: SeenForm, **written: str | list[str]) -> SeenPage:
-        """Send a form with what is written into it, and see where that leads."""
+        """Submit a form with these values, and return the page that follows."""
         return SeenPage(await self.posts(form, written, follow_redirects=True))
 
     async def posts(
@@ -104,7 +104,7 @@ class Browser:
         follow_redirects: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """The answer to a form, as it comes."""
+        """The response to a form, without following redirects by default."""
         fields = [(name, value) for name, value in form.fields if name not in (written or {})]
         for name, given in (written or {}).items():
             fields += [(name, value) for value in ([given] if isinstance(given, str) else given)]

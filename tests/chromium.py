@@ -1,4 +1,4 @@
-"""A person with Debian's Chromium (`apt-get install chromium`); tests that want it are skipped where there is none."""
+"""A person with Debian's Chromium (`apt-get install chromium`); tests are skipped if it is not installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-g
 SETTINGS = {
     "channels": {
         "console": {"type": "console"},
-        # A private address is refused, and what goes there is dead at once.
+        # Connections to a private address fail at once.
         "gone": {"type": "webhook", "url": "http://127.0.0.1:9/"},
     },
     "route": {
@@ -48,7 +48,7 @@ def chromium() -> Iterator[Any]:
 
 
 class Reader:
-    """A person with a browser; `said` is what its console says, which should be nothing."""
+    """A person with a browser. `said` collects the console's output, which should be empty."""
 
     def __init__(self, chromium: Any, service: Service, **look: Any) -> None:
         self.context = chromium.new_context(base_url=service.url, **look)

@@ -1,9 +1,9 @@
-"""What all tests share: both engines behind one fixture, and a clock that stands still until it is moved.
+"""Fixtures of all tests: both engines behind one fixture, and a manual clock.
 
-`database` runs a test once on SQLite and once on PostgreSQL; both stand under `clock`. A test that needs several
-replicas opens its own from `postgres_url`; one that changes tables asks for `own_postgres_url` or `own_database`.
+`database` runs a test once on SQLite and once on PostgreSQL, both under `clock`. A test that needs several replicas
+opens its own from `postgres_url`; one that changes tables uses `own_postgres_url` or `own_database`.
 
-What is imported inside a fixture is slow to import, and waits until a test asks for it.
+Slow imports are made inside fixtures, so that only tests that need them wait.
 """
 
 from __future__ import annotations
@@ -39,20 +39,19 @@ WAITING = {"acceptance", "chaos", "service"}
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Five workers for the whole suite and for the slow tests, half of whose time is waiting; none for a selection."""
+    """Five workers for the whole suite and for slow tests, which wait half of their time; none for a selection."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
     return 5 if whole and config.option.markexpr in {"not slow", "slow"} else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The slow tests of a file need not wait for each other: some are the longest of all.
+    """Run the slow tests of a file in parallel, and share compiled code.
 
-    Compiled code is kept, in pytest's own cache where the environment wants none beside the sources: workers, services
-    and commands would each compile everything anew. Of what no run has compiled yet, the service is compiled here, so
-    that workers need not do it one beside the other.
+    Bytecode is kept in pytest's cache if the environment forbids it beside the sources; otherwise workers, services and
+    commands would each compile everything. The service is compiled here, so that workers need not.
     """
     if config.option.markexpr == "slow" and config.option.dist == "loadfile":
-        config.option.dist = "loadgroup"  # each by itself, in the order below
+        config.option.dist = "loadgroup"  # each test by itself, in the order below
     if sys.dont_write_bytecode and config.pluginmanager.hasplugin("cacheprovider"):
         sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("compiled"))
         sys.dont_write_bytecode = False
@@ -63,16 +62,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Where only slow tests are asked for, a file that never names the marker is not even imported."""
+    """Ignore files without the marker `slow` if only slow tests are run, so that they are not imported."""
     if config.option.markexpr != "slow" or not collection_path.name.startswith("test_"):
         return None
     return "mark.slow" not in collection_path.read_text() or None
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    """Collect no garbage meanwhile: of a million objects that stay it is looked for again and again.
+    """Disable garbage collection while collecting, which would repeatedly scan a million live objects.
 
-    Each worker begins with other modules, so that none is compiled by all of them.
+    Each worker imports different modules first, so that no module is compiled by all of them.
     """
     gc.disable()
     worker, workers = (os.environ.get(f"PYTEST_XDIST_WORKER{name}") for name in ("", "_COUNT"))
@@ -82,9 +81,9 @@ def pytest_collection(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes long begins early, and files that mostly wait lie among those that compute: so no core is idle.
+    """Start long tests early, and mix files that mostly wait with those that compute, to keep all cores busy.
 
-    The last of all compute: they are short, and no worker is alone with one for long.
+    The last tests compute: they are short, so no worker is left alone for long.
     """
     if config.option.markexpr == "slow":
         items.sort(key=_takes, reverse=True)
@@ -99,14 +98,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was imported and collected to no later garbage collection either."""
+    """Exclude imported modules and collected tests from later garbage collections."""
     gc.freeze()
     gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _authorities_once() -> None:
-    """Each client of httpx reads the authorities anew, which takes longer than most calls to loopback."""
+    """Load the certificate authorities once: httpx loads them for each client, which takes longer than most requests."""
     default: Any = import_module("httpx._transports.default")
     create: Callable[..., ssl.SSLContext] = default.create_ssl_context
 
@@ -134,7 +133,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture(scope="session")
 def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCluster]:
-    """One for all workers, each with databases of its own; started by the first test that wants it."""
+    """One PostgreSQL server for all workers, each with its own databases; it is started on first use."""
     from tests.postgres import shared_cluster
 
     folder, worker = tmp_path_factory.getbasetemp(), os.environ.get("PYTEST_XDIST_WORKER")
@@ -144,20 +143,20 @@ def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postg
 
 @pytest.fixture
 def postgres_url(postgres_cluster: PostgresCluster) -> str:
-    """The database that tests have one after the other, with all tables and no rows."""
+    """The database that a worker's tests share, with all tables and no rows."""
     return postgres_cluster.emptied()
 
 
 @pytest.fixture
 def own_postgres_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
-    """A database of this test's own, with all tables and no rows, for what changes more than rows."""
+    """A database for one test, with all tables and no rows, for tests that change more than rows."""
     with postgres_cluster.database() as name:
         yield postgres_cluster.url(name)
 
 
 @pytest.fixture(scope="module")
 async def kept_pools() -> AsyncIterator[dict[str, KeptPool]]:
-    """Connections that the tests of a module have one after the other, by the database's address."""
+    """Connections shared by the tests of a module, by the database's address."""
     pools: dict[str, KeptPool] = {}
     yield pools
     for pool in pools.values():
@@ -179,7 +178,7 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sqlite_path(empty_sqlite: Path, tmp_path: Path) -> Path:
-    """A database file of this test's own, with all tables and no rows."""
+    """A database file for one test, with all tables and no rows."""
     return shutil.copyfile(empty_sqlite, tmp_path / "notifier.db")
 
 
@@ -203,7 +202,7 @@ async def database(
 
 @pytest.fixture(params=ENGINES)
 async def own_database(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[Database]:
-    """As `database`, but no other test ever sees it, nor its connections."""
+    """Like `database`, but shared with no other test, nor are its connections."""
     if request.param == "sqlite":
         database = _sqlite(request, clock)
     else:
@@ -217,20 +216,20 @@ async def own_database(request: pytest.FixtureRequest, clock: ManualClock) -> As
 
 @pytest.fixture
 async def world(database: Database, clock: ManualClock) -> World:
-    """The database with routes and targets, and steps to drive them."""
+    """The database with routes and targets, and methods to drive them."""
     from tests.world import World
 
     return await World.open(database, clock)
 
 
 def _takes(item: pytest.Item) -> int:
-    """About how many seconds a slow test says that it takes."""
+    """The seconds that a slow test declares to take."""
     mark = item.get_closest_marker("slow")
     return 0 if mark is None else int(mark.kwargs.get("takes", 0))
 
 
 def _import_share(config: pytest.Config, number: int, count: int) -> None:
-    """Import every `count`th module of the tests; pytest imports, and complains of, what cannot be imported."""
+    """Import every `count`th test module; import errors are left to pytest to report."""
     folders = [folder for folder in map(Path, config.args) if folder.is_dir()]
     paths = sorted(path for folder in folders for path in folder.resolve().rglob("test_*.py"))
     for path in paths[number::count]:

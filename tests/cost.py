@@ -1,4 +1,4 @@
-"""What work costs the processor, asked so that a machine which is busy, slow or stalled for a moment is no failure."""
+"""Measurements of processor time that tolerate a busy, slow or stalled machine."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ TRIES = 5
 def costs_less_than(seconds: float, work: Callable[[], object]) -> bool:
     """Whether one of a few calls takes less of this thread's processor time.
 
-    The limit stands far above what the work takes and far below what the fault takes: neither a slow machine nor other
-    threads count, and what the machine loses in a stall it loses in one call.
+    The limit is far above the expected time and far below that of the fault, so slow machines and other threads do not
+    matter, and a stall affects one call only.
     """
     return any(_cost(work) < seconds for _ in range(TRIES))
 

@@ -1,4 +1,4 @@
-"""A disk whose fsync fails or hangs on order, or that has no room: a shim under the C library of a process."""
+"""A disk whose fsync fails or hangs on demand, or that is full: a shim below the C library of a process."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ int posix_fallocate(int fd, off_t at, off_t size) { return posix_fallocate64(fd,
 
 
 class Disk:
-    """Gives the orders. A process obeys them that has `environ`."""
+    """Controls the disk of a process that is started with `environ`."""
 
     def __init__(self, folder: Path, library: Path) -> None:
         self.orders = folder / "sync-orders"
@@ -84,12 +84,12 @@ class Disk:
 
     @property
     def obeyed(self) -> bool:
-        """The failure that was ordered has happened."""
+        """Whether the requested failure has happened."""
         return not self.orders.exists()
 
 
 def faulty(folder: Path) -> Disk:
-    """A disk that takes orders; skips where there is no C compiler, or no such linker."""
+    """A controllable disk; skips the test without a C compiler and linker."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler")
@@ -104,7 +104,7 @@ def faulty(folder: Path) -> Disk:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of 40 MB; skips where one cannot be mounted."""
+    """A disk of 40 MB; skips the test if it cannot be mounted."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
     try:

@@ -1,7 +1,7 @@
-"""Databases that earlier versions have made, as SQL: 0.1.0 at its release (`0001`), and with on-call work (`0003`).
+"""Databases of earlier versions, as SQL: 0.1.0 as released (`0001`), and one with on-call data (`0003`).
 
-Each was written by that version's own `notifier serve`, at which events, keys and people's acts came in; the first line
-has the secrets of three keys: the first one, a sender's, and one that was revoked. Nothing in them is anybody's.
+Each was written by that version's `notifier serve` with events, keys and acts of people. The first line has the secrets
+of three keys: the first one, a sender's, and a revoked one. The data is invented.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOMENT = re.compile(r"\b1[78]\d{11}\b")
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A database of an earlier version, whose last moment was three hours before the one that it is read for."""
+    """A database of an earlier version, with times shifted so that the latest is three hours before `now`."""
 
     version: str
     script: str
@@ -32,7 +32,7 @@ class Earlier:
 
     @classmethod
     def read(cls, version: str, now: Instant, *, receiver: str = RECEIVER) -> Earlier:
-        """Its webhooks go to this address."""
+        """Read the dump; its webhooks are sent to `receiver`."""
         text = (Path(__file__).parent / "store" / "earlier" / f"{version}.sql").read_text(encoding="utf-8")
         first, script = text.replace(RECEIVER, receiver).split("\n", 1)
         last = max(int(at) for at in re.findall(r'INTO "event_ids" VALUES\(.*,(\d{13})\);', script))
@@ -40,12 +40,12 @@ class Earlier:
         return cls(version, moved, tuple(first.removeprefix("-- keys: ").split()))
 
     def write(self, path: Path) -> None:
-        """The SQLite file, as it was."""
+        """Write the SQLite file."""
         with closing(sqlite3.connect(path)) as file:
             file.executescript(self.script)
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
-        """The rows of each table by their columns."""
+        """The rows of each table, by column."""
         with closing(sqlite3.connect(":memory:")) as file:
             file.executescript(self.script)
             file.row_factory = sqlite3.Row

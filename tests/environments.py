@@ -1,4 +1,4 @@
-"""Programs in environments of their own, which uv makes with the packages that they need."""
+"""Programs in isolated environments, created by uv with the packages they need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import textwrap
 
 
 def isolated(*packages: str) -> list[str]:
-    """The beginning of a command that runs where these packages are, and nothing of the service."""
+    """The start of a command that runs with only these packages installed."""
     uv = shutil.which("uv")
     assert uv is not None, "the README's test command runs through uv"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -18,7 +18,7 @@ def isolated(*packages: str) -> list[str]:
 
 
 def run_program(program: str, *arguments: str, packages: list[str]) -> str:
-    """Run a Python program that succeeds; what it printed as an error."""
+    """Run a Python program that must succeed, and return what it printed to standard error."""
     command = [*isolated(*packages), "python", "-c", textwrap.dedent(program), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
-"""How thoroughly properties are tried: `default`, or `deep` with HYPOTHESIS_PROFILE=deep in the environment.
+"""The number of Hypothesis examples: `default`, or `deep` with HYPOTHESIS_PROFILE=deep in the environment.
 
-Neither has a deadline: how long an example takes says more about the machine than about the code.
+Neither profile has a deadline: the duration of an example depends on the machine.
 """
 
 from __future__ import annotations
@@ -17,5 +17,5 @@ settings.load_profile("deep" if DEEP else "default")
 
 
 def examples(default: int, deep: int) -> int:
-    """For a property whose examples are dearer, or must be more, than those of others."""
+    """The settings of a property that needs other numbers of examples."""
     return deep if DEEP else default

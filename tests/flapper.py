@@ -1,4 +1,4 @@
-"""One problem that opens and resolves while the loops run, and what is told of it."""
+"""One problem that repeatedly opens and resolves while the loops run, and its notifications."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PER_INCIDENT = Route(
 
 @dataclass(frozen=True)
 class Heard:
-    """One notification: when, its reasons in the order of the message, and its threads."""
+    """A notification: its time, its reasons in the order of the message, and its threads."""
 
     at: Instant
     reasons: tuple[str, ...]
@@ -34,7 +34,7 @@ class Heard:
 
 @dataclass
 class Flapper:
-    """Opens and resolves one identity; the loops run every `look`."""
+    """Opens and resolves one identity; the loops run every `look` milliseconds."""
 
     world: World
     look: Duration = 10 * SECOND
@@ -50,7 +50,7 @@ class Flapper:
         await self.world.post_all([self.world.event(status="resolved", severity=self.severity, **fields)])
 
     async def wait(self, time: Duration) -> None:
-        """Time passes, and the loops look as often as they do; a look before something is due is left out."""
+        """Advance the clock, and run the loops at their interval; runs before anything is due are skipped."""
         now = self.world.clock.now()
         until = now + time
         due = await self._loops()
@@ -64,7 +64,7 @@ class Flapper:
         assert balance.balanced, balance
 
     async def _loops(self) -> Instant | None:
-        """Both steps; when one of them has something to do next."""
+        """Run both steps, and return when one of them is due next."""
         moments = (await self.world.attend(), await self.world.flush())
         return min((at for at in moments if at is not None), default=None)
 

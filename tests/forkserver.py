@@ -1,7 +1,7 @@
-"""Starts services from a process that has imported them already, as `multiprocessing` does: an import costs a second.
+"""Starts services by forking a process that has imported them, as `multiprocessing` does: imports take a second.
 
-What is started is a process of its own in every respect: it is killed, signalled and waited for by its id. All workers
-of a run ask one server, which whoever asks first starts.
+A started service is a full process that can be killed, signalled and waited for. All workers of a run share one server,
+which the first of them starts.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ READY_WITHIN_S = 60.0
 
 
 class Forked:
-    """As much of `subprocess.Popen` as the tests use."""
+    """The part of `subprocess.Popen` that the tests use."""
 
     def __init__(self, pid: int, server: _Server) -> None:
         self.pid = pid
@@ -52,13 +52,13 @@ class Forked:
         self._server = server
 
     def poll(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
+        """The exit code, negative for a signal; None while the process runs."""
         if self.returncode is None:
             self.returncode = self._server.ask({"ended": self.pid})
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit code, once it has ended. `subprocess.TimeoutExpired` where that takes longer."""
+        """The exit code, once the process has ended. `subprocess.TimeoutExpired` is raised after `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while (code := self.poll()) is None:
             if deadline is not None and time.monotonic() > deadline:
@@ -67,7 +67,7 @@ class Forked:
         return code
 
     def send_signal(self, number: int) -> None:
-        """Nothing where it has ended: its id may be another's."""
+        """Send a signal, unless the process has ended: its id may be reused."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
@@ -85,7 +85,7 @@ def start(
     environ: Mapping[str, str],
     stdin: Path = Path(os.devnull),
 ) -> Forked:
-    """`notifier ARGUMENTS` in `folder`, what it prints appended to `out` and `err`."""
+    """Run `notifier ARGUMENTS` in `folder`, with its output appended to `out` and `err`."""
     order = {
         "arguments": list(arguments),
         "in": str(stdin),
@@ -99,7 +99,7 @@ def start(
 
 
 class _Server:
-    """The process that forks, with a socket to it; it ends when nobody has one any more."""
+    """The forking process, with a socket to it; it ends when all sockets are closed."""
 
     def __init__(self, compiled: str) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,10 +109,12 @@ class _Server:
         atexit.register(self._end)
 
     def _reached(self, compiled: str) -> socket.socket:
-        """A socket to the server of this run. `ConnectionRefusedError` where another was to start it and died."""
+        """A socket to the server of this run. `ConnectionRefusedError` is raised if the worker that starts it died."""
         run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
         kind = hashlib.sha256(compiled.encode()).hexdigest()[:8]
-        address = f"\0ntf-fork-{run}-{kind}"  # no file, which would outlive a server that is killed
+        address = (
+            f"\0ntf-fork-{run}-{kind}"  # an abstract socket, which a killed server does not leave behind
+        )
         deadline = time.monotonic() + READY_WITHIN_S
         while True:
             with socket.socket(socket.AF_UNIX) as listening:
@@ -165,7 +167,7 @@ def _server(compiled: str) -> _Server:
 
 
 def _serve(first: socket.socket, listening: socket.socket) -> dict[str, Any] | None:
-    """Fork for each order. The order, in a child; None in the server, when nobody can give any more."""
+    """Fork for each order, and return it in the child; return None in the server when no client is left."""
     asking = {first: first.makefile("rw", encoding="utf-8")}
     while asking:
         for ready in select.select([listening, *asking], [], [])[0]:
@@ -174,7 +176,7 @@ def _serve(first: socket.socket, listening: socket.socket) -> dict[str, Any] | N
                 asking[joined] = joined.makefile("rw", encoding="utf-8")
                 continue
             order: dict[str, Any] = {}
-            with contextlib.suppress(ConnectionError, ValueError):  # whoever asked was killed
+            with contextlib.suppress(ConnectionError, ValueError):  # the client was killed
                 order = json.loads(asking[ready].readline())
                 answer = _ended(order["ended"]) if "ended" in order else os.fork()
                 if answer == 0 and "ended" not in order:
@@ -201,7 +203,7 @@ def _ended(pid: int) -> int | None:
 
 
 def _become(order: Mapping[str, Any]) -> None:
-    """Make this child what a new process would be."""
+    """Give this child the state of a new process."""
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environ"])
@@ -210,13 +212,13 @@ def _become(order: Mapping[str, Any]) -> None:
         file = os.open(order[("in", "out", "err")[number]], flags, 0o644)
         os.dup2(file, number)
         os.close(file)
-    importlib.reload(ids)  # else all children would make the same ones
-    tempfile.tempdir = None  # the environment names it
+    importlib.reload(ids)  # otherwise all children would use the same random numbers
+    tempfile.tempdir = None  # set by the environment
     sys.argv = ["notifier", *order["arguments"]]
 
 
 def _rehearse(folder: Path) -> None:
-    """Live a service's life here once: what an event's way compiles and keeps, each child would compile anew."""
+    """Run a service once, so that children inherit compiled code and caches."""
     port = free_port()
     with WebhookReceiver() as receiver:
         channels = {"hook": {"type": "webhook", "url": receiver.url}}
@@ -252,7 +254,7 @@ def _rehearse(folder: Path) -> None:
 
 
 def _use(url: str, out: Path, receiver: WebhookReceiver) -> None:
-    """Post an event, wait until it is told, look at the lists, and end the service, whatever came of it."""
+    """Post an event, wait for its notification, request the lists, and always end the service."""
     try:
         with httpx.Client(base_url=url, timeout=10) as client:
             until = time.monotonic() + READY_WITHIN_S
@@ -287,7 +289,7 @@ def _use(url: str, out: Path, receiver: WebhookReceiver) -> None:
 
 
 def _leave(status: int) -> NoReturn:
-    """End as `multiprocessing` ends what it has forked: to take an interpreter apart takes as long as many a life."""
+    """Exit as `multiprocessing` does after a fork: finalizing an interpreter takes longer than many tests."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
@@ -299,7 +301,7 @@ def _main() -> int:
     numbers = map(int, sys.argv[1:])
     for name in ("notifier.app", "notifier.channels.transport", "asyncpg", "anyio._backends._asyncio"):
         importlib.import_module(name)
-    # A child of a process that has used uvloop dies at its end; as where there is none.
+    # A child of a process that has used uvloop crashes at exit, as if there were none.
     modules: dict[str, Any] = sys.modules
     modules["uvloop"] = None
     with tempfile.TemporaryDirectory(prefix="ntf-rehearsal-") as folder:

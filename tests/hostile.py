@@ -1,4 +1,4 @@
-"""Text that attacks a page, a log or a terminal, for every field that a stranger fills."""
+"""Texts that attack a page, a log or a terminal, for every field that a stranger fills."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAYLOADS: Final = (
 )
 
 TOGETHER: Final = tuple(" ".join(PAYLOADS[start::4]) for start in range(4))
-"""The same in fewer texts, for what is slow to ask."""
+"""The payloads combined into fewer texts, for slow tests."""
 
 _TAGS: Final = (
     "a", "audio", "base", "body", "button", "details", "embed", "form", "frameset", "iframe", "img", "input", "link",
@@ -93,7 +93,7 @@ _CONTROL: Final = tuple(chr(number) for number in (*range(1, 32), *range(127, 16
 
 
 def _entities(text: str) -> Iterator[str]:
-    """The same text in the ways in which a page, an address or a script may write it."""
+    """The text in the encodings of a page, an address or a script."""
     yield "".join(f"&#{ord(one)};" for one in text)
     yield "".join(f"&#x{ord(one):x}" for one in text)
     yield quote(text, safe="")
@@ -125,22 +125,23 @@ def _variants() -> Iterator[str]:
 
 
 VARIANTS: Final[Sequence[str]] = tuple(dict.fromkeys(_variants()))
-"""Over five hundred: by tag, handler, place to break out of, scheme, template, encoding, what is unseen and mutates."""
+"""Over five hundred variants: tags, handlers, contexts, schemes, templates, encodings, invisible and mutating markup.
+"""
 
 
 AT_ONCE: Final = 64
-"""So many texts stand in one report: in a frame each, a label, a value of the context, a note."""
+"""The number of texts in one report: in frames, labels, context values and a note."""
 CHUNKS: Final = tuple(VARIANTS[start : start + AT_ONCE] for start in range(0, len(VARIANTS), AT_ONCE))
 
 
 def harmless(text: str) -> str:
-    """Text as long as that, and as different from others, with an ideograph for all but letters, digits and spaces."""
+    """A harmless text of the same length and equality, with an ideograph for all but letters, digits and spaces."""
     return re.sub(r"[^A-Za-z0-9 \r\n]", lambda one: chr(0x4E00 + ord(one[0]) % 0x5000), text)
 
 
 def report(texts: Sequence[str]) -> dict[str, Any]:
-    """A report with each text on its own wherever there is room for several, and joined where there is not."""
-    # Frames that are equal but for what is unseen are one place: each has a letter of its own.
+    """A report with each text in a field of its own where there are several, and joined elsewhere."""
+    # Frames that differ only in invisible characters count as equal: each gets its own letter.
     frames = [
         {"file": f"{chr(0x4E00 + number)}{text}", "function": text, "line": 1, "code": text, "in_app": True}
         for number, text in enumerate(texts)

@@ -1,4 +1,4 @@
-"""A small OpenID provider on loopback: it signs for real, and lies as it is told to."""
+"""A small OpenID provider on loopback with real signatures, and with faults on demand."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ CLIENT_ID, CLIENT_SECRET = "notifier", "the secret of the client"
 
 @dataclass(slots=True)
 class Provider:
-    """The provider, and what it does wrong.
+    """The provider and its faults.
 
-    `changes` are claims that it sets otherwise, None for those that it leaves out; `signs` makes the token; `broken`
-    are paths that answer 500; `userinfo` is what that endpoint tells. `asked` counts requests by path.
+    `changes` replace claims, or remove those that are None; `signs` makes the token; `broken` are paths that answer
+    500; `userinfo` is that endpoint's answer. `asked` counts requests by path.
     """
 
     url: str
@@ -58,7 +58,7 @@ class Provider:
         }
 
     def authorize(self, address: str) -> str:
-        """What a person's browser is sent back to who agrees at this address."""
+        """The redirect URL of a person who consents at this address."""
         query = dict(parse_qsl(urlsplit(address).query))
         assert query["response_type"] == "code"
         assert query["client_id"] == CLIENT_ID
@@ -101,13 +101,13 @@ def signed(provider: Provider, claims: dict[str, Any]) -> str:
 
 
 def unsigned(provider: Provider, claims: dict[str, Any]) -> str:
-    """A token of the algorithm `none`."""
+    """A token with the algorithm `none`."""
     parts = ({"alg": "none", "kid": provider.key.kid}, claims)
     return ".".join(_part(part) for part in parts) + "."
 
 
 def signed_with_public_key(provider: Provider, claims: dict[str, Any]) -> str:
-    """HS256, with what everybody knows as its secret."""
+    """A token signed by HS256 with the public key as its secret."""
     signed_text = f"{_part({'alg': 'HS256', 'kid': provider.key.kid})}.{_part(claims)}"
     mac = hmac.digest(provider.key.as_pem(private=False), signed_text.encode(), "sha256")
     return f"{signed_text}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
@@ -128,7 +128,7 @@ def _signed(header: dict[str, Any], claims: dict[str, Any], key: RSAKey) -> str:
 
 @cache
 def _keys() -> tuple[RSAKey, RSAKey]:
-    """Two keys: to make one takes longer than a test."""
+    """Two keys, cached because generating one takes longer than a test."""
     return RSAKey.generate_key(2048, auto_kid=True), RSAKey.generate_key(2048, auto_kid=True)
 
 

@@ -1,6 +1,6 @@
-"""The pictures of the README: `uv run python -m tests.pictures` takes them anew, from a service with a small outage.
+"""The README's pictures: `uv run python -m tests.pictures` takes them from a service with a small outage.
 
-They want the system's Chromium. What is committed was reduced to 64 colours, a third of the bytes.
+This needs the system's Chromium. The committed pictures are reduced to 64 colours, which is a third of the bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 1_120, 700
 
 
 def take() -> None:
-    """Post what a bad morning looks like, and take the list, an incident and its mail."""
+    """Post the events of an outage, and take pictures of the list, an incident and its mail."""
     folder = Path(tempfile.mkdtemp())
     with SmtpServer() as mail, Service(folder, _settings(mail.port)) as service:
         for event, times in _events():

@@ -1,4 +1,4 @@
-"""What a query costs beside a million rows, read off the engine's plan: which tables it cannot but read whole."""
+"""Query plans of the engines, to find the tables that a query would read whole with a million rows."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ async def statements_of(
 
 
 def read_whole(tx: Tx, statements: Statements) -> set[str]:
-    """The tables that these statements cannot but read whole."""
+    """The tables that these statements scan completely."""
     if tx.dialect == "sqlite":
         prefix, scan = "EXPLAIN QUERY PLAN", r"^SCAN (\w+)"
     else:
-        # The tables are nearly empty: without this, reading them whole is the cheapest.
+        # The tables are nearly empty: otherwise a full scan would be the cheapest plan.
         tx.run(sa.text("SET LOCAL enable_seqscan = off"))
-        # An index without a condition is walked from end to end.
+        # An index scan without a condition reads the whole index.
         prefix, scan = "EXPLAIN", r"(?:Seq Scan|Index(?: Only)? Scan using \w+) on (\w+).*$(?!\n *Index Cond)"
     plans = [
         "\n".join(str(row[-1]) for row in tx.conn.exec_driver_sql(f"{prefix} {text}", values))

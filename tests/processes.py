@@ -1,4 +1,4 @@
-"""A real `notifier serve` in a process of its own, for flows that kill, stop and restart it."""
+"""A real `notifier serve` in a child process, for tests that kill, stop and restart it."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ KEY = re.compile(r"^(ntf_[A-Za-z0-9]{32,})$", re.MULTILINE)
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 60.0
 SEEN_WITHIN_S = 60.0
-"""What has not come about by then does not; a machine that is busy takes its time."""
-# What only a new interpreter obeys.
+"""The seconds to wait for something to happen on a busy machine."""
+# Variables that are read only when an interpreter starts.
 AT_START = {"LD_PRELOAD", "PYTHONPATH"}
 
 
 class Service:
-    """One service on one configuration; it may be started more than once.
+    """A service with one configuration; it may be started several times.
 
-    `settings` is the configuration as a mapping: `server.port` is chosen, and `database.url` is a file in the folder
-    unless it is given. In that file the first start finds all tables and no rows: to make them takes two thirds of a
-    start. `log` is everything it wrote to stderr in all its lives.
+    `settings` is the configuration as a mapping. `server.port` is chosen, and `database.url` is a file in the folder
+    unless it is given; the first start gets a file with empty tables, because creating them takes two thirds of a
+    start. `log` is everything it has written to stderr.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Service:
         raise AssertionError(f"not ready within {START_WITHIN_S} s:\n{self.log}")
 
     def client(self, key: str | None = None, **options: Any) -> httpx.Client:
-        """A client with the key that was printed, or another."""
+        """A client with the printed key, or with another."""
         headers = {"authorization": f"Bearer {key or self.key}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, **options)
 
@@ -112,7 +112,7 @@ class Service:
             return client.post("/v1/events", content=json.dumps(document), **options)
 
     def get(self, path: str, **query: Any) -> Any:
-        """The JSON answer of a call that must succeed."""
+        """The JSON answer of a request that must succeed."""
         with self.client() as client:
             answer = client.get(path, params=query)
         assert answer.status_code == 200, answer.text
@@ -133,7 +133,7 @@ class Service:
                     return found
 
     def delivery(self, channel: str, target: str | None = None) -> dict[str, Any] | None:
-        """The newest delivery through `channel` (to `target`), with its attempts; None: there is none yet."""
+        """The newest delivery through `channel` (to `target`) with its attempts, or None if there is none yet."""
         found = self.get("/v1/deliveries", channel=channel)["items"]
         ids = [one["id"] for one in found if target is None or one["target"] == target]
         return self.get(f"/v1/deliveries/{ids[0]}") if ids else None
@@ -147,7 +147,7 @@ class Service:
         outcome: str | None = None,
         within: float = SEEN_WITHIN_S,
     ) -> dict[str, Any]:
-        """The newest delivery of `channel`, once it has this state, and `outcome` is that of its last attempt."""
+        """The newest delivery of `channel` once it has this state and its last attempt has `outcome`."""
         deadline = time.monotonic() + within
         while True:
             one = self.delivery(channel, target)
@@ -163,7 +163,7 @@ class Service:
         key: str | None = None,
         environ: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """One command of the command line, as a process, with the address and the key in its environment."""
+        """Run a command of the CLI as a process, with the address and the key in its environment."""
         return cli(
             *arguments,
             stdin=stdin,
@@ -177,13 +177,13 @@ class Service:
         return self.process.wait(within)
 
     def kill(self) -> None:
-        """SIGKILL, as the kernel's out-of-memory killer does it."""
+        """Send SIGKILL, as the kernel's out-of-memory killer does."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM, and return the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -205,7 +205,7 @@ class Service:
         return found
 
     def settle(self, *, within: float = SEEN_WITHIN_S) -> dict[str, float]:
-        """Wait until nothing is pending or being sent, and assert that the books balance."""
+        """Wait until nothing is pending or being sent, and assert that the equations balance."""
         deadline = time.monotonic() + within
         while True:
             books = self.accounting()
@@ -215,7 +215,7 @@ class Service:
             time.sleep(0.05)
 
     def __enter__(self) -> Self:
-        """The service, started unless it runs: `with service.start("--hold")` ends it as well."""
+        """The running service, started if needed: `with service.start("--hold")` stops it as well."""
         return self if self.process is not None and self.process.poll() is None else self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -231,7 +231,7 @@ class Service:
 def cli(
     *arguments: str, folder: Path, stdin: str | None = None, environ: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`notifier ARGUMENTS` as a process in `folder`; a new interpreter where the environment wants one."""
+    """Run `notifier ARGUMENTS` in `folder`, in a new interpreter only if the environment requires it."""
     given = environ or {}
     environ = {**clean_environ(), **given}
     if AT_START & given.keys():
@@ -249,12 +249,12 @@ def cli(
 
 
 def whole(requests: list[Request]) -> list[Request]:
-    """Without those that broke off with the process that sent them."""
+    """The requests that were complete; a killed sender leaves partial ones."""
     return [one for one in requests if len(one.body) == int(one.headers.get("content-length", "0"))]
 
 
 def clean_environ() -> dict[str, str]:
-    """The environment without what would configure the service behind a test's back; a start may use compiled code."""
+    """The environment without notifier's variables, with a cache of compiled code."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
     if environ.pop("PYTHONDONTWRITEBYTECODE", None):
         environ["PYTHONPYCACHEPREFIX"] = _compiled().name
@@ -263,7 +263,7 @@ def clean_environ() -> dict[str, str]:
 
 @functools.cache
 def _compiled() -> tempfile.TemporaryDirectory[str]:
-    """Where this session's processes keep their compiled code: an uncompiled start takes twice the time."""
+    """The folder for this session's bytecode: starting without it takes twice the time."""
     folder = tempfile.TemporaryDirectory(prefix="ntf-compiled-")
     atexit.register(folder.cleanup)
     return folder
@@ -271,7 +271,7 @@ def _compiled() -> tempfile.TemporaryDirectory[str]:
 
 @functools.cache
 def _with_tables() -> Path:
-    """A database file as the service's own migrations make it."""
+    """A database file created by the service's migrations."""
     folder = tempfile.TemporaryDirectory(prefix="ntf-tables-")
     atexit.register(folder.cleanup)
     path = Path(folder.name)
@@ -282,7 +282,7 @@ def _with_tables() -> Path:
 
 
 def eventually(check: Any, *, within: float = SEEN_WITHIN_S) -> Any:
-    """The first true answer of `check`, asked again until `within` seconds have passed."""
+    """The first true result of `check`, which is called until `within` seconds have passed."""
     deadline = time.monotonic() + within
     while True:
         answer = check()

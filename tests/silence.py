@@ -1,4 +1,4 @@
-"""A network between the service and PostgreSQL that forgets its connections: bytes go nowhere, and nobody is told."""
+"""A network to PostgreSQL that silently drops connections: bytes go nowhere, and no error is reported."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CHUNK = 65_536
 
 
 class SilentProxy:
-    """Passes TCP connections on to PostgreSQL's unix socket, from a thread of its own, until it is told to be silent.
+    """Forwards TCP connections to PostgreSQL's unix socket in its own thread.
 
-    `silence()`: nothing passes, neither on old connections nor on new ones, which are accepted all the same.
-    `forget()`: what is open now stays silent for ever, and new connections are served. `speak()` ends a silence.
+    `silence()` stops all traffic; connections are still accepted. `forget()` leaves current connections silent for ever
+    and serves new ones. `speak()` ends a silence.
     """
 
     def __init__(self, url: str) -> None:

@@ -1,7 +1,6 @@
-"""The fenced blocks of a text in Markdown: what a reader copies, and how each says that it is tried.
+"""The fenced blocks of Markdown, and how each is tested.
 
-The words after the language say it: `not-run: REASON` and `other: FILE` are not tried, and why; `event` is
-posted.
+The words after the language say how: `not-run: REASON` and `other: FILE` are not run here; `event` is posted.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from tests.processes import Service
 
 ROOT = Path(__file__).parents[1]
 PASSED_OVER = ("export ", "pip install")
-"""The beginnings of lines that only set what the test sets, or install what is installed."""
+"""Prefixes of lines that are skipped: the test sets these variables, or has these packages installed."""
 
 _PARTS = re.compile(
     r"^#+ (?P<heading>[^\n]+)$|"
@@ -36,7 +35,7 @@ _PARTS = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """One fenced block, and the heading that it stands under."""
+    """A fenced block, and the heading above it."""
 
     heading: str
     language: str
@@ -59,7 +58,7 @@ def blocks(markdown: str) -> Iterator[Block]:
 
 
 def commands(markdown: str) -> list[str]:
-    """Every shell command that is tried, its continued lines joined and its comments cut."""
+    """Every shell command to test, with continued lines joined and comments removed."""
     tried = [block.text for block in blocks(markdown) if block.language == "sh" and block.is_tried]
     text = "\n".join(tried).replace("\\\n", " ")
     return [line for line in (re.sub(r"\s+#.*", "", line).strip() for line in text.splitlines()) if line]
@@ -75,7 +74,7 @@ def block_of(path: str, heading: str, language: str) -> str:
 
 
 def inline_of(path: str, start: str) -> str:
-    """A configuration that stands in the running text of a chapter."""
+    """A configuration in the running text of a chapter."""
     chapter = chapter_at(path)
     assert chapter is not None
     [found] = re.findall(rf"`({re.escape(start)}[^`]*)`", chapter.text)
@@ -83,7 +82,7 @@ def inline_of(path: str, start: str) -> str:
 
 
 def run_lines(lines: Sequence[str], service: Service, *, incident: int = 1) -> None:
-    """Each line as a shell reads it, in order, with real ids for ID and this incident for the first; each exits 0."""
+    """Run each line as a shell would, with real ids for ID and this incident for the first; each must exit with 0."""
     shutil.copy(ROOT / "config" / "notifier.yaml", service.folder / "notifier.yaml")
     environ = {**os.environ, "NOTIFIER_URL": service.url, "NOTIFIER_KEY": service.key or ""}
     with contextlib.chdir(service.folder):
@@ -99,7 +98,9 @@ def run_lines(lines: Sequence[str], service: Service, *, incident: int = 1) -> N
 
 
 def _run(line: str, environ: Mapping[str, str]) -> tuple[int, str]:
-    """The status of a line, and what it said; our own commands here, which spares an interpreter for each."""
+    """The status and output of a line; notifier's own commands run in this process, which saves starting an
+    interpreter.
+    """
     program, *words = shlex.split(line)
     if program != "notifier":
         done = subprocess.run(
@@ -117,7 +118,7 @@ def _run(line: str, environ: Mapping[str, str]) -> tuple[int, str]:
 
 
 def _id_for(line: str, service: Service, number: int) -> str:
-    """The newest silence's, or of a delivery that has just died."""
+    """The id of the newest silence, or of a delivery that has just died."""
     if line.startswith("notifier silences"):
         return str(service.items("/v1/silences")[0]["id"])
     service.post({"service": "dead", "message": f"problem {number}", "fingerprint": [f"problem {number}"]})

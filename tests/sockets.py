@@ -1,4 +1,4 @@
-"""Small servers on loopback, and ports that are waited for."""
+"""Small servers on loopback, and waiting for ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 def answering(
     serve: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None, *, patience: float = 5
 ) -> Iterator[int]:
-    """A server that does this with every connection, which is given up after `patience` seconds; its port."""
+    """A server that runs `serve` with every connection, with a timeout of `patience` seconds; yields its port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def work() -> None:
@@ -41,7 +41,7 @@ def answering(
 
 
 def free_port() -> int:
-    """A port that nobody listens at, and that no other worker of this run is given."""
+    """A port that is free, and that no other worker of this run gets."""
     while True:
         port = next(_ports())
         with contextlib.suppress(OSError), socket.socket() as listener:
@@ -51,7 +51,7 @@ def free_port() -> int:
 
 @functools.cache
 def _ports() -> Iterator[int]:
-    """A worker's own, below those that the system gives to connections; each run begins somewhere else."""
+    """The ports of a worker, below the system's ephemeral range; each run starts at a different one."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     first = 10_000 + worker % 5 * 4_000
     start = random.randrange(4_000)
@@ -59,7 +59,7 @@ def _ports() -> Iterator[int]:
 
 
 def wait_for_port(port: int, *, within: float = 60) -> None:
-    """Until somebody listens there."""
+    """Wait until the port accepts connections."""
     deadline = time.monotonic() + within
     while True:
         try:

@@ -51,7 +51,7 @@ ROUTES = Route(
 
 
 class Ids:
-    """Ids in the form of UUIDs that grow as they are made."""
+    """Ids in the form of UUIDs, in increasing order."""
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -63,7 +63,7 @@ class Ids:
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """What a test does to an open database."""
+    """The steps of a service on an open database."""
 
     database: Database
     clock: Any
@@ -87,11 +87,11 @@ class World:
         return cls(database=database, clock=clock, rules=rules, new_id=new_id)
 
     async def post(self, message: str = "it broke", **fields: Any) -> str:
-        """One event; its incident's id."""
+        """Post one event, and return its incident's id."""
         return (await self.post_all([self.event(message, **fields)]))[0]
 
     async def post_all(self, events: Sequence[Event]) -> list[str]:
-        """Events in one commit; their incidents' ids."""
+        """Post events in one commit, and return their incidents' ids."""
         batch = intake.Intake(
             events=events, keys=["key"] * len(events), remaining={"key": 1_000_000}, new_id=self.new_id
         )
@@ -99,7 +99,7 @@ class World:
         return [stored.incident_id or "" for stored in committed.stored]
 
     def event(self, message: str = "it broke", **fields: Any) -> Event:
-        """An event as ingest hands it on; equal messages have equal fingerprints."""
+        """An event as ingest produces it; equal messages have equal fingerprints."""
         now = self.clock.now()
         service, project = fields.get("service", "billing"), fields.get("project", "shop")
         severity = Severity(fields.get("severity", "error"))
@@ -131,7 +131,7 @@ class World:
         )
 
     async def attend(self) -> Instant | None:
-        """Route whatever needs attention; when something will next."""
+        """Route what needs attention, and return when the next is due."""
         while (
             progress := await self.database.write(lambda tx: alerting.route_incidents(tx, self.rules))
         ).done:
@@ -139,13 +139,13 @@ class World:
         return progress.next_at
 
     async def alert(self, wait: Duration = 10 * MINUTE) -> None:
-        """Route, let the groups' time pass, and decide."""
+        """Route, advance the clock past the groups' timers, and flush."""
         await self.attend()
         self.clock.advance(wait)
         await self.flush()
 
     async def flush(self) -> Instant | None:
-        """Decide for whatever group is due; when one will be next."""
+        """Flush the due groups, and return when the next is due."""
         while (
             progress := await self.database.write(lambda tx: alerting.flush(tx, self.rules, self.silences))
         ).done:
@@ -153,7 +153,7 @@ class World:
         return progress.next_at
 
     async def claim(self) -> tuple[Job, ...]:
-        """Take what is due, of every channel."""
+        """Claim the due deliveries of every channel."""
         channels = {
             name: ChannelRules(name=name, rate_limit=self.limits.get(name), digest=True, pace=0, slots=100)
             for name in self.rules.targets
@@ -164,11 +164,11 @@ class World:
         await self.database.write(lambda tx: delivery.delivered(tx, job, None, "250 ok"))
 
     async def fail(self, job: Job, outcome: Outcome = Outcome.BLOCKED, detail: str = "not allowed") -> None:
-        """End an attempt; `blocked` is dead at once."""
+        """Record a failed attempt; `blocked` makes the delivery a dead letter at once."""
         await self.database.write(lambda tx: delivery.failed(tx, job, SendError(outcome, detail), 0.0))
 
     async def mark_dead(self, message: str = "it broke", **fields: Any) -> list[str]:
-        """Post, alert and fail for good; the ids of the dead deliveries."""
+        """Post and alert, then let the deliveries fail permanently; returns the ids of the dead ones."""
         await self.post(message, **fields)
         await self.alert()
         jobs = await self.claim()
@@ -177,7 +177,7 @@ class World:
         return [job.id for job in jobs]
 
     async def ran(self, *runs: Mapping[str, Any]) -> None:
-        """Rows of task runs, as they stand: each says what is not usual about it."""
+        """Store task runs; each mapping overrides the defaults."""
         usual = {
             "project": "shop",
             "task": "billing.tasks.charge",
@@ -195,6 +195,6 @@ class World:
 
 
 def group_of(world: World, labels: Mapping[str, str], project: str = "shop") -> str:
-    """The id of the group that the root route tells of these labels in."""
+    """The id of the root route's group for these labels."""
     shared = routing.group_labels(world.rules.tree, labels, "")
     return routing.group_key(project, world.rules.tree, shared, ("", ""))

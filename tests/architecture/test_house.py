@@ -1,4 +1,4 @@
-"""The house keeps its floors (README.md#the-floors), and its rooms stay small."""
+"""The layers of the package (README.md#the-floors), and the size of its modules."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ MODULES = sorted((ROOT / "notifier").rglob("*.py"))
 
 MODULE_LINES = 400
 FUNCTION_LINES = 50
-# What may be longer, and why. An entry that is no longer needed fails, so that the list only shrinks.
+# Longer modules and functions, with reasons. An entry that is no longer needed fails.
 LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {
     "notifier/store/migrations/versions/0001_initial.py:upgrade": "one statement for each table and index",
     "notifier/telemetry/metrics.py:__init__": "one declaration for each metric, and no decision",
 }
 
-# Kinds that are no vendor's, and the rooms that know no vendor by name.
+# Kinds that belong to no vendor, and the rooms that name no vendor.
 GENERIC_KINDS = {"console", "email", "webhook"}
 ROOMS_WITHOUT_VENDORS = ("api", "oncall", "runtime", "store")
-# Modules there that name one, and why. An entry that is no longer needed fails, so that the list only shrinks.
+# Modules there that name one, with reasons. An entry that is no longer needed fails.
 VENDORS_NAMED: dict[str, str] = {
     "notifier/api/interactions.py": "the path that Slack apps were given before each channel had one",
     "notifier/store/migrations/versions/0003_oncall.py": "the name of a table",
@@ -41,7 +41,7 @@ VENDORS_NAMED: dict[str, str] = {
 PURE = ("notifier.domain", "notifier.policy")
 IMPURE = {"asyncio", "time", "random", "secrets", "os", "logging", "threading", "socket", "subprocess"}
 THIRD_PARTIES_OF_THE_PURE = {"msgspec", "re2"}
-# Imported by those alone who have the library.
+# Optional libraries, each imported by its integration only.
 CLIENT_MODULES = {
     "fastapi": {"fastapi", "starlette"},
     "capture.middleware": {"starlette"},
@@ -58,13 +58,13 @@ def graph() -> grimp.ImportGraph:
 
 
 def room(module: str) -> str:
-    """`notifier.cli.text` is in `cli`; a third party's module is itself."""
+    """The room of a module: `cli` for `notifier.cli.text`; a third-party module is its own room."""
     first, _, rest = module.partition(".")
     return rest.partition(".")[0] if first == "notifier" else first
 
 
 def imports(graph: grimp.ImportGraph, package: str) -> set[str]:
-    """The rooms and third parties that the package imports directly, itself left out."""
+    """The rooms and third parties that the package imports directly, without itself."""
     modules = {package, *graph.find_descendants(package)}
     return {
         room(target) for module in modules for target in graph.find_modules_directly_imported_by(module)
@@ -76,14 +76,14 @@ def imports(graph: grimp.ImportGraph, package: str) -> set[str]:
 
 @pytest.mark.skipif(find_spec("notifier.app") is None, reason="a floor is not built yet")
 def test_a_module_imports_only_from_floors_below() -> None:
-    """The contracts in pyproject.toml hold."""
+    """The import contracts in pyproject.toml hold."""
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_contracts_name_every_kind() -> None:
-    """A list of the kinds of channels has all of them, the newest too."""
+    """The contracts list every kind of channel."""
     own = {f"notifier.channels.{name}" for name in kinds.BUILT_IN}
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     lists = [set(names) for contract in contracts for names in contract.values() if isinstance(names, list)]
@@ -93,7 +93,7 @@ def test_contracts_name_every_kind() -> None:
 
 
 def test_the_client_is_an_island() -> None:
-    """It imports nothing of notifier, and httpx alone but for the modules of one library each; few import it."""
+    """The client imports nothing of notifier and, except for integrations, only httpx; few packages import it."""
     graph = grimp.build_graph(
         "notifier", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
     )
@@ -109,14 +109,14 @@ def test_the_client_is_an_island() -> None:
 
 @pytest.mark.parametrize("package", PURE)
 def test_decisions_are_pure(graph: grimp.ImportGraph, package: str) -> None:
-    """Domain and policy use the standard library without its clocks, dice and wires, and the regex engine."""
+    """Domain and policy use the standard library without clocks, random numbers and I/O, and the regex engine."""
     used = imports(graph, package)
     assert not used & IMPURE
     assert used - set(sys.stdlib_module_names) <= {"domain", *THIRD_PARTIES_OF_THE_PURE}
 
 
 def test_accepting_events_knows_no_status_of_http(graph: grimp.ImportGraph) -> None:
-    """`ingest` says busy, full or rejected; who carried the events says what that is in HTTP."""
+    """`ingest` returns busy, full or rejected; its callers translate that to HTTP statuses."""
     assert not imports(graph, "notifier.ingest") & {"http", "fastapi", "starlette", "httpx", "uvicorn"}
     statuses = {202, 400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503}
     for path in (ROOT / "notifier" / "ingest").rglob("*.py"):
@@ -127,25 +127,25 @@ def test_accepting_events_knows_no_status_of_http(graph: grimp.ImportGraph) -> N
 
 
 def test_commands_reach_the_service_over_http_alone(graph: grimp.ImportGraph) -> None:
-    """No command imports what the service is made of, but for the few that work on files."""
+    """Commands import nothing of the service, except those that work on files."""
     used = imports(graph, "notifier.cli") - set(sys.stdlib_module_names)
     assert used <= {"httpx", "domain", "manual", "client", "settings", "runtime", "app"}
 
 
 def test_no_module_is_too_long() -> None:
-    """A module past 400 lines is a question: answer it here, or split it."""
+    """Every module has at most 400 lines, except those listed with a reason."""
     long = {name(path) for path in MODULES if len(path.read_text().splitlines()) > MODULE_LINES}
     assert long == present(LONG_MODULES)
 
 
 def test_no_function_is_too_long() -> None:
-    """A function past 50 lines, its docstring included, hides a decision."""
+    """Every function has at most 50 lines, its docstring included."""
     long = {function for path in MODULES for function in long_functions(path)}
     assert long == present(LONG_FUNCTIONS)
 
 
 def test_no_room_asks_for_a_vendor() -> None:
-    """What one kind can and another cannot is a value of the kind; elsewhere nobody asks "is it Slack?"."""
+    """Differences between kinds are values of the kind: no other code checks for a vendor."""
     vendors = set(kinds.BUILT_IN) - GENERIC_KINDS
     assert vendors
     word = re.compile(rf"(?i)({'|'.join(map(re.escape, vendors))})")
@@ -159,7 +159,7 @@ def test_no_room_asks_for_a_vendor() -> None:
 
 
 def present(allowance: dict[str, str]) -> set[str]:
-    """The entries whose module is there."""
+    """The entries whose module exists."""
     return {entry for entry in allowance if (ROOT / entry.partition(":")[0]).exists()}
 
 

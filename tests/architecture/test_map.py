@@ -1,4 +1,4 @@
-"""The map names every folder, every rule that is cited exists, and the pages for readers are in no wheel."""
+"""The map names every folder, every cited rule exists, and the pages for developers are in no wheel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ABSENT = re.compile(r"\b(?:DESIGN|FAULTS|HOUSE|STYLE|TRAPS)\b")
 
 
 def test_the_floors_of_the_map_are_those_that_are_checked() -> None:
-    """The picture and the contract name the same rooms on the same floors, from the top down."""
+    """The README's picture and the import contract have the same rooms on the same floors."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (floors,) = (contract for contract in contracts if contract["type"] == "layers")
     checked = [layer.replace("(", "").replace(")", "") for layer in floors["layers"]]
@@ -25,7 +25,7 @@ def test_the_floors_of_the_map_are_those_that_are_checked() -> None:
 
 
 def test_every_folder_is_named_in_the_map() -> None:
-    """One that is not named has no place; one that is named and gone misleads."""
+    """The README's table of folders and the tree are the same."""
     package = ROOT / "notifier"
     with_files = {path.parent for path in committed() if path.is_relative_to(package)} - {package}
     folders = {f"{path.relative_to(package).as_posix()}/" for path in with_files}
@@ -35,7 +35,7 @@ def test_every_folder_is_named_in_the_map() -> None:
 
 
 def test_every_file_that_the_map_names_is_there() -> None:
-    """In the way of an event, and where to put and find things; tests and files to come aside."""
+    """The files that the README names exist, except tests and files to be written."""
     page = (ROOT / PAGES[0]).read_text()
     paths = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", page)) - {"channels/teams.py"}
     assert len(paths) > 15
@@ -44,12 +44,12 @@ def test_every_file_that_the_map_names_is_there() -> None:
 
 
 def test_the_way_of_an_event_is_short() -> None:
-    """From `POST` to a webhook: a file more is a question to what stands there already."""
+    """The list of an event's way names at most thirty files."""
     assert len(set(re.findall(r"`([a-z_/.]+)`", section(PAGES[0], "The way of an event")))) <= 30
 
 
 def test_what_a_question_is_answered_with_is_there() -> None:
-    """A row names files, and what in them answers it."""
+    """Each answer in the table of questions names existing files, with names that are in them."""
     rows = re.findall(r"^\| [^|]+\? \| (.+) \|$", (ROOT / PAGES[0]).read_text(), re.MULTILINE)
     assert len(rows) >= 5
     for row in rows:
@@ -62,7 +62,7 @@ def test_what_a_question_is_answered_with_is_there() -> None:
 
 
 def test_every_module_that_a_page_names_is_there() -> None:
-    """`policy.notifying.decide` is a module below this package, and what it defines."""
+    """Module paths such as `policy.notifying.decide` in the pages exist."""
     text = "".join((ROOT / page).read_text() for page in PAGES)
     dotted = [
         name.removeprefix("notifier.").split(".") for name in re.findall(r"`([a-z_]+(?:\.\w+)+)`", text)
@@ -73,14 +73,14 @@ def test_every_module_that_a_page_names_is_there() -> None:
 
 
 def test_every_path_of_the_commands_is_there() -> None:
-    """What a newcomer is told to run."""
+    """The paths in the commands for contributors exist."""
     paths = set(re.findall(r"\btests/[\w/.]+", (ROOT / PAGES[2]).read_text()))
     assert len(paths) > 4
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_every_rule_that_is_cited_exists() -> None:
-    """`RULES.md#outcomes` in code and tests is a heading there."""
+    """Citations such as `RULES.md#outcomes` in code and tests are headings there."""
     known = {page: set(anchors(f"notifier/{page}")) for page in ("README.md", "RULES.md")}
     cited = [
         (path, page, anchor)
@@ -93,7 +93,7 @@ def test_every_rule_that_is_cited_exists() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
-    """A link is a file of the repository, with a heading of it where it names one."""
+    """Every link is a file of the repository, with an existing heading."""
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / page).read_text()):
         name, _, anchor = target.partition("#")
         file = (ROOT / page).parent / name if name else ROOT / page
@@ -102,7 +102,7 @@ def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
 
 
 def test_nothing_cites_a_text_that_is_not_here() -> None:
-    """A reader of the repository has no other."""
+    """No file cites a document that is not in the repository."""
     here = Path(__file__)
     cited = [
         path
@@ -113,7 +113,7 @@ def test_nothing_cites_a_text_that_is_not_here() -> None:
 
 
 def test_the_pages_are_in_no_wheel() -> None:
-    """Whoever installs the package reads the README at the top, and the manual, which is in it."""
+    """The wheel contains the top README and the manual, and no page for developers."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["notifier"]
@@ -123,7 +123,7 @@ def test_the_pages_are_in_no_wheel() -> None:
 
 
 def is_there(parts: list[str]) -> bool:
-    """Whether these are a module of the package, or a module and a name in it."""
+    """Whether the parts name a module of the package, or a name in one."""
     *above, last = parts
     whole, module = (
         (ROOT / "notifier").joinpath(*parts),

@@ -1,6 +1,6 @@
-"""Names and sentences: a module says what it holds, a class name is said once, and a docstring names its subject.
+"""Names and docstrings: meaningful module names, unique class names, and docstrings that begin with their subject.
 
-An exception has its reason beside it, and one that is not needed any more fails as well.
+Each exception has its reason beside it, and fails when it is no longer needed.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ PACKAGE = ROOT / "notifier"
 
 EMPTY_NAMES = {"words", "letters", "rows", "answers", "lists"}
 
-# What applications import from `notifier.client.dramatiq` and from `notifier.client.rq` has one name.
+# `notifier.client.dramatiq` and `notifier.client.rq` export a class of the same name.
 SHARED = {"Tracking"}
 
-# Sentences in store/ that are for no developer.
+# Sentences in store/ that are for developers.
 SENTENCES_OF_THE_STORE = {
-    # Of an error that two places raise.
+    # Of an error that is raised in two places.
     "the database is busy or locked: is another program using the file? Try again",
 }
-# Modules whose texts are parts of SQL.
+# Modules whose texts are SQL.
 SQL_ALONE = {"store/schema/triggers.py"}
 
 PRONOUNS = {
@@ -44,17 +44,17 @@ def modules() -> dict[str, ast.Module]:
 
 @cache
 def errors() -> set[str]:
-    """The names of the domain's errors."""
+    """The names of the error classes in `domain/errors.py`."""
     return {node.name for node in modules()["domain/errors.py"].body if isinstance(node, ast.ClassDef)}
 
 
 def test_a_module_is_named_after_what_it_holds() -> None:
-    """Anything may be words, rows, lists or answers."""
+    """No module has a name that fits any content, such as words, rows, lists or answers."""
     assert [path for path in modules() if Path(path).stem in EMPTY_NAMES] == []
 
 
 def test_a_public_class_name_is_defined_once() -> None:
-    """Who reads a name knows which thing is meant."""
+    """A public class name refers to one class in the whole package."""
     places: dict[str, list[str]] = defaultdict(list)
     for path, module in modules().items():
         for node in module.body:
@@ -65,7 +65,7 @@ def test_a_public_class_name_is_defined_once() -> None:
 
 
 def test_the_store_says_nothing_to_people() -> None:
-    """A text of four words with a capital letter is a sentence; errors for developers and SQL are none."""
+    """The store contains no sentences: texts of four or more words with a capital letter, except errors and SQL."""
     found = {
         text
         for path, module in modules().items()
@@ -76,7 +76,7 @@ def test_the_store_says_nothing_to_people() -> None:
 
 
 def test_a_docstring_begins_with_what_it_is_about() -> None:
-    """The subject of its first sentence is a noun of the glossary, and no pronoun."""
+    """No docstring begins with a pronoun."""
     riddles = {
         path: docstring
         for path, module in modules().items()
@@ -100,7 +100,7 @@ def docstrings(module: ast.Module) -> Iterator[str]:
 
 
 def sentences(node: ast.AST) -> Iterator[str]:
-    """The texts below a node that are sentences; what is raised, built into an error or stands by itself aside."""
+    """The sentences below a node, without those that are raised, passed to an error, or docstrings."""
     if isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
         return
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in errors():

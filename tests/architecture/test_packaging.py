@@ -1,4 +1,4 @@
-"""What is committed and shipped: the lock, the dependencies, the container, the two commands, a quick `--help`."""
+"""What is committed and shipped: the lock file, dependencies, the container, the README's commands, a fast `--help`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ README = (ROOT / "README.md").read_text()
 CI = (ROOT / ".ci" / "run").read_text()
 LOCK = (ROOT / "requirements.lock").read_text()
 
-# Distributions whose modules are named otherwise; None is used without an import of its own.
+# Distributions whose modules have other names; None for those that are used without an import.
 MODULES = {
     "google-re2": "re2",
     "notifier-alerting": "notifier",  # an extra that includes another
@@ -52,14 +52,14 @@ HEAVY = (
 
 
 def test_the_readme_s_two_commands_are_there_and_ci_runs_its_tests() -> None:
-    """A stranger's two commands; what CI calls last is the second, word for word."""
+    """The README's two commands exist, and CI's last step is the second of them."""
     assert "pip install uv && uv run notifier serve\n" in README
     assert CI.rstrip().splitlines()[-1] == "pip install uv && uv run pytest"
     assert f"\n{CI.rstrip().splitlines()[-1]}\n" in README
 
 
 def test_nothing_that_is_committed_names_a_machine() -> None:
-    """Paths of somebody's machine have no place in the repository."""
+    """No committed file contains a path of a developer's machine."""
     homes = "root|home|Users|work"
     pattern = re.compile(rf"(?<![\w.$}}/-])/({homes})/\w|file:///({homes}|tmp|mnt)\b")
     found = [f"{path.name}: {match[0]}" for path in committed() for match in pattern.finditer(text(path))]
@@ -78,7 +78,7 @@ def test_the_lock_pins_with_hashes_and_records_no_address() -> None:
 
 @pytest.mark.parametrize("group", ["base", "server", "postgres", "build"])
 def test_the_lock_satisfies_what_is_declared(group: str) -> None:
-    """A bound that moved and a lock that did not would fail only when the image is built."""
+    """The lock file satisfies every declared bound."""
     pins = {canonicalize_name(one.name): one for one in (Requirement(pin) for pin, _ in locked())}
     for requirement in declared(group):
         version = str(pins[canonicalize_name(requirement.name)].specifier).removeprefix("==")
@@ -92,13 +92,13 @@ def test_the_base_installation_needs_httpx_alone() -> None:
 @pytest.mark.skipif(find_spec("notifier.app") is None, reason="the service is not built yet")
 @pytest.mark.parametrize("group", ["server", "postgres", "demo"])
 def test_every_dependency_is_used(group: str) -> None:
-    """What nothing imports is not installed."""
+    """Every dependency is imported somewhere."""
     names = {MODULES.get(requirement.name, requirement.name) for requirement in declared(group)} - {None}
     assert names - imported() == set()
 
 
 def test_the_container_checks_hashes_and_runs_as_nobody_special() -> None:
-    """The steps that hadolint does not judge."""
+    """The Dockerfile verifies hashes and runs as an unprivileged user."""
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert "--require-hashes" in dockerfile
     assert (
@@ -116,7 +116,7 @@ def test_the_container_checks_hashes_and_runs_as_nobody_special() -> None:
 
 
 def test_help_costs_little() -> None:
-    """Hardly more than a process that imports httpx and does nothing, in the processor's time at its best."""
+    """`--help` takes little more processor time than a process that only imports httpx."""
     usual, ours = (
         min(cost(*one) for _ in range(3))
         for one in (("-c", "import httpx"), ("-m", "notifier.cli", "--help"))
@@ -125,7 +125,7 @@ def test_help_costs_little() -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """Why it costs little: what a command needs is imported when it runs."""
+    """`--help` imports only what the parser needs: commands import the rest when they run."""
     program = "import sys; from notifier.cli import parser; parser().format_help(); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
@@ -134,7 +134,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_receivers_to_test_with_need_no_extra() -> None:
-    """`notifier.testing` imports in a base installation; only a started `SmtpServer` wants aiosmtpd."""
+    """`notifier.testing` imports in a base installation; only a started `SmtpServer` needs aiosmtpd."""
     blocked = {*imported(), "aiosmtpd"} & {*HEAVY, "aiosmtpd", "slack_sdk", "structlog", "jinja2"} - {
         "asyncio"
     }
@@ -177,7 +177,7 @@ def declared(group: str) -> list[Requirement]:
 
 @cache
 def imported() -> frozenset[str]:
-    """The top-level modules that the package imports anywhere, by statement or by a driver's name in a URL."""
+    """The top-level modules that the package imports, in statements or as drivers in URLs."""
     return frozenset(_imports())
 
 

@@ -95,7 +95,7 @@ QUICK = Options(
 
 
 def main() -> int:
-    """0: measured; 1: the last line says what went wrong; 130: interrupted. A missed goal is no error."""
+    """Run the measurements. 0: done; 1: the last line has the error; 130: interrupted. A missed goal is no error."""
     arguments = _arguments()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -115,7 +115,7 @@ def main() -> int:
 async def _interruptible(
     work: Callable[[argparse.Namespace], Awaitable[None]], arguments: argparse.Namespace
 ) -> None:
-    """SIGINT and SIGTERM take the servers along."""
+    """Run the work, and stop the servers on SIGINT and SIGTERM."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -20,7 +20,7 @@ Capture = Callable[[BaseException], object]
 
 
 async def work(order: int) -> None:
-    """A task that succeeds, and does as little as a task can."""
+    """A task that succeeds and does nothing else."""
 
 
 def bare(app: FastAPI, _sink: str) -> tuple[Callable[[int], Awaitable[None]], Capture]:
@@ -58,7 +58,7 @@ SUBJECTS = {"bare": bare, "notifier": notifier, "sentry": sentry, "taskflow": ta
 def make(subject: str, sink: str) -> FastAPI:
     """`POST /task` runs one task; `POST /captures/{n}` captures exceptions and says what that took."""
     made: dict[str, Any] = {}
-    # Sentry's integration wants to be there before the application.
+    # Sentry's integration must be set up before the application.
     app = FastAPI() if subject != "sentry" else None
     task, capture = SUBJECTS[subject](app or FastAPI(), sink)
     app = app or FastAPI()
@@ -83,7 +83,7 @@ def make(subject: str, sink: str) -> FastAPI:
 
 
 def fails(number: int, depth: int = 10) -> BaseException:
-    """An exception with a stack of its own, as from an application's depths."""
+    """An exception with a stack of this depth."""
     try:
         _deeper(number, depth)
     except TimeoutError as error:
@@ -98,7 +98,7 @@ def _deeper(number: int, depth: int) -> None:
 
 
 def resident() -> float:
-    """The most memory this process has had, in megabytes."""
+    """The peak memory of this process in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 

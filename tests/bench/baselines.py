@@ -1,7 +1,7 @@
 """The two Python baselines, as a process: `python -m tests.bench.baselines bare|validating` prints its port.
 
-`bare` is what uvicorn with httptools and uvloop can do at all: it reads the body and answers 202. `validating` is the
-usual FastAPI endpoint that does nothing but validate the event.
+`bare` is the maximum of uvicorn with httptools and uvloop: it reads the body and answers 202. `validating` is a FastAPI
+endpoint that only validates the event.
 """
 
 from __future__ import annotations

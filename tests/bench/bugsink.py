@@ -1,6 +1,6 @@
-"""Bugsink, which takes Sentry's envelopes as well, where its commands are on the PATH (`pip install bugsink`).
+"""Bugsink, which also accepts Sentry's envelopes, if its commands are on the PATH (`pip install bugsink`).
 
-It runs as its own template for one machine has it: gunicorn with one process, and each event digested with its request.
+It runs as in its template for a single machine: gunicorn with one process, and each event digested in its request.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KEY = re.compile(r"//([0-9a-f]+)@")
 
 
 def programs() -> Path | None:
-    """The folder of its commands; None where it is not installed."""
+    """The folder of its commands, or None if it is not installed."""
     found = shutil.which("bugsink-manage")
     return None if found is None else Path(found).parent
 
@@ -60,7 +60,7 @@ async def bugsink(stable: Stable) -> AsyncIterator[Subject]:
     if key is None:
         raise DidNotStart("bugsink made no project")
     command = [str(commands / "gunicorn"), f"--bind={HOST}:{port}", "--workers=1", "--timeout=60"]
-    command += ["--threads=4", "--keep-alive=75"]  # connections that stay open, as the load wants them
+    command += ["--threads=4", "--keep-alive=75"]  # persistent connections, as the load generator needs them
     command += [f"--chdir={folder}", "bugsink.wsgi"]
     async with running(command, folder, stable.core, added=environ) as (process, started):
         ready = await until_ready(process, folder, port, "/health/ready", started, any_status=True)

@@ -28,7 +28,7 @@ STARTS_WITHIN_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """How much: slices of each application in turn, requests in a slice, captures in one, failures in the outage."""
+    """The amount of work: rounds, requests per slice, captures per slice, failures in the outage."""
 
     rounds: int
     requests: int
@@ -38,7 +38,7 @@ class Work:
 
 @dataclass(slots=True, kw_only=True)
 class Figures:
-    """Of one subject, in seconds and megabytes. Each slice's figures are beside the bare one's of the same round."""
+    """The figures of one subject, in seconds and megabytes, each beside the bare subject's of the same round."""
 
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Running:
 
 
 async def compare(stable: Stable, receiver: Receiver, work: Work) -> str:
-    """The table, as Markdown. Subjects that are not installed are left out."""
+    """The table as Markdown, without subjects that are not installed."""
     names = [BARE, *(name for name, package in PACKAGES.items() if _installed(package))]
     found = {name: Figures() for name in names}
     async with AsyncExitStack() as stack:
@@ -65,7 +65,7 @@ async def compare(stable: Stable, receiver: Receiver, work: Work) -> str:
             name: await stack.enter_async_context(_application(stable, name, receiver.port)) for name in names
         }
         for turn in range(work.rounds):
-            # Whoever is first of a round meets a cold core.
+            # The first of a round runs on a cold core.
             first = turn % len(names)
             for name in names[first:] + names[:first]:
                 await _slice(found[name], apps[name], work)
@@ -92,7 +92,7 @@ async def _slice(figures: Figures, app: Running, work: Work) -> None:
 
 
 async def _outage(figures: Figures, stable: Stable, name: str, work: Work) -> None:
-    """Nobody listens where the reports should go."""
+    """Measure captures while nothing listens at the reports' address."""
     async with _application(stable, name, free_port()) as app:
         lane = app.lane
         figures.before = (await _captures(lane, 1))["megabytes"]
@@ -114,7 +114,7 @@ def _post(path: str) -> bytes:
 
 @asynccontextmanager
 async def _application(stable: Stable, name: str, sink: int) -> AsyncIterator[Running]:
-    """One connection: the next request waits for the task of the one before."""
+    """A running application with one connection, so that a request waits for the previous task."""
     folder = stable.box(name)
     command = [sys.executable, "-m", "tests.bench.application", name, str(sink)]
     async with running(command, folder, stable.core, spool=folder / "spool") as (process, started):

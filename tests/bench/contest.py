@@ -1,4 +1,4 @@
-"""The same stream of events to several servers in turn, slice by slice, so that all meet the same machine."""
+"""The same stream of events to several servers in turn, slice by slice, so that all meet the same conditions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.bench.wire import Broken, get, lanes
 
 WARM_UP_EVENTS = 3_000
 SPARE = 1.6
-"""How many times the warm-up's rate is prepared, so that requests do not run out before the time."""
+"""The factor by which prepared requests exceed the warm-up's rate, so that they do not run out."""
 
 REUSED = 500
 DISTURBED = 0.1
-"""The share of the server's core from which on other processes are worth a word."""
+"""The share of the server's core used by other processes above which the report mentions it."""
 
 Stream = Callable[[], Iterator[bytes]]
 
@@ -41,7 +41,7 @@ _ACCEPTED = {
 
 @dataclass(slots=True, kw_only=True)
 class Measured:
-    """All slices of one subject. Rates are events a second; CPU is the server's, `others` what else its core did."""
+    """All slices of one subject. Rates are events per second; CPU is the server's, `others` that of other processes."""
 
     slices: list[Slice] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
@@ -72,9 +72,9 @@ class Measured:
 
 @dataclass(slots=True, kw_only=True)
 class Contender:
-    """One subject, and the stream that it gets over so many connections.
+    """A subject, and the stream that it gets over its connections.
 
-    They are opened for each slice, before its time begins: servers close what is idle while others have their turn.
+    Connections are opened for each slice, before its time starts: servers close idle ones while others have their turn.
     """
 
     subject: Subject
@@ -85,7 +85,7 @@ class Contender:
     _guess: float = 0.0
 
     async def warm_up(self) -> None:
-        """A short stretch that is not counted, from which the next one's number of requests is known."""
+        """Run a short uncounted slice, which determines the number of requests of the next."""
         count = max(self.connections, WARM_UP_EVENTS // self.batch)
         self._guess = (await self._run(count, seconds=5.0))[0].rate
 
@@ -102,7 +102,7 @@ class Contender:
         self._guess = max(self._guess, one.rate)
 
     async def _run(self, count: int, *, seconds: float) -> tuple[Slice, float, float]:
-        """The slice, the server's CPU time, and all that its core did meanwhile."""
+        """The slice, the server's CPU time, and the total CPU time of its core."""
         requests = self._prepared(count)
         gc.collect()
         async with lanes(self.subject.port, self.connections) as opened:
@@ -121,7 +121,7 @@ class Contender:
 
 
 async def alone(subject: Subject, *, connections: int, rounds: int, seconds: float) -> Measured:
-    """One subject with distinct events, one a request, compared with nobody."""
+    """Measure one subject with distinct events, one per request."""
     contender = Contender(subject=subject, connections=connections, tokens=payload.distinct(), batch=1)
     await contender.warm_up()
     for _ in range(rounds):
@@ -138,7 +138,7 @@ async def contest(
     rounds: int,
     seconds: float,
 ) -> Mapping[str, Measured]:
-    """Interleaved slices; who begins changes with every round."""
+    """Interleaved slices; the order rotates with every round."""
     contenders = [
         Contender(subject=subject, connections=connections, tokens=stream(), batch=batch)
         for subject in subjects
@@ -153,7 +153,7 @@ async def contest(
 
 
 async def reconcile(subject: Subject) -> str:
-    """A sentence on the server's own count of events beside ours; `Broken` where they differ."""
+    """A sentence that compares the server's count of events with the expected one; `Broken` is raised if they differ."""
     pattern = _ACCEPTED.get(subject.name)
     if pattern is None:
         return ""
@@ -172,7 +172,7 @@ async def reconcile(subject: Subject) -> str:
 
 
 def _on_disk(database: Path) -> dict[str, int]:
-    """What the file holds, read by a connection of our own."""
+    """The database's counts, read over a separate connection."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         accepted = connection.execute("SELECT sum(n) FROM ledger WHERE name = 'accepted'").fetchone()[0]
         counted = connection.execute("SELECT sum(count) FROM incidents").fetchone()[0]

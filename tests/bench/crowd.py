@@ -1,4 +1,4 @@
-"""Many targets of which one hangs, a critical alert behind a backlog, and many rules: whom a crowd costs what."""
+"""Many targets with one that hangs, a critical alert behind a backlog, and many rules: what they cost others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CRITICAL_WITHIN_S = 1.0
 ROUTES = 1_000
 SILENCES = 5_000
 WITHOUT_EQUALITY = 20
-"""One in so many routes and silences has no equality matcher."""
+"""One in this many routes and silences has no equality matcher."""
 RULES_COST = 1.1
 SILENCE_LANES = 16
 
@@ -35,7 +35,7 @@ _CRITICAL = payload.form({**payload.EVENT, "severity": "critical"})
 
 
 async def targets(bench: Bench) -> None:
-    """Groups over twenty targets: what the other nineteen lose while one hangs."""
+    """Groups over twenty targets: the delay at nineteen of them while one hangs."""
     groups = bench.options.groups
     async with receiving() as hanging:
         changes = _targets(bench, hanging)
@@ -83,7 +83,7 @@ def _targets(bench: Bench, hanging: Receiver) -> Mapping[str, Any]:
 
 
 async def critical(bench: Bench) -> None:
-    """Critical alerts that come while ten times as many groups as usual wait for their target."""
+    """Critical alerts that arrive while ten times the usual number of groups waits for their target."""
     waiting = bench.options.groups * 10
     async with subjects.notifier(bench.stable, _TOLD_ALONE) as one:
         await burst(one, bench.receiver, bench.options.groups // 10)
@@ -122,7 +122,7 @@ def _probes(subject: Subject) -> Iterator[Probe]:
 
 
 async def rules(bench: Bench) -> None:
-    """Processor time of an event that is told, with a thousand routes and five thousand silences and without."""
+    """Processor time per notified event, with a thousand routes and five thousand silences, and without."""
     groups = bench.options.groups
     cost: dict[str, list[float]] = {"few": [], "many": []}
     async with (
@@ -134,7 +134,7 @@ async def rules(bench: Bench) -> None:
             for name, one in (("few", few), ("many", many)):
                 before = cpu_seconds(one.process.pid)
                 await burst(one, bench.receiver, groups)
-                if number:  # the first warms up
+                if number:  # warm-up
                     cost[name].append((cpu_seconds(one.process.pid) - before) / groups)
     ratio = statistics.median(cost["many"]) / statistics.median(cost["few"])
     bench.report.lines.append(
@@ -149,7 +149,7 @@ async def rules(bench: Bench) -> None:
 
 
 def _matcher(number: int) -> str:
-    """Of twenty, nineteen with an equality matcher; none meets the bench's event."""
+    """Matchers of which 19 in 20 have an equality; none matches the bench's event."""
     return f'team=~"t-{number}-.*"' if number % WITHOUT_EQUALITY == 0 else f'service="service-{number}"'
 
 

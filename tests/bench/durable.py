@@ -1,4 +1,4 @@
-"""What the disk costs: flushes a told event, a slow one, and reports as large as SDKs send them."""
+"""The cost of the disk: flushes per notified event, slow flushes, and reports as large as SDKs send them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WITH_TASK = 1.1
 _COUNTER = struct.Struct("<Q")
 _TOLD_ALONE = Grouping(by_incident=True, wait="0s")
 
-# Counts the flushes of a process in a file that is mapped, and makes each slower.
+# Counts the flushes of a process in a mapped file, and delays each.
 SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -63,7 +63,7 @@ int fsync(int fd) { flushed(); return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(
 
 
 async def disk(bench: Bench) -> None:
-    """Telling a burst on this disk and on one that takes two milliseconds longer for each flush."""
+    """A burst on this disk, and on one whose flushes take two milliseconds longer."""
     library = _shim(bench.stable.box("shim"))
     if library is None:
         bench.report.notes.append("the slow disk was not measured: there is no C compiler")
@@ -88,7 +88,7 @@ async def disk(bench: Bench) -> None:
             for name, one in who.items():
                 before = _flushes(library.with_name(name))
                 took = await burst(one, bench.receiver, groups)
-                if number:  # the first warms up
+                if number:  # warm-up
                     seconds[name].append(took)
                     flushes += _flushes(library.with_name(name)) - before if name == "plain" else 0
     each = flushes / (groups * bench.options.rounds)
@@ -126,14 +126,14 @@ def _flushes(counter: Path) -> int:
 
 
 async def large(bench: Bench) -> None:
-    """Distinct reports of 40 KB, one a request: sixty frames, context and breadcrumbs."""
+    """Distinct reports of 40 KB, one per request, with sixty frames, context and breadcrumbs."""
     async with subjects.notifier(bench.stable, Grouping()) as one:
         one.form = payload.form(_large())
         await beside_bugsink(bench, one, "reports of 40 KB")
 
 
 async def beside_bugsink(bench: Bench, subject: Subject, what: str) -> Measured:
-    """Measure distinct requests of a subject, and put the rate beside what Bugsink publishes."""
+    """The rate of distinct requests, beside the rate that Bugsink publishes."""
     measured = await alone(
         subject, connections=16, rounds=bench.options.rounds, seconds=bench.options.seconds
     )
@@ -149,7 +149,7 @@ async def beside_bugsink(bench: Bench, subject: Subject, what: str) -> Measured:
 
 
 def _large() -> dict[str, Any]:
-    """The bench's event with what an SDK reports of a FastAPI application."""
+    """The bench's event with what an SDK reports from a FastAPI application."""
     frames = [
         {
             "file": f"{'billing' if number % 4 == 0 else 'site-packages/fastapi'}/module_{number}.py",
@@ -175,13 +175,13 @@ def _large() -> dict[str, Any]:
         "context": {"breadcrumbs": crumbs, "modules": {f"package-{n}": f"1.{n}.0" for n in range(90)}},
     }
     short = LARGE_BYTES - len(payload.form(event).fill(b"new-000000001"))
-    # As locals of frames come: text that nobody groups by.
+    # Text as in locals of frames, which does not affect grouping.
     context = {**event["context"], **{f"local_{n}": "value " * 60 for n in range(max(0, short) // 380)}}
     return {**event, "context": context}
 
 
 async def tasks(bench: Bench) -> None:
-    """What an event's task id costs: each event of a run of its own, beside events without one."""
+    """The cost of a task id: events with a task run each, beside events without."""
     document = {name: value for name, value in payload.EVENT.items() if name != "task"}
     with_task = {**document, "task": {**payload.EVENT["task"], "id": payload.ID}}
     async with subjects.notifier(bench.stable, Grouping()) as one:

@@ -60,7 +60,7 @@ def read(file: Path) -> tuple[list[str], list[str]]:
 
 
 def score(labels: Sequence[str], messages: Sequence[str]) -> Score:
-    """What becomes of messages, each posted as an event without an exception."""
+    """The scores of messages, each posted as an event without an exception."""
     found = fingerprints(messages)
     by_incident, by_template = _members(found), _members(labels)
     exact = sum(len(lines) for lines in by_incident.values() if lines == by_template[labels[lines[0]]])
@@ -76,7 +76,7 @@ def score(labels: Sequence[str], messages: Sequence[str]) -> Score:
 
 
 def fingerprints(messages: Iterable[str]) -> list[str]:
-    """As ingest makes them."""
+    """The fingerprints that ingest computes."""
     normalizer = Normalizer(max_event_bytes=262_144, new_id=lambda: "id")
     found = []
     for message in messages:

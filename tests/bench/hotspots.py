@@ -1,8 +1,8 @@
-"""Where the service's time goes while events come in: py-spy where it is installed, else cProfile of every thread.
+"""Profiles of the service while events come in: py-spy if it is installed, else cProfile of every thread.
 
-As a program, `python -m tests.bench.hotspots FOLDER serve --config FILE` runs the service under cProfile and writes
-one `.prof` file for each thread, in the thread's own CPU time, so that waiting is not seen. cProfile counts calls
-exactly and makes small functions look dearer than they are: read the order, not the seconds.
+As a program, `python -m tests.bench.hotspots FOLDER serve --config FILE` runs the service under cProfile and writes one
+`.prof` file per thread, in the thread's CPU time, which excludes waiting. cProfile overestimates small functions: read
+the order, not the seconds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SHOWN = 35
 SHOWN_ROOMS = 20
 LEAST_SECONDS = 0.1
 CONNECTIONS = 64
-# Where a thread waits; py-spy cannot always tell.
+# Functions in which a thread waits; py-spy cannot always tell.
 WAITING = ("_worker (concurrent/futures/thread.py", "Condition.wait (threading.py", "Runner.run (asyncio/")
 
 
@@ -48,7 +48,7 @@ STREAMS: Mapping[str, Stream] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What the service is given meanwhile: events in batches, or (`idle`) one now and then that is told at once."""
+    """The load during the profile: events in batches, or (`idle`) single events that are told at once."""
 
     batch: int
     stream: Stream
@@ -57,7 +57,7 @@ class Load:
 
 
 async def find(stable: Stable, receiver: Receiver, load: Load) -> str:
-    """Load the service for some seconds and say what was expensive, as text."""
+    """Load the service for some seconds, and return the most expensive functions as text."""
     sampler = shutil.which("py-spy")
     folder = stable.box("profiles")
     wrapper = ("-m", "notifier.cli") if sampler else ("-m", "tests.bench.hotspots", str(folder))
@@ -128,9 +128,9 @@ def _spy(sampler: str, pid: int, folder: Path, seconds: float) -> subprocess.Pop
 
 
 def _raw(file: Path) -> str:
-    """py-spy's folded stacks as three lists: by thread, by function (self), by function (with what it calls).
+    """py-spy's folded stacks as three lists: by thread, by function (self), and by function (cumulative).
 
-    The event loop's own C code is left out with its waiting.
+    The event loop's own C code is excluded with its waiting.
     """
     threads, own, total = Counter[str](), Counter[str](), Counter[str]()
     for line in file.read_text(encoding="utf-8").splitlines():
@@ -184,11 +184,11 @@ def _room(path: str, name: str) -> str:
 
 
 def _under_profile(folder: Path, arguments: list[str]) -> int:
-    """Run the command line with a profile for each thread; the service itself knows nothing of it."""
+    """Run the command line with a profile for each thread."""
     profiles: dict[str, cProfile.Profile] = {}
 
     def watch(*_: object) -> None:
-        """The first call of a new thread: a profile of its own takes over from here."""
+        """Replace this hook, at the first call of a new thread, by the thread's own profile."""
         sys.setprofile(None)
         profile = cProfile.Profile(time.thread_time)
         try:

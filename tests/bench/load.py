@@ -1,6 +1,6 @@
-"""The load: closed (every connection sends as soon as it is answered), paced, and one request at a time.
+"""The load generators: closed (each connection sends after each answer), paced, and one request at a time.
 
-Every answer's status is checked; another one than expected ends the run with a sentence.
+An answer with an unexpected status ends the run with a sentence.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ TICK_S = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """One measured stretch. `busy` is the load's own share of its core: near 1 it, and not the server, was measured."""
+    """A measured interval.
+
+    `busy` is the generator's share of its core: near 1, it was the bottleneck, not the server.
+    """
 
     requests: int
     seconds: float
@@ -32,7 +35,7 @@ class Slice:
 
 
 class _Closed:
-    """Sends the prepared requests over all lanes until they run out or the time is up."""
+    """Sends the prepared requests over all connections until they run out or the time is up."""
 
     def __init__(self, lanes: Sequence[Lane], requests: Iterable[bytes], expected: bytes) -> None:
         self._lanes = lanes
@@ -82,7 +85,7 @@ def refusal(status: bytes, body: bytes) -> str:
 async def saturate(
     lanes: Sequence[Lane], requests: Iterable[bytes], *, expected: bytes, seconds: float
 ) -> Slice:
-    """As many as the server takes, until the time is up or the requests run out."""
+    """Send as many requests as the server takes, until the time is up or they run out."""
     closed = _Closed(lanes, requests, expected)
     cpu, started = time.process_time(), time.perf_counter()
     closed.start(started + seconds)
@@ -93,7 +96,7 @@ async def saturate(
 
 
 class Background:
-    """A steady rate of requests whatever the answers do; what finds no free lane waits in line, and is counted."""
+    """A steady rate of requests, independent of the answers; those without a free connection are queued and counted."""
 
     def __init__(
         self, lanes: Sequence[Lane], make: Callable[[], bytes], *, expected: bytes, per_second: float
@@ -112,7 +115,7 @@ class Background:
             lane.answered, lane.lost = self._answered, self._lost
 
     async def run(self) -> None:
-        """Until cancelled. `Broken` on the first answer that is no success."""
+        """Run until cancelled. `Broken` is raised at the first unsuccessful answer."""
         started, asked = time.perf_counter(), 0
         while self.problem is None:
             due = int((time.perf_counter() - started) * self._per_second)
@@ -124,7 +127,7 @@ class Background:
         raise Broken(self.problem)
 
     async def drain(self) -> None:
-        """Wait for the answers that are still out."""
+        """Wait for outstanding answers."""
         self._owed = 0
         self._idle.clear()
         if self.answers < self.sent:
@@ -153,7 +156,7 @@ class Background:
 
 @asynccontextmanager
 async def alongside(background: Background | None) -> AsyncIterator[None]:
-    """The background load runs while the block does; its failure is the block's."""
+    """Run the background load during the block; its failure is raised in the block."""
     if background is None:
         yield
         return
@@ -166,7 +169,7 @@ async def alongside(background: Background | None) -> AsyncIterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """An event that is told apart when it arrives at the receiver."""
+    """An event that can be recognized when it arrives at the receiver."""
 
     token: bytes
     request: bytes
@@ -181,13 +184,13 @@ async def arrivals(
     count: int,
     every: float,
 ) -> list[float]:
-    """Seconds from each POST to its webhook's arrival; one POST every `every` seconds, however long the others take."""
+    """Seconds from each POST to its webhook's arrival, with one POST per `every` seconds regardless of the others."""
     free: asyncio.Queue[Lane] = asyncio.Queue()
     for lane in lanes:
         free.put_nowait(lane)
 
     async def one(probe: Probe) -> float:
-        started = time.perf_counter()  # before a lane is free: waiting for one is waiting for the server
+        started = time.perf_counter()  # before a connection is free: waiting for one is part of the time
         lane = await free.get()
         status, body = await ask(lane, probe.request)
         free.put_nowait(lane)

@@ -1,4 +1,4 @@
-"""The machine under the bench: its cores, a process's memory and CPU time, and what an fsync costs here."""
+"""The machine of the bench: its cores, the memory and CPU time of a process, and the cost of fsync."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FSYNCS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cores:
-    """Which core serves and which loads; the same one where there is no other."""
+    """The core of the server and that of the load; equal if there is only one."""
 
     server: int
     load: int
@@ -37,7 +37,7 @@ def cores() -> Cores:
 
 @contextmanager
 def pinned(core: int) -> Iterator[None]:
-    """On one core; a process started inside stays there, with every thread that it makes."""
+    """Pin this process to a core; processes started inside the block inherit that."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -55,13 +55,13 @@ def resident(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of all threads so far; the kernel counts in hundredths of a second."""
+    """CPU time of all threads so far, with a resolution of 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def core_seconds(core: int) -> float:
-    """How long a core has worked so far, for whomever."""
+    """The time for which a core has been busy, with any process."""
     for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
         name, _, rest = line.partition(" ")
         if name == f"cpu{core}":
@@ -71,7 +71,7 @@ def core_seconds(core: int) -> float:
 
 
 def fsync_seconds(folder: Path) -> float:
-    """The median time of a 4 KiB write and its fdatasync."""
+    """The median time of a 4 KiB write with fdatasync."""
     times = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(FSYNCS):

@@ -1,4 +1,4 @@
-"""The row of a million distinct fingerprints: what they cost in memory, and what they do to ingest."""
+"""The row with a million distinct fingerprints: their cost in memory and in ingest rate."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _token(number: int) -> bytes:
 
 
 def known(count: int) -> Iterator[bytes]:
-    """A thousand of the fingerprints, spread evenly, over and over: the ones that go on happening."""
+    """A thousand of the fingerprints, spread evenly, repeated for ever."""
     step = max(1, count // KNOWN)
     return itertools.cycle([_token(number) for number in range(0, count, step)])
 
@@ -92,7 +92,7 @@ async def row(bench: Bench) -> None:
 
 
 async def _fill(subject: Subject, count: int) -> str:
-    """Post so many distinct events, then wait until the server has nothing left to do."""
+    """Post distinct events, then wait until the server is idle."""
     tokens = (_token(number) for number in range(count))
     left, busy = count // FILL_BATCH, 0.0
     started = time.perf_counter()
@@ -113,7 +113,7 @@ async def _fill(subject: Subject, count: int) -> str:
 
 
 async def _settle(subject: Subject) -> str:
-    """Wait until the server's CPU is idle: what was posted is then routed and told."""
+    """Wait until the server's CPU is idle, when everything is routed and told."""
     started = time.perf_counter()
     while (passed := time.perf_counter() - started) < SETTLES_WITHIN_S:
         before = cpu_seconds(subject.process.pid)
@@ -124,7 +124,7 @@ async def _settle(subject: Subject) -> str:
 
 
 async def _post_known(subject: Subject, count: int) -> None:
-    """The empty database knows the same recurring fingerprints, and nothing else."""
+    """Post the recurring fingerprints to the empty database."""
     async with lanes(subject.port, FILL_LANES) as pool:
         requests = subject.requests(known(count), batch=BATCH, count=max(1, min(count, KNOWN) // BATCH))
         one = await saturate(pool, requests, expected=subject.expected, seconds=30)

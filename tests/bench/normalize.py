@@ -1,6 +1,6 @@
-"""What one event costs between the socket and the commit: `python -m tests.bench.normalize`.
+"""The processor time of one event between the socket and the commit: `python -m tests.bench.normalize`.
 
-Microseconds an event, the best of several short runs, so that other load on the machine shows least.
+Microseconds per event, the best of several short runs, to reduce the effect of other load.
 """
 
 from __future__ import annotations

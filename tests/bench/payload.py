@@ -1,7 +1,7 @@
-"""What is posted: the contract's example event (RULES.md#the-event), and the same as an Alertmanager alert.
+"""The posted data: the reference event (RULES.md#the-event), and the same as an Alertmanager alert.
 
-A stream yields one token per event: equal tokens are equal events, another token is another fingerprint. The token
-is also a label, so that a webhook shows which event it tells about.
+A stream yields one token per event. Equal tokens give equal events, different ones different fingerprints. The token is
+also a label, so that a webhook shows which event it is about.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ EVENT: dict[str, Any] = {
     "status": "firing",
 }
 
-# Labels are what Alertmanager tells alerts apart by; everything else goes along as annotations, as text.
+# Alertmanager identifies alerts by labels; everything else becomes annotations.
 ALERT: dict[str, Any] = {
     "labels": {
         "alertname": "TimeoutError",
@@ -83,13 +83,13 @@ ALERT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A document with places for an id and a token, cut into the bytes between them."""
+    """A document with placeholders for an id and a token, cut into the bytes between them."""
 
     parts: tuple[bytes, ...]
     slots: tuple[str, ...]
 
     def fill(self, token: bytes) -> bytes:
-        """One document; its id is new."""
+        """A document with this token and a new id."""
         values = {ID: uuid7().encode(), TOKEN: token}
         pieces = [self.parts[0]]
         for slot, part in zip(self.slots, self.parts[1:], strict=True):
@@ -98,7 +98,7 @@ class Form:
 
 
 def form(document: dict[str, Any], before: bytes = b"") -> Form:
-    """Cut a document, and what stands before it, at its id and its tokens, in whatever order they come."""
+    """Cut a document, with a prefix, at its id and its tokens, in any order."""
     parts: list[bytes] = []
     slots: list[str] = []
     rest = before.decode() + json.dumps(document)
@@ -120,22 +120,22 @@ _numbers = itertools.count(1)
 
 
 def fresh(prefix: str = "new") -> bytes:
-    """A token that no event of this run had."""
+    """A token that is new in this run."""
     return f"{prefix}-{next(_numbers):09d}".encode()
 
 
 def equal() -> Iterator[bytes]:
-    """The same event for ever."""
+    """The same token for ever."""
     return itertools.repeat(TOKEN.encode())
 
 
 def distinct() -> Iterator[bytes]:
-    """Never the same event twice."""
+    """New tokens only."""
     return iter(fresh, b"")
 
 
 def mixed(known: Iterator[bytes], *, one_new_in: int) -> Iterator[bytes]:
-    """Known causes, and a new one every so often."""
+    """Known tokens, and a new one at regular intervals."""
     for number in itertools.count(1):
         yield fresh() if number % one_new_in == 0 else next(known)
 
@@ -143,7 +143,7 @@ def mixed(known: Iterator[bytes], *, one_new_in: int) -> Iterator[bytes]:
 def head(
     port: int, path: str, key: str, length: int, more: str = "", kind: str = "application/json"
 ) -> bytes:
-    """The same headers for whoever is asked, so that all of them parse the same; `more` are lines of headers."""
+    """The request head, equal for all servers so that parsing costs the same; `more` are further header lines."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: {kind}\r\nContent-Length: {length}\r\n{more}\r\n"
@@ -151,11 +151,11 @@ def head(
 
 
 def body(shape: Form, tokens: Iterator[bytes], batch: int, *, array: bool, between: bytes = b",") -> bytes:
-    """One request's body: `batch` events, as an array where the receiver wants one."""
+    """The body of a request with `batch` events, as a JSON array if `array`."""
     filled = between.join([shape.fill(token) for token in itertools.islice(tokens, batch)])
     return b"[" + filled + b"]" if array else filled
 
 
 def requests(frame: Callable[[bytes], bytes], bodies: Iterator[bytes], count: int) -> list[bytes]:
-    """The next requests, ready to be written."""
+    """The next requests as bytes."""
     return [frame(one) for one in itertools.islice(bodies, count)]

@@ -1,4 +1,4 @@
-"""The row of reading: what lists, searches, statistics, metrics and pages take beside a million incidents and runs."""
+"""The row of reads: lists, searches, statistics, metrics and pages with a million incidents and task runs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ CALLS: Mapping[str, str] = {
     "dead letters": "/v1/dead-letters",
     "metrics": "/metrics",
 }
-# As a person who has signed in opens them.
+# With a session, as a person opens them.
 PAGES: Mapping[str, str] = {
     "the page of incidents": "/incidents",
     "the same, acknowledged ones": "/incidents?state=acknowledged",
@@ -73,7 +73,7 @@ PAGES: Mapping[str, str] = {
 
 
 async def row(bench: Bench) -> None:
-    """Fill a database by SQL, then ask a service that serves it."""
+    """Fill a database by SQL, then query a service that uses it."""
     box, count = bench.stable.box("reading"), bench.options.distinct
     async with subjects.notifier(bench.stable, Grouping(), box=box) as made:
         key = made.key

@@ -1,4 +1,4 @@
-"""A SQLite file as a year of use may leave it: incidents, runs, tallies, groups, deliveries and dead letters."""
+"""A SQLite file as after a year of use: incidents, runs, counters, groups, deliveries and dead letters."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HELD_ONE_IN = 50
 DELIVERIES_ONE_IN = 4
 DEAD_ONE_IN = 100
 FAILED_ONE_IN = 40
-# What housekeeping and the service itself would have written meanwhile.
+# Rows that housekeeping and the service would have written.
 _WRITTEN = """
 INSERT INTO event_figures (step, project, at, type, replica, n, first_seen, last_seen)
 SELECT step, project, minute - minute % step, labels ->> 'exception', 'bench', sum(n), min(first_seen), max(last_seen)
@@ -51,7 +51,7 @@ INSERT OR REPLACE INTO instance (name, at) SELECT 'terms', max(number) FROM inci
 
 
 def fill(file: Path, count: int, *, now: int) -> None:
-    """Write so many incidents and task runs, and what comes with them, in time order over fourteen days."""
+    """Write this many incidents and task runs with all that belongs to them, in time order over fourteen days."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA cache_size=-400000")
@@ -86,7 +86,7 @@ def fill(file: Path, count: int, *, now: int) -> None:
 
 
 def _figures() -> Iterator[str]:
-    """The figures of runs and deliveries, all at once: row by row, as triggers do it, would take minutes."""
+    """The statistics of runs and deliveries in bulk: by triggers, row by row, they would take minutes."""
     for table, figures in ALL.items():
         for figure in figures:
             rows = f"SELECT 1 AS sign, {', '.join(figure.columns)} FROM {table}"
@@ -107,12 +107,12 @@ def _at(number: int, count: int, now: int) -> int:
 
 
 def _unresolved(number: int, count: int) -> bool:
-    """Half of what is unresolved is new, half is spread over everything."""
+    """Half of the unresolved incidents are new, half are spread over all."""
     return number > count - count // (2 * UNRESOLVED_ONE_IN) or number % (2 * UNRESOLVED_ONE_IN) == 0
 
 
 def _events_of(number: int) -> int:
-    """Most happen once, few very often."""
+    """Most incidents have one event, few have very many."""
     return random.Random(number).choice((1, 1, 1, 1, 2, 3, 5, 20, 200, 5_000)) + number % 7
 
 
@@ -178,7 +178,7 @@ def _events(count: int, now: int) -> Iterator[dict[str, object]]:
 def _tallies(count: int, now: int) -> Iterator[dict[str, object]]:
     for number in range(1, count + 1):
         at, n = _at(number, count, now) // MINUTE * MINUTE, _events_of(number)
-        # As housekeeping leaves them: by the hour once they are two days old.
+        # Older than two days, in hours, as housekeeping leaves them.
         if at < (now - 2 * DAY) // HOUR * HOUR:
             yield {"incident": number, "minute": at // HOUR * HOUR, "n": n}
             continue

@@ -1,4 +1,4 @@
-"""Three replicas on one PostgreSQL beside one: what a told event costs, and what they reach together."""
+"""Three replicas on one PostgreSQL, beside one: the cost of a notified event, and the total rate."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TOLD_ALONE = Grouping(by_incident=True, wait="0s")
 
 
 async def replicas(bench: Bench) -> None:
-    """One replica and three, each on a database of its own, take turns."""
+    """One replica and three take turns, each set on its own database."""
     groups = bench.options.groups
     cost: dict[int, list[float]] = {1: [], REPLICAS: []}
     slow: dict[int, list[float]] = {1: [], REPLICAS: []}
@@ -46,7 +46,7 @@ async def replicas(bench: Bench) -> None:
                     cpu = sum(cpu_seconds(one.process.pid) for one in subjects_)
                     await burst_over(subjects_, bench.receiver, groups)
                     cpu = sum(cpu_seconds(one.process.pid) for one in subjects_) - cpu
-                    if number:  # the first warms up
+                    if number:  # warm-up
                         cost[count].append(cpu / groups)
             bench.receiver.delay = DELAY_S
             try:
@@ -76,7 +76,7 @@ async def replicas(bench: Bench) -> None:
 
 
 async def start_replicas(bench: Bench, stack: AsyncExitStack, url: str, count: int) -> list[Subject]:
-    """Replicas of one database; only the first prints a key, which all of them take."""
+    """Replicas of one database; the first prints the key that all accept."""
     changes = {"database": {"url": url}}
     await asyncio.to_thread(_upgrade, bench.stable.box("upgrade"), url)
     started: list[Subject] = []
@@ -97,7 +97,7 @@ def _upgrade(folder: Path, url: str) -> None:
 
 
 async def burst_over(replicas_: Sequence[Subject], receiver: Receiver, groups: int) -> float:
-    """Seconds from the first post of new causes, over all replicas, until each has arrived."""
+    """Seconds from the first post of new causes, spread over all replicas, until each has arrived."""
     tokens = [payload.fresh() for _ in range(groups)]
     stream = iter(tokens)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""One Markdown table: each figure beside the baselines', its ratio, and what is to be reached (RULES.md#speed)."""
+"""One Markdown table: each figure beside the baselines', its ratio, and its goal (RULES.md#speed)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Verdict = Literal["reached", "missed", "not compared"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One row. `figures` by subject; a subject without one gets a dash."""
+    """A row. `figures` are by subject; a missing one is shown as a dash."""
 
     what: str
     figures: Mapping[str, str]
@@ -25,13 +25,13 @@ class Line:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What a run has found so far."""
+    """The results of a run so far."""
 
     lines: list[Line] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def markdown(self, alertmanager: str) -> str:
-        """The table and, under it, what is needed to judge it."""
+        """The table, followed by the notes for judging it."""
         heads = [alertmanager if name == ALERTMANAGER else name for name in COLUMNS]
         rows = [["what", *heads, "ratio", "to reach", ""], ["---"] * (len(heads) + 4)]
         rows += [
@@ -50,7 +50,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """At least so many times another subject's rate."""
+    """A minimum ratio to another subject's rate."""
 
     against: str
     at_least: float
@@ -61,7 +61,7 @@ class Goal:
 
 
 def compared(rates: Mapping[str, float], goals: Sequence[Goal]) -> tuple[str, str, Verdict]:
-    """(ratios, goals, verdict) of notifier's rate beside the others'; an absent subject decides nothing."""
+    """Ratios, goals and verdict of notifier's rate beside the others'; missing subjects are ignored."""
     ratios = {
         name: rates[NOTIFIER] / rate for name, rate in rates.items() if name != NOTIFIER and NOTIFIER in rates
     }

@@ -1,4 +1,4 @@
-"""The rows of the table (RULES.md#speed): what each one starts, sends and reports."""
+"""The rows of the table (RULES.md#speed): what each starts, sends and reports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a row needs."""
+    """The environment of a row."""
 
     options: Options
     stable: Stable
@@ -52,7 +52,7 @@ Row = Callable[[Bench], Awaitable[None]]
 
 
 async def alerting_pair(bench: Bench, stack: AsyncExitStack, grouping: Grouping) -> list[Subject]:
-    """notifier, and Alertmanager where it is installed."""
+    """notifier, and Alertmanager if it is installed."""
     opened = [await stack.enter_async_context(subjects.notifier(bench.stable, grouping))]
     if bench.with_alertmanager:
         opened.append(await stack.enter_async_context(subjects.alertmanager(bench.stable, grouping)))
@@ -88,7 +88,7 @@ def _ingest_line(bench: Bench, what: str, found: Mapping[str, Measured], goals: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One row of ingest: what is sent, so many events a request, and what to reach."""
+    """A row of ingest: what is sent, events per request, and goals."""
 
     what: str
     stream: Stream
@@ -139,7 +139,7 @@ async def batches(bench: Bench) -> None:
 
 
 def probes(subject: Subject) -> Iterator[Probe]:
-    """Events that nobody has seen, each told apart by its token."""
+    """New events, each identified by its token."""
     while True:
         token = payload.fresh()
         yield Probe(token=token, request=subject.requests(itertools.repeat(token), batch=1, count=1)[0])
@@ -162,7 +162,7 @@ async def _arrivals(
 
 
 async def idle(bench: Bench) -> None:
-    """From POST to the webhook's arrival when nothing else happens."""
+    """The time from POST to the webhook's arrival on an idle service."""
     share = max(1, bench.options.idle_probes // bench.options.rounds)
     times: dict[str, list[float]] = {}
     async with AsyncExitStack() as stack:
@@ -180,7 +180,7 @@ async def idle(bench: Bench) -> None:
 
 
 async def storm(bench: Bench) -> None:
-    """The same while 2,000 equal events come every second, one a request."""
+    """The same with 2,000 equal events per second, one per request."""
     times: dict[str, list[float]] = {}
     count = int(bench.options.storm_seconds / STORM_EVERY_S)
     async with AsyncExitStack() as stack:
@@ -231,7 +231,7 @@ def _latency_line(
 
 
 async def ready(bench: Bench) -> None:
-    """From the start of the process to the first good answer of its readiness check."""
+    """The time from the start of the process to its first successful readiness check."""
     times: dict[str, list[float]] = {}
     again: list[float] = []
     async with subjects.notifier(bench.stable, Grouping()):

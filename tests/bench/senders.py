@@ -1,4 +1,4 @@
-"""What other senders' formats cost: events as large as their clients send them, packed as they pack them."""
+"""The cost of other senders' formats, with the sizes and encodings of their clients."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def envelopes(bench: Bench) -> None:
 
 
 async def alerts(bench: Bench) -> None:
-    """Prometheus' list of 1,000 alerts that fire, again and again, as it posts them while they do."""
+    """Lists of 1,000 firing alerts, posted repeatedly as Prometheus does."""
     async with AsyncExitStack() as stack:
         who = await alerting_pair(bench, stack, Grouping())
         for one in who:
@@ -90,7 +90,7 @@ async def logs(bench: Bench) -> None:
 
 
 def _record_form() -> Form:
-    """One request with one record. Those that stand behind each other are one with all of them, says protobuf."""
+    """A request with one record. Concatenated, several of them are one request with all records (protobuf)."""
     token = payload.fresh()
     frames = "".join(
         f'  File "/app/shop/module_{number}.py", line {number + 1}, in handle_{token.decode()}\n    step()\n'
@@ -117,7 +117,7 @@ def _record_form() -> Form:
 
 
 def _event() -> dict[str, Any]:
-    """An event as the SDK makes it of a request: frames with lines around them and locals, breadcrumbs, modules."""
+    """An event as the SDK makes it of a request: frames with source lines and locals, breadcrumbs, modules."""
     frames = [
         {
             "filename": f"fastapi/module_{number}.py",

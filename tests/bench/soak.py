@@ -1,4 +1,4 @@
-"""A soak: a hundred thousand deliveries, each once, on SQLite and on three replicas of PostgreSQL."""
+"""A soak test: 100,000 deliveries, each exactly once, on SQLite and on three replicas with PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOLD_ALONE = Grouping(by_incident=True, wait="0s")
 
 
 async def soak(bench: Bench) -> None:
-    """Bursts of new causes, one after the other, on each engine; nothing may be lost, and nothing come twice."""
+    """Bursts of new causes on each engine; none may be lost or delivered twice."""
     async with subjects.notifier(bench.stable, _TOLD_ALONE) as one:
         await _soak(bench, [one], "SQLite")
     with running_cluster() as cluster:

@@ -1,4 +1,4 @@
-"""Who is measured: notifier, the two baselines and Alertmanager, each a process of its own on the server's core."""
+"""The measured servers: notifier, the two baselines and Alertmanager, each a process on the server's core."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _KEY = re.compile(r"ntf_[A-Za-z0-9]{32,}")
 
 
 class DidNotStart(Exception):
-    """A server under test ended or stayed silent; the text holds what it said last."""
+    """A measured server ended or did not answer. The text has its last output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grouping:
-    """How both alerting services group, so that they do the same work."""
+    """The grouping options of both alerting services, so that they do the same work."""
 
     by_incident: bool = False
     wait: str = "10s"
@@ -50,11 +50,11 @@ class Grouping:
 
 @dataclass(slots=True, kw_only=True)
 class Subject:
-    """A running server and how it wants to be spoken to.
+    """A running server, and the form of its requests.
 
-    `sent` counts the events that it has answered for. A `forgetful` one keeps nothing, so that it may get the same
-    requests again and again instead of ever new ones. `gzip`: its bodies are compressed. `kind` is their type, and
-    `between` stands between two events of one that is no array.
+    `sent` counts the events that it has acknowledged. A `forgetful` one stores nothing, so it may get the same requests
+    repeatedly. `gzip` compresses bodies. `kind` is their content type, and `between` separates the events of a body
+    that is no array.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Subject:
     sent: int = 0
 
     def requests(self, tokens: Iterator[bytes], *, batch: int, count: int) -> list[bytes]:
-        """The next `count` requests of `batch` events each, ready to be written."""
+        """The next `count` requests of `batch` events each, as bytes."""
         array = self.always_array or (batch > 1 and self.between == b",")
         path = self.path if batch == 1 else self.batch_path
         bodies = (
@@ -93,7 +93,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stable:
-    """Where servers are started: their core, a folder of their own, and the receiver that they tell."""
+    """The environment of started servers: their core, a folder, and the receiver that they notify."""
 
     core: int
     folder: Path
@@ -108,7 +108,7 @@ class Stable:
 
 
 def alertmanager_program() -> str | None:
-    """Debian's name, or upstream's; None where it is not installed."""
+    """Debian's program name, or upstream's; None if it is not installed."""
     return shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 
 
@@ -128,10 +128,10 @@ async def notifier(
     changes: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Subject]:
-    """`notifier serve` on SQLite, telling the receiver. A `box` that was used before keeps its database.
+    """`notifier serve` on SQLite, with the receiver as its channel. A reused `box` keeps its database.
 
-    `wrapper` is what Python runs, if not the command line itself. `changes` replace whole sections of the
-    configuration, `environ` is added to the environment.
+    `wrapper` is what Python runs instead of the command line. `changes` replace whole sections of the configuration,
+    `environ` is added to the environment.
     """
     folder = box or stable.box(NOTIFIER)
     port = free_port()
@@ -191,7 +191,7 @@ async def baseline(stable: Stable, name: str) -> AsyncIterator[Subject]:
 
 @asynccontextmanager
 async def alertmanager(stable: Stable, grouping: Grouping) -> AsyncIterator[Subject]:
-    """One Alertmanager without a cluster, telling the receiver."""
+    """An Alertmanager without a cluster, with the receiver as its channel."""
     program = alertmanager_program()
     assert program is not None
     folder = stable.box(ALERTMANAGER)
@@ -233,7 +233,7 @@ def _alertmanager_config(stable: Stable, grouping: Grouping) -> dict[str, Any]:
             "group_interval": "5m",
             "repeat_interval": "4h",
         },
-        # 20 shown at most, as notifier does; the default is to send the whole group.
+        # At most 20, as notifier shows; the default is the whole group.
         "receivers": [{"name": "sink", "webhook_configs": [{"url": url, "max_alerts": 20}]}],
     }
 
@@ -247,8 +247,8 @@ async def running(
     spool: Path | None = None,
     added: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[subprocess.Popen[bytes], float]]:
-    """A process on its core, and when it was started; at the end it is asked to stop, then made to."""
-    environ = {**clean_environ(), **(added or {})}  # with compiled modules, as an installed service has them
+    """A process on its core, and its start time; it is terminated, then killed, at the end."""
+    environ = {**clean_environ(), **(added or {})}  # with bytecode, as an installed service has it
     environ.pop("PYTHONUNBUFFERED", None)
     if spool is not None:
         environ["NOTIFIER_SPOOL"] = str(spool)
@@ -277,7 +277,7 @@ async def until_ready(
     *,
     any_status: bool = False,
 ) -> float:
-    """Seconds from the start to the first good answer."""
+    """Seconds from the start to the first successful answer."""
     while True:
         _still_there(process, folder, started)
         try:

@@ -1,4 +1,4 @@
-"""How fast alerts are told: so many groups of one event each, from the first post to the last arrival."""
+"""The speed of notifications: many groups of one event each, from the first post to the last arrival."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINEAR = 1.3
 
 
 async def telling(bench: Bench) -> None:
-    """Groups of one event each to one webhook: against Alertmanager, and what a delivery costs when more wait."""
+    """Groups of one event each to one webhook: against Alertmanager, and the cost of a delivery in a longer queue."""
     groups = bench.options.groups
     seconds: dict[str, list[float]] = {}
     async with AsyncExitStack() as stack:
@@ -62,7 +62,7 @@ async def telling(bench: Bench) -> None:
 async def burst(
     subject: Subject, receiver: Receiver, groups: int, *, awaited: Callable[[bytes], bool] = lambda _: True
 ) -> float:
-    """Seconds from the first post of `groups` new causes, in batches, until each that is awaited has arrived."""
+    """Seconds from the first post of `groups` new causes, in batches, until each awaited one has arrived."""
     tokens = [payload.fresh() for _ in range(groups)]
     stream = iter(tokens)
     batch = min(BATCH, groups)

@@ -1,4 +1,4 @@
-"""The bench itself: its load reaches what it measures, counts exactly, and says so when something is wrong."""
+"""The bench: its load reaches the server, counts exactly, and errors stop it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def bare(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> 
 
 
 async def test_a_contest_counts_what_the_server_answered(bare: Subject) -> None:
-    """Rates come from answered requests alone, and the server's CPU time is seen."""
+    """Rates come from answered requests only, and the server's CPU time is measured."""
     found = await contest([bare], payload.equal, batch=10, connections=8, rounds=2, seconds=0.2)
     measured = found[BARE]
     assert len(measured.rates) == 2
@@ -51,7 +51,7 @@ async def test_a_contest_counts_what_the_server_answered(bare: Subject) -> None:
 
 
 async def test_a_slice_ends_when_its_requests_run_out(bare: Subject) -> None:
-    """Every prepared request is answered once, and none is made up."""
+    """Every prepared request is answered once."""
     requests = bare.requests(payload.distinct(), batch=1, count=50)
     async with lanes(bare.port, 8) as pool:
         one = await saturate(pool, requests, expected=b"202", seconds=5)
@@ -60,14 +60,14 @@ async def test_a_slice_ends_when_its_requests_run_out(bare: Subject) -> None:
 
 
 async def test_an_unexpected_status_stops_the_run(bare: Subject) -> None:
-    """A refused event is never counted as a fast one."""
+    """A refused event is an error, not a fast answer."""
     async with lanes(bare.port, 2) as pool:
         with pytest.raises(Broken, match="answered 202"):
             await saturate(pool, bare.requests(payload.equal(), batch=1, count=4), expected=b"200", seconds=1)
 
 
 async def test_a_background_keeps_its_rate(bare: Subject) -> None:
-    """The steady load sends so many a second, whatever else happens, and all of it is answered."""
+    """The background load keeps its rate, and all of it is answered."""
     async with lanes(bare.port, 8) as pool:
         background = Background(
             pool,
@@ -82,7 +82,7 @@ async def test_a_background_keeps_its_rate(bare: Subject) -> None:
 
 
 async def test_an_arrival_is_timed_from_its_post(receiver: Receiver) -> None:
-    """The receiver stands in for the whole service: it is posted to, and what it receives has arrived."""
+    """The receiver replaces the whole service: what is posted to it has arrived."""
     tokens = [payload.fresh() for _ in range(5)]
     echo = [
         Probe(token=token, request=payload.head(receiver.port, "/", "", len(token)) + token)
@@ -95,7 +95,7 @@ async def test_an_arrival_is_timed_from_its_post(receiver: Receiver) -> None:
 
 
 async def test_the_service_takes_part(tmp_path: Path, receiver: Receiver) -> None:
-    """notifier starts under the bench, is loaded, tells the receiver, and counts on its disk what was sent."""
+    """notifier starts in the bench, accepts load, notifies the receiver, and has the expected counts on disk."""
     stable = Stable(core=cores().server, folder=tmp_path, receiver_port=receiver.port)
     async with subjects.notifier(stable, Grouping(by_incident=True, wait="0s")) as subject:
         await contest([subject], payload.equal, batch=100, connections=2, rounds=1, seconds=0.1)
@@ -110,7 +110,7 @@ async def test_the_service_takes_part(tmp_path: Path, receiver: Receiver) -> Non
 
 @pytest.mark.parametrize(("sent", "fits"), [(5, True), (6, False)])
 async def test_a_count_that_differs_stops_the_run(bare: Subject, sent: int, *, fits: bool) -> None:
-    """What a server claims to have accepted is compared with what it answered for."""
+    """A difference between the server's count and the acknowledged events stops the run."""
     text = b'notifier_events_total{format="native",result="accepted"} 5.0\n'
 
     async def metrics(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -134,7 +134,7 @@ async def test_the_own_client_reads_a_status(bare: Subject) -> None:
 
 
 def test_the_example_event_is_valid_and_of_its_usual_size() -> None:
-    """What is posted is the contract's example, nearly 900 bytes of it, with an id and a token of its own."""
+    """The posted event is the reference event, nearly 900 bytes, with an id and a token of its own."""
     body = payload.EVENT_FORM.fill(b"new-1")
     event = json.loads(body)
     assert 800 <= len(body) <= 1_000
@@ -145,7 +145,7 @@ def test_the_example_event_is_valid_and_of_its_usual_size() -> None:
 
 
 def test_an_alert_carries_the_same_facts() -> None:
-    """Alertmanager gets about as many bytes, and tells alerts apart by the same token."""
+    """Alertmanager gets about as many bytes, and identifies alerts by the same token."""
     alert = json.loads(payload.ALERT_FORM.fill(b"new-1"))
     assert alert["labels"]["region"] == "new-1"
     assert alert["annotations"]["id"] != payload.ID
@@ -154,7 +154,7 @@ def test_an_alert_carries_the_same_facts() -> None:
 
 
 def test_streams_repeat_or_never_repeat() -> None:
-    """Equal is one token, distinct is never the same, mixed is new once in so many."""
+    """`equal` repeats one token, `distinct` never repeats, and `mixed` is new at its interval."""
     assert len(set(itertools.islice(payload.equal(), 100))) == 1
     assert len(set(itertools.islice(payload.distinct(), 100))) == 100
     mixed = list(itertools.islice(payload.mixed(payload.equal(), one_new_in=10), 100))
@@ -163,7 +163,7 @@ def test_streams_repeat_or_never_repeat() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 40, 1_000])
 def test_a_message_is_read_whatever_its_pieces(size: int) -> None:
-    """An answer that comes in pieces is the answer that comes at once."""
+    """An answer that arrives in pieces is the same as one that arrives at once."""
     answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 5\r\n\r\nhello"
     messages, found = Messages(), []
     for start in range(0, len(answer), size):
@@ -174,7 +174,7 @@ def test_a_message_is_read_whatever_its_pieces(size: int) -> None:
 
 
 def test_ratios_name_who_was_compared() -> None:
-    """A goal is reached against everybody it names; without them it is not compared."""
+    """A goal is compared with each subject that it names, if that was measured."""
     goals = (Goal(against=ALERTMANAGER, at_least=1.0),)
     assert compared({NOTIFIER: 90.0, ALERTMANAGER: 100.0}, goals) == (
         "0.90 x Alertmanager",
@@ -185,7 +185,7 @@ def test_ratios_name_who_was_compared() -> None:
 
 
 def test_the_table_has_a_cell_for_everybody() -> None:
-    """Who has no figure gets a dash; notes stand below."""
+    """A missing figure is shown as a dash; notes follow the table."""
     report = Report(lines=[Line(what="speed", figures={NOTIFIER: "1/s"})], notes=["on one core"])
     text = report.markdown("Alertmanager 0.25")
     assert "| speed | 1/s | - | - | - | - | - | not compared |" in text
@@ -193,20 +193,20 @@ def test_the_table_has_a_cell_for_everybody() -> None:
 
 
 def test_percentiles_are_values_that_were_measured() -> None:
-    """The nearest rank, never one beyond the end."""
+    """Percentiles are measured values, by nearest rank."""
     assert percentile(list(range(1, 101)), 0.99) == 100
     assert percentile([3.0], 0.5) == 3.0
 
 
 def test_the_folder_of_a_process_is_its_own(tmp_path: Path) -> None:
-    """Two servers of one kind never share a folder."""
+    """Two servers of one kind have different folders."""
     stable = Stable(core=0, folder=tmp_path, receiver_port=1)
     assert stable.box("a") != stable.box("a")
 
 
 @pytest.mark.slow
 async def test_the_client_s_rows(tmp_path: Path, receiver: Receiver) -> None:
-    """In miniature: every figure is there, and the reports of the application have arrived."""
+    """In miniature: every figure exists, and the application's reports have arrived."""
     before = receiver.requests
     stable = Stable(core=cores().server, folder=tmp_path, receiver_port=receiver.port)
     work = Work(rounds=1, requests=30, captures=20, failures=1_000)
@@ -219,7 +219,7 @@ async def test_the_client_s_rows(tmp_path: Path, receiver: Receiver) -> None:
 
 
 def test_what_an_application_adds_is_taken_round_by_round() -> None:
-    """A slow round slows the bare application as well."""
+    """The overhead is computed per round, because a slow round slows the bare application too."""
     bare = Figures(p50=[1.0, 9.0, 1.0], p99=[1.0], capture=[1.0], cpu=[1.0])
     mine = Figures(p50=[1.00001, 9.00001, 1.00003], p99=[1.0], capture=[0.001], cpu=[1.0])
     work = Work(rounds=3, requests=1, captures=1, failures=1_000)

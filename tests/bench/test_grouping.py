@@ -1,4 +1,4 @@
-"""The measure of grouping: what is right, what is merged and what is split, counted as the literature counts."""
+"""The measures of grouping: correct, merged and split lines, counted as in the literature."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.bench.wire import Broken
 
 
 def test_what_is_grouped_as_labelled_scores_one() -> None:
-    """Each template one incident, each incident one template."""
+    """One incident per template, and one template per incident, scores 1."""
     found = score(["a", "a", "b"], ["order 17 failed", "order 18 failed", "the disk is full"])
     assert found.figures == (1.0, 1.0, 1.0)
     assert (found.incidents, found.templates) == (2, 2)
 
 
 def test_a_merge_costs_precision_and_a_split_recall() -> None:
-    """And both of them accuracy."""
+    """A merge lowers precision, a split lowers recall, and both lower accuracy."""
     merged = score(["a", "b", "c"], ["order 17 failed", "order 18 failed", "the disk is full"])
     assert merged.figures == (1 / 3, 0.0, 1.0)
     split = score(["a", "a", "a"], ["order 17 failed", "order 18 failed", "the disk is full"])
@@ -27,7 +27,7 @@ def test_a_merge_costs_precision_and_a_split_recall() -> None:
 
 
 def test_a_folder_is_reported_with_its_means(tmp_path: Path) -> None:
-    """A table; what is no such folder is said."""
+    """A folder gives a table with means; one without files is an error."""
     with pytest.raises(Broken, match=r"no \*\.tsv\.gz"):
         report(tmp_path)
     (tmp_path / "Shop.tsv.gz").write_bytes(gzip.compress(b"a\torder 17 failed\na\torder 18 failed\n"))

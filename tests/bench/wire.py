@@ -1,6 +1,6 @@
-"""HTTP/1.1 at its barest: keep-alive connections that write ready bytes, and a receiver of webhooks.
+"""Minimal HTTP/1.1: keep-alive connections that write prepared bytes, and a receiver of webhooks.
 
-An answer is read for its status and its Content-Length only: a real HTTP client would be slower than what it measures.
+Only the status and Content-Length of an answer are parsed: a real HTTP client would be slower than the servers.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 
 
 class Broken(Exception):
-    """The other side closed the connection or answered what this bench does not read."""
+    """The connection was closed, or an answer cannot be parsed."""
 
 
 class Messages:
-    """Cuts a stream of bytes into (head, body) where every message has a Content-Length, or none and no body."""
+    """Splits a stream of bytes into (head, body); messages have a Content-Length or no body."""
 
     __slots__ = ("_head", "_pending", "_size", "_wanted")
 
@@ -36,7 +36,7 @@ class Messages:
         self._wanted = 0
 
     def take(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """The message that `data` completes. One at a time: nobody here pipelines."""
+        """The message that `data` completes. Requests are not pipelined."""
         if self._pending:
             self._pending.append(data)
             self._size += len(data)
@@ -67,7 +67,7 @@ Answered = Callable[["Lane", bytes, bytes], None]
 
 
 class Lane(asyncio.Protocol):
-    """One keep-alive connection. `answered(lane, status, body)` is called when an answer is complete."""
+    """A keep-alive connection. `answered(lane, status, body)` is called when an answer is complete."""
 
     __slots__ = ("_messages", "_transport", "answered", "lost")
 
@@ -108,7 +108,7 @@ def _nothing() -> None:
 
 @asynccontextmanager
 async def lanes(port: int, count: int) -> AsyncIterator[Sequence[Lane]]:
-    """Open connections, closed at the end."""
+    """Open connections, closed at the end of the block."""
     loop = asyncio.get_running_loop()
     opened: list[Lane] = []
     try:
@@ -122,7 +122,7 @@ async def lanes(port: int, count: int) -> AsyncIterator[Sequence[Lane]]:
 
 
 async def ask(lane: Lane, request: bytes) -> tuple[int, bytes]:
-    """One request and its answer: (status, body)."""
+    """Send a request, and return (status, body)."""
     future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
 
     def answered(_: Lane, status: bytes, body: bytes) -> None:
@@ -139,7 +139,7 @@ async def ask(lane: Lane, request: bytes) -> tuple[int, bytes]:
 
 
 async def get(port: int, path: str, key: str = "", *, cookie: str = "") -> tuple[int, bytes]:
-    """GET over a connection of its own, answered with or without a Content-Length; `OSError` where nobody listens."""
+    """GET over a new connection, with or without a Content-Length in the answer; `OSError` is raised if it is refused."""
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
         who = f"Authorization: Bearer {key}\r\n" if key else ""

@@ -1,4 +1,4 @@
-"""An empty database file, which every example of a machine begins with."""
+"""An empty database file, which every example of a state machine starts from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _made: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def empty_file() -> Path:
-    """Made once in a process; copy it."""
+    """The file, made once per process, to be copied."""
     if not _made:
         _made.append(tempfile.TemporaryDirectory(prefix="ntf-template-"))
         engine = create_engine(Path(_made[0].name) / "empty.db")

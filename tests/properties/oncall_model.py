@@ -1,6 +1,6 @@
-"""What the on-call machine believes: a literal, slow reading of the rules, kept apart from the code.
+"""The reference model of the on-call state machine: a literal, slow reading of the rules, independent of the code.
 
-Above all RULES.md#timing and RULES.md#held.
+See RULES.md#timing and RULES.md#held.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ ACKNOWLEDGED, OPEN, RESOLVED = State.ACKNOWLEDGED, State.OPEN, State.RESOLVED
 
 @dataclass(frozen=True)
 class Config:
-    """What a reload changes. `log` and the root are always there; `log` neither escalates nor has quiet hours."""
+    """The part of the configuration that reloads change.
+
+    The root and `log` always exist; `log` neither escalates nor mutes.
+    """
 
     routes: frozenset[str]
     group_wait: Duration
@@ -33,7 +36,7 @@ class Config:
     inhibits: bool
 
     def of(self, service: str) -> tuple[str, ...]:
-        """The routes that tell of a service: billing has two where both are there, `log` continues."""
+        """The routes that match a service. Billing has two if both exist, because `log` continues."""
         if service == "billing":
             return ("log", "billing") if "billing" in self.routes else ("log",)
         return (service,) if service in self.routes else ("root",)
@@ -44,7 +47,7 @@ class Config:
 
 @dataclass
 class Silence:
-    """`daily`: only between these minutes of each UTC day."""
+    """A silence; with `daily`, only between these minutes of each UTC day."""
 
     id: str
     label: tuple[str, str]
@@ -65,7 +68,7 @@ class Silence:
 
 @dataclass
 class Problem:
-    """One incident, as events and people make it. `urged`: a person acted on what is routed since the loops ran."""
+    """An incident, as events and people change it. `urged` is set by an act since the loops last ran."""
 
     id: str
     service: str
@@ -99,7 +102,7 @@ class Problem:
 
     @property
     def flaps(self) -> bool:
-        """It was resolved by a machine within an hour of its coming back: its all-clear waits."""
+        """Whether the service resolved it within an hour of a return, so that its resolution is delayed."""
         lately = self.resolved_at - self.opened_at <= HOUR
         return self.state is RESOLVED and self.resolved_by == "event" and self.reopened and lately
 
@@ -111,7 +114,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Heard:
-    """What one notification said of an incident."""
+    """The part of a notification about one incident."""
 
     at: Instant
     reason: Reason
@@ -122,9 +125,9 @@ class Heard:
 
 @dataclass
 class Group:
-    """When one route has told of what it groups; `last` counts what was told before its members came here.
+    """The messages of one route to one group. `last` counts those from before its members moved here.
 
-    Until `acts_until` what people do is gathered.
+    Acts of people are collected until `acts_until`.
     """
 
     own: Instant | None = None
@@ -134,13 +137,13 @@ class Group:
 
 @dataclass(eq=False)
 class Member:
-    """One incident at one route.
+    """An incident in one route's group.
 
-    `noticed`: when the loops first saw its `news`, what is still to be told; `critical`: that it is critical. `held`:
-    a mute has certainly held something of it, `perhaps`: it may have. `muted_by` is what did so last, `free`: since
-    when nothing does. `moved`: when it came here, `began`: first told since it was over, `steps`: how many have fired
-    since. `critical_told`: when its identity was last told at critical here, `slow`: it therefore waits like the rest.
-    `muted_at`: when something held it last. `act_due`: when what a person did last must be told.
+    `noticed` is when the loops first saw its current `news`, and `critical` that it is critical. `held` is set if a
+    mute has certainly held something, `perhaps` if it may have. `muted_by` is the latest mute, `free` the time since
+    when there is none, `muted_at` the last time of one. `moved` is when it came to this group, `began` when it was
+    first told since it was resolved, `steps` the number of escalation steps since. `critical_told` is when its identity
+    was last told as critical here; `slow` is set if it therefore waits. `act_due` is when the latest act must be told.
     """
 
     problem: Problem
@@ -177,13 +180,13 @@ class Member:
         return self.problem.severity is Severity.CRITICAL and self.problem.state is not RESOLVED and not told
 
     def newly_critical(self, now: Instant, interval: Duration) -> bool:
-        """What its identity was told as within the interval is no news."""
+        """Whether it became critical, and its identity was not told as critical within the interval."""
         lately = self.critical_told is not None and now < self.critical_told + interval
         return self.is_critical_news and not lately
 
 
 class Model:
-    """Follows what happens and what is told, and says what must and must not have been told. `seen` counts both."""
+    """Follows events and notifications, and checks what must and must not have been sent. `seen` counts both."""
 
     def __init__(self, config: Config, each: bool, seen: Counter[str]) -> None:
         self.configs: list[tuple[Instant, Config]] = [(0, config)]
@@ -201,7 +204,7 @@ class Model:
         return self.configs[-1][1]
 
     def slowest(self, name: str, since: Instant) -> Duration:
-        """The longest value of a timing that was in force at any moment since then."""
+        """The longest value of a timing that was in force at any time since `since`."""
         longest: Duration = max(self._values(name, since))
         return longest
 
@@ -217,7 +220,7 @@ class Model:
             if end is None or end >= since
         ]
 
-    # What happens
+    # Input
 
     def posted(
         self,
@@ -229,7 +232,7 @@ class Model:
         answer: str | None,
         now: Instant,
     ) -> None:
-        """One event, and the incident that the answer named."""
+        """Apply an event; `answer` is the incident that the service named."""
         known = self.newest.get((service, name))
         if over:
             if known is not None and known.state is not RESOLVED:
@@ -248,7 +251,7 @@ class Model:
         known.severity = max(known.severity, severity, key=lambda one: one.rank)
 
     def lapse(self, now: Instant) -> None:
-        """Acknowledgements whose time is over."""
+        """Expire acknowledgements."""
         for one in self.problems.values():
             until = one.acknowledged_until
             if one.state is ACKNOWLEDGED and until is not None and until <= now:
@@ -256,7 +259,7 @@ class Model:
                 self.seen["an acknowledgement ran out"] += 1
 
     def acted(self, one: Problem, now: Instant) -> None:
-        """A person has changed it: the first act of a group is told at once, those of the next three seconds then."""
+        """Record an act. A group's first act is told at once, and those of the next three seconds together."""
         if one.state is RESOLVED:
             one.resolved_at = now
         for member in self.members.values():
@@ -267,7 +270,7 @@ class Model:
                 member.group.acts_until = member.group.acts_until if gathered else now + GATHERED
 
     def acknowledge(self, one: Problem, actor: str, until: Instant | None, now: Instant) -> str:
-        """`done`, `same`, or the state that refuses it."""
+        """Acknowledge, and return `done`, `same`, or the state that refuses it."""
         if one.state is RESOLVED:
             return "resolved"
         if one.state is ACKNOWLEDGED and one.acknowledged_by != actor:
@@ -301,16 +304,16 @@ class Model:
             return "resolved"
         one.state, one.acknowledged_by, one.acknowledged_until = OPEN, None, None
         one.snoozed_until, one.reopened_at, one.reopened_by = -1, now, actor
-        # When it is told itself depends on what holds it; but it is an act, and others gather behind it.
+        # When it is told depends on what holds it, but as an act it delays others.
         for member in self.members.values():
             if member.problem is one and now >= member.group.acts_until:
                 member.group.acts_until = now + GATHERED
         return "done"
 
-    # What holds
+    # Mutes
 
     def mutes(self, member: Member, now: Instant) -> frozenset[str]:
-        """Everything that holds a member at this moment; of inhibition, its sources."""
+        """Everything that holds a member now; for inhibition, the source incidents."""
         one = member.problem
         found = {"snooze"} if one.snoozed_until > now else set()
         found |= {it.name for it in self.silences.values() if it.on(one, now)}
@@ -330,10 +333,10 @@ class Model:
             and other.service == one.service
         ]
 
-    # What there is to tell
+    # Pending news
 
     def news(self, member: Member, now: Instant) -> Reason | None:
-        """What has not been told of it, were nothing to hold it."""
+        """The reason to notify about the member, if nothing held it."""
         one, last = member.problem, member.last
         if one.state is RESOLVED:
             return Reason.RESOLVED if last is not None and last.reason is not Reason.RESOLVED else None
@@ -350,17 +353,17 @@ class Model:
         return Reason.REPEATED if over and one.count > last.count else None
 
     def _by_hand(self, member: Member, news: Reason | None) -> bool:
-        """A person has just brought it where it is, and that has not been told."""
+        """Whether the news comes from an act of a person."""
         last = member.last
         differs = last is None or last.state is not member.problem.state or news is Reason.ACKNOWLEDGED
         return member.problem.urged and member.act_due >= 0 and differs
 
     def _due(self, member: Member, news: Reason | None, now: Instant) -> bool:
-        """Whether it must have been told by now."""
+        """Whether the news must have been told by now."""
         group = member.group
         if news is None or member.noticed is None:
             return False
-        # What was held waits for its group like all that is unmuted, and what has moved begins anew.
+        # News that was held waits for its group's timers, and a member that moved starts over.
         if self._by_hand(member, news) and not member.perhaps and member.moved != now:
             return now >= member.act_due
         one = member.problem
@@ -375,14 +378,14 @@ class Model:
         return now >= noticed + wait
 
     def _urgent(self, member: Member, now: Instant) -> bool:
-        """It has become critical, and by no interval that has been in force it counts as told at critical before."""
+        """Whether it became critical, and its identity was not told as critical within any interval that was in force."""
         interval = self.slowest("group_interval", member.critical_told or 0)
         return member.critical is not None and member.newly_critical(now, interval)
 
-    # The loops run
+    # Runs of the loops
 
     def begins(self, now: Instant) -> None:
-        """The loops are about to run: they notice what has changed."""
+        """Notice all changes, before the loops run."""
         self.lapse(now)
         for one in self.problems.values():
             if one.routed < 0 or (one.state is not RESOLVED and one.severity.rank > one.routed):
@@ -409,7 +412,7 @@ class Model:
         return self.members.setdefault((one.id, route), Member(one, route, group, moved=now))
 
     def _carry(self, member: Member) -> None:
-        """An incident that is a return goes on where the one before it was in the same group."""
+        """Give a returned incident the state of its predecessor in the same group."""
         one, before = member.problem, member.problem.previous
         last = None if before is None else self.members.get((before.id, member.route))
         if before is None or last is None or last.group is not member.group:
@@ -424,7 +427,7 @@ class Model:
             self.seen["an escalation went on"] += member.began is not None
 
     def _follow(self, now: Instant) -> None:
-        """Members of routes that are gone go where the present tree sends them, with all that was told."""
+        """Move the members of removed routes to where the current tree sends them, with what was told."""
         there = {*self.config.routes, "log", "root"}
         for (id_, route), old in list(self.members.items()):
             if route in there or (old.problem.state is RESOLVED and self.news(old, now) is None):
@@ -449,7 +452,7 @@ class Model:
         new.group.last = max(new.group.last or -1, old.group.last or -1)
 
     def told(self, key: tuple[str, str], message: Message, targets: set[str]) -> None:
-        """A notification was written: is it allowed?"""
+        """Check that a notification was allowed."""
         group = self.groups[key]
         told = [(self.members[one.incident.id, key[0]], one) for one in message.told]
         assert told
@@ -469,7 +472,7 @@ class Model:
             self._remember(member, one, message.at, targets)
 
     def _spaced(self, group: Group, message: Message, told: list[tuple[Member, Told]]) -> None:
-        """group_interval between two, but for what is newly critical, a repeat, or what a person did."""
+        """Check group_interval between notifications, which critical news, repeats and acts may ignore."""
         if group.own is None or message.at >= group.own + self.fastest("group_interval", group.own):
             return
         hurried = [
@@ -509,7 +512,7 @@ class Model:
             assert targets >= member.targets, "somebody who has heard of it was not told"
 
     def _waited(self, member: Member, back: set[str], now: Instant) -> None:
-        """The all-clear of what came back lately is held, unless the problem is back again."""
+        """Check that the resolution of a flapping incident was delayed, unless it has opened again."""
         one = member.problem
         if not one.flaps:
             return
@@ -552,7 +555,7 @@ class Model:
         assert member.began is not None
         late = message.at - member.began - steps[member.steps]
         assert late >= 0
-        if late > MINUTE:  # it was held, and the next keeps its distance
+        if late > MINUTE:  # it was held, so the next message keeps its distance
             member.began += late
         assert targets == {"boss" if member.steps == 0 else "director"}
         self.seen[f"escalated step {member.steps}"] += 1
@@ -561,10 +564,10 @@ class Model:
         member.steps += 1
         member.targets |= targets
 
-    # What must have been told
+    # Required notifications
 
     def ends(self, now: Instant) -> None:
-        """The loops have come to rest: nothing that was due is left."""
+        """Check that nothing is due after the loops have run."""
         for member in self.members.values():
             mutes = frozenset[str]() if member.problem.state is RESOLVED else self.mutes(member, now)
             if mutes:
@@ -578,7 +581,7 @@ class Model:
                 and open_again
                 and self.news(member, now) is None
             ):
-                # The acknowledgement has run out: everybody knew when it would.
+                # The expiry of the acknowledgement was known in advance.
                 member.heard[-1] = replace(last, state=OPEN)
         waiting = {member.problem.id for member in self.members.values() if member.act_due > now}
         for one in self.problems.values():
@@ -590,13 +593,13 @@ class Model:
         if news is not None or "snooze" in mutes or self._may_repeat(member, now):
             member.perhaps = True
             self.seen[f"held, {news.value if news else 'no news'}"] += 1
-        # A member that has joined under a snooze is held once it would have been told.
+        # A member that joined while snoozed is held once it would have been told.
         snoozed = "snooze" in mutes and (member.last is not None or member.problem.snoozed_at > member.moved)
         if snoozed or self._due(member, news, now):
             member.held = True
 
     def _may_repeat(self, member: Member, now: Instant) -> bool:
-        """Whether one of the timings since it was told last would repeat it by now."""
+        """Whether one of the timings in force since the last message would repeat it by now."""
         one, last = member.problem, member.last
         if last is None or one.state is not OPEN or one.count <= last.count:
             return False
@@ -631,15 +634,15 @@ class Model:
         return now >= max(self._released(member), member.act_due) and spaced
 
     def _released(self, member: Member) -> Instant:
-        """From when it counts as free."""
+        """The time since when it counts as free of mutes."""
         free = member.free if member.free is not None else -1
-        # Nobody knows when an inhibition ends that its source does not end.
+        # The end of an inhibition is unknown unless its source resolves.
         sources = [kind.split()[1] for kind in member.muted_by if kind.startswith("inhibition")]
         going_on = [source for source in sources if self.problems[source].state is not RESOLVED]
         if going_on or (sources and not all(self._values("inhibits", free))):
             free += max(self.slowest("group_interval", free - DAY), MINUTE)
         elif any(it.name in member.muted_by and it.lasts(free) for it in self.silences.values()):
-            # It goes on, but without this incident, whose labels have changed: a change like any other.
+            # The source still inhibits, but not this incident, whose labels have changed.
             free += self.slowest("group_wait", free)
             if member.group.last is not None:
                 free = max(free, member.group.last + self.slowest("group_interval", member.group.last))
@@ -656,5 +659,5 @@ class Model:
 
 
 def within(daily: tuple[int, int] | None, now: Instant) -> bool:
-    """Whether the UTC minute of the day is between the two; without any, always."""
+    """Whether the UTC minute of the day is within the range; true without a range."""
     return daily is None or daily[0] <= now % DAY // MINUTE < daily[1]

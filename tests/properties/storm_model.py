@@ -1,6 +1,6 @@
-"""What the storm machine believes: a literal, slow reading of the rules, kept apart from the code that it judges.
+"""The reference model of the storm state machine: a literal, slow reading of the rules, independent of the code.
 
-Above all RULES.md#timing, RULES.md#targets and RULES.md#outcomes.
+See RULES.md#timing, RULES.md#targets and RULES.md#outcomes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from notifier.domain.time import HOUR, MINUTE, Duration, Instant
 
 @dataclass
 class Known:
-    """One incident as the posted events make it; `*_noticed` is when the alerting loops first ran after the change."""
+    """An incident, as the events make it; `*_noticed` is when the alerting loops first ran after the change."""
 
     id: str
     environment: str
@@ -44,20 +44,20 @@ class Known:
         return f"{self.environment} {self.fingerprint}"
 
     def cleared_at(self, interval: Duration) -> Instant:
-        """When its end may be told: what has come back within the last hour may do so again."""
+        """When its resolution may be told: it is delayed if the incident returned within the last hour."""
         assert self.resolved_at is not None
         flaps = self.reopened and self.resolved_at - self.opened_at <= HOUR
         return self.resolved_at + interval if flaps else self.resolved_at
 
     def recent(self, now: Instant, within: int) -> int:
-        """Tallies are kept by the minute: the window begins at a minute's start."""
+        """The count of recent events. Counts are kept per minute, so the window starts at a full minute."""
         since = (now - within) // MINUTE * MINUTE
         return sum(at >= since for at in self.arrivals)
 
 
 @dataclass(frozen=True)
 class Heard:
-    """One incident's part of one notification of a group."""
+    """The part of a group's notification about one incident."""
 
     at: Instant
     reason: Reason
@@ -68,7 +68,7 @@ class Heard:
 
 @dataclass
 class Group:
-    """What one route has said about one environment, or about one identity."""
+    """The messages of one route about one environment, or about one identity."""
 
     route: Route
     shared: str
@@ -84,7 +84,7 @@ class Group:
 
 
 class Model:
-    """Follows posts, runs of the loops and notifications, and says what must and must not have been told."""
+    """Follows posts, runs of the loops and notifications, and checks what must and must not have been sent."""
 
     def __init__(self) -> None:
         self.incidents: dict[str, Known] = {}
@@ -92,10 +92,10 @@ class Model:
         self.groups: dict[tuple[str, str], Group] = {}
         self.accepted = 0
 
-    # What happens
+    # Input
 
     def posted(self, event: Event, answer: str | None, now: Instant) -> None:
-        """One event, and the incident that the answer named."""
+        """Apply an event; `answer` is the incident that the service named."""
         identity = (event.environment, event.fingerprint)
         known = self.newest.get(identity)
         if event.status == "resolved":
@@ -124,7 +124,7 @@ class Model:
             known.severity = event.severity
 
     def auto_resolved(self, now: Instant, quiet: int) -> int:
-        """How many incidents `auto_resolve` ends now."""
+        """The number of incidents that `auto_resolve` ends now."""
         over = [
             one
             for one in self.incidents.values()
@@ -135,7 +135,7 @@ class Model:
         return len(over)
 
     def noticed(self, now: Instant, routes: Iterable[Route]) -> None:
-        """The loops are about to run: from now on the changes so far count as noticed."""
+        """Notice all changes, before the loops run."""
         for one in self.incidents.values():
             if one.opened_noticed is None:
                 one.opened_noticed = now
@@ -150,7 +150,7 @@ class Model:
                 one.resolved_noticed = now
 
     def told(self, route: str, value: str, message: Message) -> None:
-        """A notification was written: is it allowed?"""
+        """Check that a notification was allowed."""
         group = self.groups[route, value]
         self._spaced(group, message)
         group.notified.append(message.at)
@@ -169,7 +169,7 @@ class Model:
             self._allowed(group, incident, history, now)
             history.append(now)
 
-    # What must not be
+    # Forbidden notifications
 
     def _allowed(self, group: Group, incident: Known, history: list[Heard], now: Heard) -> None:
         assert now.count == incident.count
@@ -195,7 +195,7 @@ class Model:
             assert group.route.send_resolved
 
     def _spaced(self, group: Group, message: Message) -> None:
-        """group_wait before the first message, group_interval between two, but for what is critical or repeated."""
+        """Check group_wait and group_interval, which critical news and repeats may ignore."""
         last = group.last()
         route = group.route
         if last is None:
@@ -213,10 +213,10 @@ class Model:
         )
         assert hurried or repeating
 
-    # What must be
+    # Required notifications
 
     def all_told(self, now: Instant) -> None:
-        """The loops have run at `now`: nothing that was due by then is left."""
+        """Check that nothing is due after the loops have run at `now`."""
         for group in self.groups.values():
             for one in self.incidents.values():
                 if group.holds(one):
@@ -255,7 +255,7 @@ class Model:
             assert not self._is_urgent(group, one, raised) or now < raised + group.route.group_wait
 
     def _is_urgent(self, group: Group, one: Known, raised: Instant) -> bool:
-        """It is critical, and its identity was not told as such just before."""
+        """Whether it is critical, and its identity was not told as critical within the interval."""
         told = [
             heard.at
             for id_, history in group.heard.items()
@@ -268,18 +268,18 @@ class Model:
 
 
 def _due(group: Group, noticed: Instant, now: Instant) -> bool:
-    """max(change + group_wait, last told + group_interval) has come."""
+    """Whether max(change + group_wait, last told + group_interval) has passed."""
     last = group.last()
     waited = now >= noticed + group.route.group_wait
     return waited and (last is None or now >= last + group.route.group_interval)
 
 
 def covers(route: Route, environment: str) -> bool:
-    """Whether the route tells about an environment; without matchers on it, about all."""
+    """Whether the route matches an environment; without matchers, it matches all."""
     wanted = [matcher.value for matcher in route.match if matcher.name == "environment"]
     return not wanted or wanted == [environment]
 
 
 def shared(route: Route, one: Known) -> str:
-    """What tells the groups of a route apart here: the incident's identity, or the environment."""
+    """The key that distinguishes a route's groups: the incident's identity, or the environment."""
     return one.identity if route.group_by == ("incident",) else one.environment

@@ -1,4 +1,4 @@
-"""Windows against clocks that are read minute by minute, in places with odd rules."""
+"""Recurring windows against a reference that reads local time minute by minute, in zones with unusual rules."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ZONES = (
     "Africa/Cairo",  # the clocks skip midnight
     "Pacific/Apia",
 )
-# A change of the clocks is within some hours of each of these, in one of the zones.
+# Dates within hours of a change of clocks in one of the zones.
 CHANGES = (
     "2026-03-29T01:00:00Z",
     "2026-10-25T01:00:00Z",
@@ -40,10 +40,10 @@ CHANGES = (
     "2011-12-30T10:00:00Z",
 )
 
-# On the day that the clocks go forward it would end before it begins, so there it is not at all.
+# On the day when clocks go forward it would end before it starts, so it does not occur.
 SKIPPED = Weekly(times=(Hours(start=150, end=180),), location="Europe/Berlin")
 
-# Hours that a change of the clocks cuts are common, others are not excluded.
+# Hours cut by a change of clocks are frequent, others possible.
 _minutes = st.sampled_from((0, 15, 60, 105, 120, 135, 150, 165, 180, 210, 720, 1380, 1425)) | st.integers(
     0, 1439
 )
@@ -84,8 +84,8 @@ _dated = st.builds(
 
 
 def begins_on(windows: Weekly, day: date) -> bool:
-    """Whether a window begins on that day, as its words say."""
-    left = (day.replace(day=28) + timedelta(days=4)).replace(day=1) - day  # to the first of the next month
+    """Whether a window starts on that day."""
+    left = (day.replace(day=28) + timedelta(days=4)).replace(day=1) - day  # until the first of the next month
     numbers = {day.day, -left.days}
     ranges = windows.days_of_month
     return (
@@ -105,7 +105,7 @@ def _within(first: int, last: int, numbers: set[int]) -> bool:
 
 
 class Clock:
-    """What the wall shows at every minute around a moment, and so when it shows a time: no rule but looking."""
+    """Local time at every minute around an instant, from which instants of local times are found by search."""
 
     def __init__(self, location: str, around: Instant) -> None:
         zone = ZoneInfo(location)
@@ -118,7 +118,7 @@ class Clock:
             self.seen.setdefault(wall, minute * MINUTE)
 
     def at(self, wall: datetime) -> Instant:
-        """The first time that it is shown; where it is skipped, as long after what was shown last as it should be."""
+        """The first instant of a local time. A skipped time is moved forward by the gap."""
         back = 0
         while wall - timedelta(minutes=back) not in self.seen:
             back += 1
@@ -131,7 +131,7 @@ class Clock:
 
 
 def stretches(windows: Weekly, around: Instant) -> list[tuple[Instant, Instant]]:
-    """Every stretch within two days, as the definition says it: day by day, one by one."""
+    """Every interval within two days, day by day, from the definition."""
     clock = Clock(windows.location, around)
     today = clock.shown[around // MINUTE * MINUTE].replace(hour=0, minute=0)
     found = []
@@ -154,7 +154,7 @@ def stretches(windows: Weekly, around: Instant) -> list[tuple[Instant, Instant]]
     now=parse_rfc3339("2026-03-29T01:15:00Z"),
 )
 def test_a_window_is_on_as_its_definition_says(windows: Weekly, now: Instant) -> None:
-    """From when the wall first shows its beginning to when it first shows its end; `Clock.at` says what is skipped."""
+    """A window lasts from the first instant of its local start to that of its local end."""
     expected = any(begin <= now < end for begin, end in stretches(windows, now))
     assert window(windows, now).active == expected
 
@@ -162,7 +162,7 @@ def test_a_window_is_on_as_its_definition_says(windows: Weekly, now: Instant) ->
 @settings(deadline=None, max_examples=examples(30, 200))
 @given(windows=_dated.filter(lambda one: len(one.times) == 1), now=_near)
 def test_a_dated_window_is_on_as_its_definition_says(windows: Weekly, now: Instant) -> None:
-    """The day on which it begins decides."""
+    """The start day decides whether a window with dates occurs."""
     expected = any(begin <= now < end for begin, end in stretches(windows, now))
     assert window(windows, now).active == expected
 
@@ -170,7 +170,7 @@ def test_a_dated_window_is_on_as_its_definition_says(windows: Weekly, now: Insta
 @settings(deadline=None, max_examples=examples(15, 100))
 @given(windows=_dated, now=_near)
 def test_until_is_the_next_change_of_dates(windows: Weekly, now: Instant) -> None:
-    """Hour by hour nothing changes before it, and at it something does; never is truly never, for four years."""
+    """Between `now` and `until` the state is constant, hour by hour, and it changes at `until`; None means four years."""
     phase = window(windows, now)
     end = now + 4 * 366 * DAY if phase.until is None else phase.until
     assert end > now
@@ -186,7 +186,7 @@ def test_until_is_the_next_change_of_dates(windows: Weekly, now: Instant) -> Non
 @example(windows=SKIPPED, now=parse_rfc3339("2026-03-28T02:00:00Z"))
 @example(windows=SKIPPED, now=parse_rfc3339("2026-03-29T01:15:00Z"))
 def test_until_is_the_next_change(windows: Weekly, now: Instant) -> None:
-    """Stepping minute by minute finds no change before it, and one at it; it is None only where there is none."""
+    """Between `now` and `until` the state is constant, minute by minute, and it changes at `until`."""
     phase = window(windows, now)
     end = now + 16 * DAY if phase.until is None else phase.until
     assert end > now
@@ -204,7 +204,7 @@ def test_until_is_the_next_change(windows: Weekly, now: Instant) -> None:
 def test_how_a_window_is_cut_changes_nothing(
     hours: Hours, now: Instant, cut: int, overlap: int, place: str
 ) -> None:
-    """Two windows that touch or overlap are the one that both make up, daylight saving or not."""
+    """Two touching or overlapping windows are equal to their union, across changes of clocks too."""
     whole = Weekly(times=(hours,), location=place)
     length = (hours.end - hours.start - 1) % DAY_MINUTES + 1
     middle = min(cut, length - 1)
@@ -240,7 +240,7 @@ def test_what_is_written_is_read_back(windows: Weekly) -> None:
     )
 )
 def test_the_reader_is_total(document: dict[str, object]) -> None:
-    """Whatever is posted is a window, or refused with a ValueError."""
+    """Any document is parsed to a window or refused with ValueError."""
     try:
         read = weekly(document)
     except ValueError:

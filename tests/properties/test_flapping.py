@@ -1,4 +1,4 @@
-"""Whatever an identity does, it is told no more often than its route allows, and never left wrong for long."""
+"""However an identity flaps, its notifications stay within the route's limits, and the last one is correct."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _routes = st.builds(
 @settings(deadline=None, max_examples=examples(20, 60))
 @given(route=_routes, steps=st.lists(st.tuples(_acts, _waits), min_size=1, max_size=25))
 def test_an_identity_is_told_within_its_limits(route: Route, steps: list[tuple[str, Duration]]) -> None:
-    """One message in each `group_interval`, but for a first rise to critical; what is told last is how it stands."""
+    """One message per `group_interval`, except for a first rise to critical; the last message states the final state."""
     heard, state = asyncio.run(_live(route, steps))
     for earlier, later in pairwise(heard):
         if later.at - earlier.at < route.group_interval:
@@ -83,7 +83,7 @@ async def _live(route: Route, steps: Sequence[tuple[str, Duration]]) -> tuple[li
 
 
 def _rises(heard: Heard) -> bool:
-    """It tells of a critical incident that is not over."""
+    """Whether a notification contains a critical unresolved incident."""
     return any(
         one.incident.severity is Severity.CRITICAL and one.incident.state is not State.RESOLVED
         for one in heard.message.told

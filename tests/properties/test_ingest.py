@@ -1,4 +1,4 @@
-"""Whatever is posted: parsing is total, both readings agree, and a seeded secret never comes through."""
+"""Parsing is total, the strict and the lenient reading agree, and no seeded secret passes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def event_of(posted: Any) -> Event:
     st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
 )
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    """Never another exception."""
+    """Any bytes are read or refused, without another exception."""
     try:
         items = parsed(body)
     except Malformed:
@@ -95,7 +95,7 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 
 @given(st.dictionaries(st.sampled_from(EventBody.__struct_fields__), VALUES) | VALUES)
 def test_any_json_is_read_or_refused_with_a_known_place(value: Any) -> None:
-    """A path begins with a contract field, and an accepted event has a document and storable text."""
+    """The path of an error begins with a schema field, and an accepted event has a document and storable text."""
     try:
         items = parsed(json.dumps([value]).encode())
     except Malformed:
@@ -110,7 +110,7 @@ def test_any_json_is_read_or_refused_with_a_known_place(value: Any) -> None:
 
 @given(EVENTS)
 def test_both_readings_give_the_same_event(posted: dict[str, Any]) -> None:
-    """Where the strict one takes a text without suspicion, the lenient one has nothing to repair."""
+    """If the strict reading accepts a text, the lenient one changes nothing."""
     raw = json.dumps(posted, ensure_ascii=False).encode()
     if suspicious(raw):
         return
@@ -123,7 +123,7 @@ def test_both_readings_give_the_same_event(posted: dict[str, Any]) -> None:
 
 @given(EVENTS, VALUES | st.sampled_from(["FATAL", " Warn ", "sev-2", "None", "P5", "emerg", "5"]))
 def test_no_severity_costs_an_event(posted: dict[str, Any], severity: Any) -> None:
-    """Whatever stands there it is one of the five, and what is not to the letter has a warning, once."""
+    """Any severity becomes one of the five, with one warning unless it is exact."""
     item = parsed(json.dumps({**posted, "severity": severity}).encode())[0]
     assert isinstance(item, Accepted)
     assert item.event.labels["severity"] == item.event.severity
@@ -133,7 +133,7 @@ def test_no_severity_costs_an_event(posted: dict[str, Any], severity: Any) -> No
 
 @given(EVENTS, st.dictionaries(KEYS, VALUES, max_size=4))
 def test_no_label_costs_an_event(posted: dict[str, Any], labels: dict[str, Any]) -> None:
-    """Every value of a label becomes text, and what was a list or an object has a warning."""
+    """Any label value becomes text, with a warning for lists and objects."""
     item = parsed(json.dumps({**posted, "labels": labels}).encode())[0]
     assert isinstance(item, Accepted)
     assert all(isinstance(value, str) for value in item.event.labels.values())
@@ -143,7 +143,7 @@ def test_no_label_costs_an_event(posted: dict[str, Any], labels: dict[str, Any])
 
 @given(EVENTS)
 def test_a_stored_document_posted_again_is_the_same_event(posted: dict[str, Any]) -> None:
-    """Defaults, repairs and limits have left nothing to do; a number under a secret's key has become text by then."""
+    """Posting a stored document again gives the same event; numbers under secret keys are text by then."""
     event = event_of(posted)
     if not suspicious(event.document.encode()):
         again = event_of(json.loads(event.document))
@@ -152,7 +152,7 @@ def test_a_stored_document_posted_again_is_the_same_event(posted: dict[str, Any]
 
 @given(VALUES, st.booleans())
 def test_the_prefilter_misses_nothing_that_the_walk_changes(value: Any, ascii_only: bool) -> None:
-    """Silence over the raw bytes means that the walk may be spared."""
+    """If the prefilter matches nothing in the raw bytes, scrubbing changes nothing."""
     if scrub(value) != value:
         assert suspicious(json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
 
@@ -163,7 +163,7 @@ def test_the_prefilter_misses_nothing_that_the_walk_changes(value: Any, ascii_on
     st.sampled_from(["message", "exception", "label", "context", "link", "new"]),
 )
 def test_a_seeded_secret_never_comes_through(posted: dict[str, Any], secret: str, where: str) -> None:
-    """Not into the document, the title, a label, or a warning."""
+    """A secret is in neither the document, the title, a label nor a warning."""
     places: dict[str, dict[str, Any]] = {
         "message": {"message": f"it said {secret}", "exception": None},
         "exception": {"exception": {"type": "E", "message": secret, "frames": [{"code": f"x({secret})"}]}},
@@ -179,14 +179,14 @@ def test_a_seeded_secret_never_comes_through(posted: dict[str, Any], secret: str
 
 @given(st.lists(st.integers(0, 10**12), min_size=2, max_size=2), st.text("abc '\"", max_size=10))
 def test_numbers_never_change_a_fingerprint(numbers: list[int], words: str) -> None:
-    """Nor does any text make the masking fail."""
+    """Messages that differ only in numbers have the same fingerprint."""
     one, other = (f"order {number} of {words}" for number in numbers)
     assert masked(one) == masked(other)
 
 
 @given(st.text(), st.lists(st.text(), max_size=4))
 def test_any_text_has_a_fingerprint(message: str, elements: list[str]) -> None:
-    """Whatever the sender's list holds; and it says the same twice."""
+    """Any message and fingerprint list has a stable fingerprint."""
     one = compute(service="s", message=message, exception=None, given=elements)
     assert one == compute(service="s", message=message, exception=None, given=elements)
     assert len(one) == 32

@@ -1,4 +1,4 @@
-"""Masking: the same twice, bounded, and as cheap as its text is long, whatever the text."""
+"""Masking is idempotent, bounded, and linear in the length of the text."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ TEXTS = st.one_of(
 @example(message="_--", alone=False)
 @given(TEXTS, st.booleans())
 def test_masking_twice_is_masking_once(message: str, alone: bool) -> None:
-    """What was masked is no instance of anything any more."""
+    """Masked text contains nothing that is masked again."""
     once = masked(message, alone=alone)
     assert masked(once, alone=alone) == once
 
 
 @given(st.one_of(TEXTS, TEXTS.map(lambda text: text * 20)), st.booleans())
 def test_nothing_grows_without_bound(message: str, alone: bool) -> None:
-    """Neither what is shown nor what is hashed, and every part is said with a known kind."""
+    """Neither the shown nor the hashed text exceeds its limit, and every part has a known kind."""
     assert len(masked(message, alone=alone)) <= CHARS
     assert len(identity(message, alone=alone)) <= IDENTITY_CHARS
     assert {part.kind for part in parts(message, alone=alone)} <= set(KINDS)
@@ -50,7 +50,7 @@ def test_nothing_grows_without_bound(message: str, alone: bool) -> None:
 
 @given(TEXTS)
 def test_parts_are_texts_of_the_message(message: str) -> None:
-    """In order, one after the other."""
+    """The parts are substrings of the message, in order."""
     place = 0
     for part in parts(message):
         found = message.find(part.text, place)
@@ -61,13 +61,13 @@ def test_parts_are_texts_of_the_message(message: str) -> None:
 
 @given(st.text("abc deg", min_size=4).filter(str.strip), TEXTS)
 def test_a_word_is_left(words: str, message: str) -> None:
-    """What has nothing but instances is told apart by less masking, so that nothing merges everything."""
+    """If a message consists of masked parts only, less is masked, so that not all such messages are equal."""
     assert any(c.isalpha() for c in identity(f"{words} {message}"))
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_hostile_text_costs_no_more_than_its_length(unit: str) -> None:
-    """However it repeats itself, and however it ends."""
+    """The cost is linear for repetitive texts."""
     for end in ("", "!", "'", '"', "x", "1", "\x00"):
         message = unit * (8_000 // len(unit)) + end
         work = partial(compute, service="s", message=message, exception=None), partial(parts, message)

@@ -1,4 +1,4 @@
-"""Whatever is written, the parser answers; whatever it read, it reads again."""
+"""The matcher parser is total, and printing is its inverse."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_text_and_back(name: str, op: Op, value: str) -> None:
     value=st.text(alphabet="ab\n", max_size=5), labels=st.dictionaries(st.just("a"), st.text(alphabet="ab\n"))
 )
 def test_the_negation_answers_the_opposite(value: str, labels: dict[str, str]) -> None:
-    """`!=` and `!~` say no exactly where `=` and `=~` say yes."""
+    """`!=` and `!~` match exactly when `=` and `=~` do not."""
     for yes, no in (("=", "!="), ("=~", "!~")):
         positive = Matcher(name="a", op=yes, value=value).matches(labels)  # type: ignore[arg-type]
         assert positive is not Matcher(name="a", op=no, value=value).matches(labels)  # type: ignore[arg-type]

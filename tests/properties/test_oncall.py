@@ -1,4 +1,4 @@
-"""Who is told, when and why: any order of events, time, silences, actions, reloads and restarts on SQLite."""
+"""Notifications for any order of events, time, silences, acts, reloads and restarts on SQLite."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ _picks = st.integers(0, 9)
 
 
 def tree(config: Config, *, each: bool) -> Route:
-    """The routing tree of a configuration. `each`: the root has one group per incident."""
+    """The routing tree of a configuration; with `each`, the root has one group per incident."""
     steps = tuple(
         Step(after=after, channels=(channel,), line=f"step {number}")
         for number, (after, channel) in enumerate(zip(config.steps, ("boss", "director"), strict=False))
@@ -153,7 +153,7 @@ def tree(config: Config, *, each: bool) -> Route:
 
 
 class OnCall(RuleBasedStateMachine):
-    """Events, people, time and operators on one side, notifications on the other, beside a literal model."""
+    """The state machine: events, time, people and operators drive the service, and its notifications go to the model."""
 
     seen: ClassVar[Counter[str]] = Counter()
 
@@ -189,7 +189,7 @@ class OnCall(RuleBasedStateMachine):
         return self.runner.run(self.bench.database.read(lambda tx: tx.run(query).all()))
 
     def _tick(self) -> Instant:
-        """No two things happen within the same millisecond."""
+        """Advance the clock, so that no two steps share a millisecond."""
         return self.clock.advance(1)
 
     # Senders and time
@@ -222,7 +222,7 @@ class OnCall(RuleBasedStateMachine):
 
     @rule(service=st.sampled_from(["billing", "shop"]), over=st.booleans())
     def cascade(self, service: str, over: bool) -> None:
-        """What is critical, and what follows from it; or its end."""
+        """Open, or resolve, a critical incident and those that it inhibits."""
         base = {"region": "eu", "status": "resolved" if over else "firing"}
         self.post([{**base, "which": (service, "one"), "severity": Severity.CRITICAL}], 1, look=True)
         if not over:
@@ -238,7 +238,7 @@ class OnCall(RuleBasedStateMachine):
     @precondition(lambda self: any(one.state is not State.RESOLVED for one in self.model.newest.values()))
     @rule(pick=_picks, times=st.integers(1, 2), looks=st.booleans())
     def flap(self, pick: int, times: int, looks: bool) -> None:
-        """A problem ends and comes back at once, and ends again where it does so twice."""
+        """Resolve a problem, open it again at once, and repeat that."""
         known = [which for which, one in self.model.newest.items() if one.state is not State.RESOLVED]
         which = known[pick % len(known)]
         base = {"which": which, "severity": Severity.ERROR, "region": "eu"}
@@ -255,7 +255,7 @@ class OnCall(RuleBasedStateMachine):
 
     @rule(look=_often)
     def wait_for_what_is_next(self, look: bool) -> None:
-        """To the very moment at which the service would look again."""
+        """Advance to the time that the service says is next."""
         moment = self._read(sa.select(sa.func.min(groups.c.due_at)))[0][0]
         if moment is not None and moment > self.clock.now():
             self.clock.advance(moment - self.clock.now())
@@ -321,7 +321,7 @@ class OnCall(RuleBasedStateMachine):
         expect: Callable[[Problem], str],
         look: bool,
     ) -> None:
-        """One of the newest incidents; what is refused, or done already, changes nothing at all."""
+        """Perform an act on one of the newest incidents; a refused or repeated act changes nothing."""
         known = list(self.model.problems.values())
         one = known[-1 - pick % len(known)]
         self.model.lapse(self.clock.now())
@@ -367,7 +367,7 @@ class OnCall(RuleBasedStateMachine):
     @precondition(lambda self: self.model.silences)
     @rule(pick=_picks, lasts=st.sampled_from([0, 0, 5 * MINUTE, 2 * HOUR]), look=_often)
     def change_silence(self, pick: int, lasts: int, look: bool) -> None:
-        """End one early, or let it end sooner or later."""
+        """End a silence early, or move its end."""
         now = self._tick()
         known = [one for one in self.model.silences.values() if one.ends_at > now]
         if not known:
@@ -416,7 +416,7 @@ class OnCall(RuleBasedStateMachine):
 
     @rule()
     def run(self) -> None:
-        """The loops run until nothing is due, which is soon; then everything is compared."""
+        """Run the loops until nothing is due, then compare with the model."""
         now, self.resting = self.clock.now(), False
         self.model.begins(now)
         self._write(end_acknowledgements)
@@ -448,7 +448,7 @@ class OnCall(RuleBasedStateMachine):
 
     @invariant()
     def balances(self) -> None:
-        """After every step: events are counted; members are told, held by a named reason, or in a group that is due."""
+        """Events are counted; each member is told, held by a named reason, or in a group that is due."""
         accounting = self.runner.run(self.bench.accounting())
         assert accounting.balanced, accounting
         assert accounting.accepted == self.model.accepted
@@ -464,7 +464,7 @@ class OnCall(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def _settle(self) -> None:
-        """Two days pass, look by look: everything that held has ended, and nothing is left to tell."""
+        """Let two days pass; afterwards nothing is held or left to tell."""
         for by in (0, *[15 * MINUTE] * 8, *[4 * HOUR] * 12):
             self.clock.advance(by)
             self.run()
@@ -478,7 +478,7 @@ def _actor(name: str) -> Actor:
     return Actor(name=name, key_name="key", project="default", project_scope=None, new_id=new_id)
 
 
-# What a run that shows anything must have come across.
+# Situations that a run must reach.
 REACHED = (
     *(f"told {reason}" for reason in (
         "opened", "reopened", "severity_raised", "unmuted", "escalated", "acknowledged", "resolved", "repeated",
@@ -502,13 +502,13 @@ REACHED = (
 )  # fmt: skip
 
 
-# What is drawn depends on the modules that are loaded as well, so that one round may miss what another comes across.
+# The examples also depend on loaded modules, so a single run may miss situations.
 ROUNDS = (120, 60, 60, 60, 60, 60, 60) if DEEP else (12, 8, 8, 8, 8)
 MISSED = 0 if DEEP else len(REACHED) // 5
 
 
 def test_oncall() -> None:
-    """Nobody misses what is theirs, and nobody hears what is held, too early or twice; a quick run reaches most."""
+    """Every required notification is sent, and none that is held, early or repeated; quick runs reach most situations."""
     OnCall.seen.clear()
     missing: list[str] = []
     for number, examples in enumerate(ROUNDS):
@@ -527,7 +527,7 @@ def _run(number: int, examples: int) -> None:
             stateful_step_count=40,
             deadline=None,
             database=None,
-            phases=[Phase.explicit, Phase.generate],  # as for the storm: shrinking takes minutes
+            phases=[Phase.explicit, Phase.generate],  # as in test_storm: shrinking takes minutes
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )

@@ -1,4 +1,4 @@
-"""The pure policy where the space is large: an incident's events, the schedule, the buckets, and the forms of time."""
+"""The pure policies with large input spaces: an incident's events, the schedule, rate limits, and formats of time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _events(draw: st.DrawFn, *, resolutions: bool = True) -> Event:
 
 @dataclass
 class _Identity:
-    """The incidents of one identity, to which events are applied as intake does: rounds until a batch is consumed."""
+    """The incidents of one identity; events are applied as intake does, until a batch is consumed."""
 
     incidents: list[IncidentBefore] = field(default_factory=list)
     samples: dict[int, set[int]] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def _split(events: Sequence[Event], cuts: set[int]) -> list[Sequence[Event]]:
 
 @given(st.lists(_events(), max_size=40), st.sets(st.integers(1, 39)))
 def test_batching_changes_nothing(events: list[Event], cuts: set[int]) -> None:
-    """One batch, single events, or any batches between: the same incidents, to the last label, and the same samples."""
+    """Any division of events into batches gives the same incidents and samples."""
     whole, single, batched = _Identity(), _Identity(), _Identity()
     whole.post(events)
     for event in events:
@@ -112,7 +112,7 @@ def test_batching_changes_nothing(events: list[Event], cuts: set[int]) -> None:
 
 @given(st.lists(_events(), max_size=60), st.sets(st.integers(1, 59)))
 def test_every_event_is_counted_once_and_the_right_samples_stay(events: list[Event], cuts: set[int]) -> None:
-    """Counts add up to the events that were no resolution; the first ten, powers of two and the newest are kept."""
+    """Counts add up to the events that do not resolve; the first ten, powers of two and the newest are kept as samples."""
     identity = _Identity()
     for batch in _split(events, cuts):
         identity.post(batch)
@@ -154,19 +154,19 @@ def test_a_label_is_either_shared_by_all_or_named_as_varying(events: list[Event]
         assert last.labels["severity"] == last.severity.value
 
 
-# The schedule
+# The retry schedule
 
 
 @given(st.integers(1, 50))
 def test_backoff_never_shrinks_and_stays_in_the_schedule(attempts: int) -> None:
-    """Monotone without jitter, from five seconds to two hours."""
+    """Without jitter the delay grows monotonically, from five seconds to two hours."""
     assert SCHEDULE[0] <= backoff(attempts, 0.0) <= backoff(attempts + 1, 0.0) <= SCHEDULE[-1]
     assert (cool(attempts, 0.0) or 0) <= backoff(attempts, 0.0)
 
 
 @given(st.integers(-5, 1000), st.floats(allow_nan=False))
 def test_jitter_is_bounded(attempts: int, jitter: float) -> None:
-    """Whatever number the dice give, the wait moves by a fifth at most."""
+    """Jitter changes the delay by at most a fifth."""
     plain, moved = backoff(attempts, 0.0), backoff(attempts, jitter)
     assert abs(moved - plain) <= JITTER * plain + 1
 
@@ -181,7 +181,7 @@ def test_jitter_is_bounded(attempts: int, jitter: float) -> None:
 def test_what_goes_on_goes_on_later_and_before_it_expires(
     outcome: Outcome, attempts: int, left: int, retry_after: int | None, jitter: float
 ) -> None:
-    """A new try is in the future and not after the expiry; only a throttled one uses no attempt."""
+    """A retry is in the future and before the expiry; only a throttled attempt is not counted."""
     follows = after(
         outcome,
         attempts=attempts,
@@ -202,7 +202,7 @@ def test_what_goes_on_goes_on_later_and_before_it_expires(
 
 @given(st.integers(1, 8), st.floats(-1, 1))
 def test_tries_reach_the_expiry(hours: int, jitter: float) -> None:
-    """A delivery that fails every time is tried until a second before its expiry, and dies when it expires."""
+    """A delivery that always fails is tried until a second before its expiry, and dies then."""
     expires_at = NOW + hours * HOUR
     now, attempts, last_try = NOW, 0, NOW
     while now < expires_at:
@@ -276,7 +276,7 @@ def _ids(sends: Sequence[Send]) -> list[str]:
 def test_a_plan_loses_nothing_and_sends_nothing_twice(
     target: Target, pending: list[Pending], in_flight: set[int], slots: int
 ) -> None:
-    """Every pending id is sent, merged, dead, or waits for a moment or for a send in flight; one message a thread."""
+    """Every pending delivery is sent, merged, dead, or waits for a time or a send in flight; one message per thread."""
     busy = frozenset(f"t-{n}" for n in in_flight)
     target = replace(target, in_flight=max(target.in_flight, len(busy)))
     pending = [one for one in pending if one.thread not in busy]
@@ -327,7 +327,7 @@ def _within_bounds(target: Target, result: SendPlan, by_id: dict[str, Pending], 
 def test_a_day_of_alerts_stays_within_the_bucket_and_ends_empty(
     limit: RateLimit | None, digest: bool, arrivals: list[tuple[int, int]]
 ) -> None:
-    """Messages never exceed burst + rate x time at any moment, and everything is told in the end."""
+    """The messages never exceed burst + rate x time, and everything is sent in the end."""
     target = Target(
         tokens=None, tokens_at=None, cool_until=None, failures=0, disabled=False, last_sent_at=None, in_flight=0,
         rate_limit=limit, digest=digest, pace=0,
@@ -361,7 +361,7 @@ def test_a_day_of_alerts_stays_within_the_bucket_and_ends_empty(
         now = max(now, min(moments, default=now))
 
 
-# Telling
+# Notifying
 
 
 @st.composite
@@ -395,7 +395,7 @@ _routes = st.builds(
 
 @given(_members(), _routes)
 def test_what_was_told_is_not_told_again_before_repeat_interval(member: Member, route: Route) -> None:
-    """Right after a message the same member, unchanged, is settled: level-triggered decisions come to rest."""
+    """Right after a message, an unchanged member is settled: level-triggered decisions come to rest."""
     verdict = decide(member, route, NOW)
     if not isinstance(verdict, Notify):
         return
@@ -417,7 +417,7 @@ def test_what_was_told_is_not_told_again_before_repeat_interval(member: Member, 
 def test_a_change_is_never_due_before_it_happened_nor_for_ever(
     member: Member, route: Route, ago: int
 ) -> None:
-    """Due between the change and the sum of all that a route may ask for."""
+    """A change is due after it happened, and within the sum of a route's timers."""
     due = change_due(member, route, changed_at=NOW, last_told_at=NOW - ago)
     assert NOW <= due <= NOW + route.group_wait + route.group_interval + route.repeat_interval
 
@@ -427,13 +427,13 @@ def test_a_change_is_never_due_before_it_happened_nor_for_ever(
 
 @given(st.integers(-62_135_596_800_000, 253_402_300_799_999))
 def test_an_instant_survives_its_text(at: int) -> None:
-    """Every millisecond of the years 1 to 9999."""
+    """Every millisecond of the years 1 to 9999 survives formatting and parsing."""
     assert parse_rfc3339(rfc3339(at)) == at
 
 
 @given(st.text(max_size=40))
 def test_reading_time_is_total(text: str) -> None:
-    """An instant, or ValueError."""
+    """Any text is parsed to an instant or refused with ValueError."""
     try:
         at = parse_rfc3339(text)
     except ValueError:
@@ -444,7 +444,7 @@ def test_reading_time_is_total(text: str) -> None:
 
 @given(st.integers(0, 400 * DAY))
 def test_durations_in_words_lose_less_than_an_hour(duration: int) -> None:
-    """Read back, `3h 5m` is never more than the duration; below a day it is less by a minute at most."""
+    """Parsed back, `3h 5m` is never more than the duration; below a day the difference is at most a minute."""
     sizes = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
     parts = words(duration).split()
     read = sum(int(part[:-1]) * sizes[part[-1]] for part in parts)

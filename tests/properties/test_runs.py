@@ -1,4 +1,4 @@
-"""A task run is what its changes say, in whatever order and however often they come."""
+"""A task run depends only on the set of its changes, not on their order or repetition."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ERRORS: st.SearchStrategy[Any] = st.none() | st.sampled_from([
 
 @st.composite
 def changes(draw: st.DrawFn) -> TaskRun:
-    """A change with anything in it; the process is the attempt's, as it is where a client tells."""
+    """A change with any content; as from a client, the process belongs to the attempt."""
     attempt = draw(st.integers(1, 3))
     return replace(
         BASE,
@@ -56,7 +56,7 @@ def changes(draw: st.DrawFn) -> TaskRun:
 
 @given(st.data())
 def test_order_and_repeats_do_not_matter(data: st.DataObject) -> None:
-    """Any permutation with any repeats gives the same run, also where changes contradict each other."""
+    """Any permutation with repetitions gives the same run, even for contradictory changes."""
     told = data.draw(st.lists(changes(), min_size=1, max_size=6))
     again = data.draw(st.permutations([*told, *data.draw(st.lists(st.sampled_from(told), max_size=4))]))
     assert runs.merge_all(again) == runs.merge_all(told)
@@ -64,7 +64,7 @@ def test_order_and_repeats_do_not_matter(data: st.DataObject) -> None:
 
 @given(st.lists(changes(), min_size=2, max_size=6), st.integers(1, 5))
 def test_a_batch_is_as_good_as_one_by_one(told: list[TaskRun], cut: int) -> None:
-    """Folding two halves first, as two requests do, gives what folding all of it gives."""
+    """Merging two halves, as two requests do, gives the same as merging all changes."""
     first, second = told[:cut], told[cut:]
     if first and second:
         assert runs.merge(runs.merge_all(first), runs.merge_all(second)) == reduce(runs.merge, told)
@@ -72,7 +72,7 @@ def test_a_batch_is_as_good_as_one_by_one(told: list[TaskRun], cut: int) -> None
 
 @given(changes(), changes())
 def test_the_higher_change_says_how_it_stands(one: TaskRun, other: TaskRun) -> None:
-    """A client's final state beats all else, `completed` most of all; else the attempt counts, then how far it went."""
+    """A client's final state wins, `completed` before others; then the higher attempt, then the later state."""
     merged = runs.merge(one, other)
     states = {one.state, other.state}
     if RunState.COMPLETED in states:
@@ -88,7 +88,7 @@ def test_the_higher_change_says_how_it_stands(one: TaskRun, other: TaskRun) -> N
 
 @given(changes(), changes())
 def test_what_was_known_is_kept(one: TaskRun, other: TaskRun) -> None:
-    """No change takes away what another has told of the run as such."""
+    """No change removes what another has reported."""
     merged = runs.merge(one, other)
     for name in ("started_at", "key", "arguments", "replay_of", "max_attempts", "process"):
         told = {str(getattr(run, name)) for run in (one, other) if getattr(run, name) is not None}
@@ -98,7 +98,9 @@ def test_what_was_known_is_kept(one: TaskRun, other: TaskRun) -> None:
 
 @given(changes())
 def test_what_the_service_guesses_gives_way(run: TaskRun) -> None:
-    """A guessed `lost` ends only what is unfinished; a client's own word of it, or anything final, overrides it."""
+    """A `lost` that the service inferred ends only an unfinished run; a client's report or any final state overrides
+    it.
+    """
     guess = runs.lost(run, seen_at=7, goodbye=False)
     assert runs.merge(run, guess).state is (run.state if run.state.final else RunState.LOST)
     own = replace(run, state=RunState.LOST, error={"type": "TaskLost", "reason": "cancelled"})

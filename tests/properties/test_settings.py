@@ -1,4 +1,4 @@
-"""Whatever a file says, loading ends with Settings or with problems that have a place."""
+"""Any file is loaded to Settings or refused with problems that have a place."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ MATCHERS = st.sampled_from(['a="1"', 'a=~"1|2"', 'b!="1"', 'b!~"2"', 'c=""'])
 
 
 def listed(keys: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    """A list of mappings with these keys, or something else."""
+    """A list of mappings with these keys, or another value."""
     return st.one_of(VALUES, st.lists(st.fixed_dictionaries({}, optional=keys), max_size=2))
 
 
 def files() -> st.SearchStrategy[dict[str, Any]]:
-    """Files whose keys are mostly right and whose values are mostly not."""
+    """Files with mostly valid keys and mostly invalid values."""
     plain = {
         name: st.one_of(VALUES, st.fixed_dictionaries({}, optional=dict.fromkeys(keys, VALUES)))
         for name, keys in SECTIONS.items()
@@ -102,7 +102,7 @@ def files() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def routes() -> st.SearchStrategy[dict[str, Any]]:
-    """One child of a tree, and what is below it."""
+    """A child route with its subtree."""
     own = {"match": st.lists(MATCHERS, max_size=2), "continue": st.booleans()}
     timing = {"group_wait": st.sampled_from(["0s", "1s"])}
     return st.recursive(
@@ -114,7 +114,7 @@ def routes() -> st.SearchStrategy[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One file, written anew for every example."""
+    """One file, rewritten for every example."""
     return tmp_path_factory.mktemp("settings") / "n.yaml"
 
 
@@ -123,7 +123,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environ=st.dictionaries(st.sampled_from(["A", "NOTIFIER_SERVER__PORT"]), st.text(max_size=5)),
 )
 def test_loading_is_total(file: Path, document: dict[str, Any], environ: dict[str, str]) -> None:
-    """Any document loads, or is refused with every problem at a place and in one line."""
+    """Any document is loaded, or refused with every problem at a place and on one line."""
     file.write_text(yaml.safe_dump(document), encoding="utf-8", errors="replace")
     try:
         loaded = load(str(file), environ)
@@ -142,7 +142,7 @@ def test_loading_is_total(file: Path, document: dict[str, Any], environ: dict[st
 def test_the_walk_is_alertmanager_s(
     file: Path, children: list[dict[str, Any]], labels: dict[str, str]
 ) -> None:
-    """Every route has its own key, and those that tell are the ones that a literal reading of the rules gives."""
+    """Every route has its own key, and the routes that match are those of Alertmanager's algorithm."""
     document = {"channels": {"x": {"type": "t"}}, "route": {"channels": ["x"], "routes": children}}
     file.write_text(json.dumps(document))
     tree = load(str(file), {}).route
@@ -154,7 +154,7 @@ def test_the_walk_is_alertmanager_s(
 
 
 def literally(node: Route, labels: dict[str, str]) -> tuple[Route, ...]:
-    """Alertmanager's `Route.Match`, line by line."""
+    """Alertmanager's `Route.Match`, translated line by line."""
     if not all(matcher.matches(labels) for matcher in node.match):
         return ()
     found: tuple[Route, ...] = ()

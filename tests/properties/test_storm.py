@@ -1,4 +1,4 @@
-"""Grouping, timing and delivery under a storm: any order of posts, loops, outcomes, losses and restarts on SQLite."""
+"""Grouping, timing and delivery for any order of posts, loops, outcomes, losses and restarts on SQLite."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _limits = st.sampled_from([None, None, RateLimit(messages=6, per=HOUR, burst=2)]
 
 
 class Storm(RuleBasedStateMachine):
-    """Everything between a post and a receiver, by hand, beside a model that reads the rules literally."""
+    """The state machine: it drives every step from post to receiver, and compares with the model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class Storm(RuleBasedStateMachine):
     def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         return self.runner.run(self.bench.database.read(lambda tx: tx.run(query).all()))
 
-    # What senders do
+    # Senders
 
     @rule(batch=st.lists(_events, min_size=1, max_size=8), times=st.sampled_from([1, 1, 7]), look=_often)
     def post(self, batch: list[dict[str, Any]], times: int, look: bool) -> None:
@@ -168,7 +168,7 @@ class Storm(RuleBasedStateMachine):
             self.alert()
             self.sweep()
 
-    # What the service does
+    # The service
 
     @rule()
     def alert(self) -> None:
@@ -202,7 +202,7 @@ class Storm(RuleBasedStateMachine):
 
     @rule(times=st.integers(1, 4), pause=_waits, outcome=_failures)
     def outage(self, times: int, pause: int, outcome: Outcome) -> None:
-        """Whatever is sent for a while fails alike."""
+        """Let every send fail with this outcome for a while."""
         for _ in range(times):
             for job in self.runner.run(self.bench.claim()).jobs:
                 self._sending(job)
@@ -211,7 +211,7 @@ class Storm(RuleBasedStateMachine):
 
     @rule()
     def catch_up(self) -> None:
-        """Everything that is due now arrives."""
+        """Deliver everything that is due now."""
         self.sweep()
         while jobs := self.runner.run(self.bench.claim()).jobs:
             for job in jobs:
@@ -266,16 +266,16 @@ class Storm(RuleBasedStateMachine):
         )
 
     def _too_late(self, job: Job) -> bool:
-        """An attempt ends at its deadline, half a lease: nothing arrives after the lease, as its worker is lost."""
+        """Whether an attempt missed its deadline, half a lease; its worker then counts as lost."""
         return self.clock.now() >= job.claimed_at + LEASE
 
     def _pick(self, data: st.DataObject) -> Job:
         return self.jobs.pop(data.draw(st.integers(0, len(self.jobs) - 1)))
 
-    # What must hold at each target
+    # Invariants at each target
 
     def _sending(self, job: Job) -> None:
-        """The same body on every try; one message in flight a thread; never more than the bucket allows."""
+        """Every try has the same body; one message per thread is in flight; the rate limit holds."""
         body = job.message.as_json()
         assert self.bodies.setdefault(job.id, body) == body
         busy = [
@@ -290,11 +290,11 @@ class Storm(RuleBasedStateMachine):
             assert self.sent[job.address] <= limit.burst + earned + 1e-6
 
     def _received(self, job: Job) -> None:
-        """States of an incident arrive in order: a count never shrinks, what is over stays over."""
+        """The states of an incident arrive in order: counts never shrink, and resolved ones do not reopen."""
         if job.channel == "audit" or self._too_late(job):
             return
         seen = self.seen.setdefault(job.address, {})
-        # A person who asks for an old message again gets it, whatever has been told since.
+        # A redelivery that a person requested is sent, whatever was sent since.
         asked = not self.redelivered.isdisjoint(self._carried(job.id))
         new = f"received {job.id}" not in seen and not asked
         seen[f"received {job.id}"] = (True, 0)
@@ -308,14 +308,14 @@ class Storm(RuleBasedStateMachine):
                 seen[one.incident.id] = max(state, before or state)
 
     def _carried(self, id_: str) -> set[str]:
-        """A delivery and all that it carries, and what those carry."""
+        """A delivery, the deliveries it carries, and theirs."""
         found = {id_}
         for row in self._read(sa.select(deliveries.c.id).where(deliveries.c.carried_by == id_)):
             found |= self._carried(row.id)
         return found
 
     def _contents(self, job: Job) -> list[Message]:
-        """A digest tells what all of its members would have told."""
+        """A digest contains the messages of all its members."""
         if job.reason is not Reason.DIGEST:
             return [job.message]
         query = (
@@ -327,7 +327,7 @@ class Storm(RuleBasedStateMachine):
         return [Message.from_json(json.loads(row.message or row.base)) for row in self._read(query)]
 
     def _dead(self, job: Job, incident: str) -> bool:
-        """Whether what told of the incident before ended in a dead letter at this target."""
+        """Whether the previous message about the incident is a dead letter at this target."""
         query = sa.select(notifications.c.message, deliveries.c.message.label("own")).join(
             deliveries, deliveries.c.notification == notifications.c.id
         ).where(deliveries.c.state == "dead", deliveries.c.channel == job.channel)  # fmt: skip
@@ -339,7 +339,7 @@ class Storm(RuleBasedStateMachine):
         )
         return bool(self._read(query))
 
-    # What must hold in the end
+    # Invariants at the end
 
     def teardown(self) -> None:
         try:
@@ -351,7 +351,7 @@ class Storm(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def _settle(self) -> None:
-        """Let everything come to rest: all workers answer, loops run, and a day passes."""
+        """Answer all sends, run the loops, and let a day pass."""
         for _ in range(60):
             self.alert()
             for job in self.runner.run(self.bench.claim()).jobs:
@@ -367,7 +367,7 @@ class Storm(RuleBasedStateMachine):
         self._every_delivery_is_accounted_for()
 
     def _counts_are_exact(self) -> None:
-        """What was told last of an open incident is the count of what was posted."""
+        """The last message about an open incident has the exact count."""
         rows = {row.id: row for row in self._read(sa.select(incidents))}
         assert set(rows) == set(self.model.incidents)
         for one in self.model.incidents.values():
@@ -384,7 +384,7 @@ class Storm(RuleBasedStateMachine):
                     assert heard[-1].count == one.count
 
     def _every_delivery_is_accounted_for(self) -> None:
-        """Arrived, merged into one that did, or a dead letter that the fallback has told; and none is missing."""
+        """Every delivery arrived, was merged into one that did, or is a dead letter that the fallback was notified of."""
         rows = {row.id: row for row in self._read(sa.select(deliveries))}
         told_again = {row[0] for row in self._read(sa.select(notifications.c.fallback_of))}
         for row in rows.values():
@@ -418,6 +418,6 @@ TestStorm.settings = settings(
     phases=[
         Phase.explicit,
         Phase.generate,
-    ],  # shrinking takes minutes: the failing steps are printed as they are
+    ],  # shrinking takes minutes: failing steps are printed unshrunk
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

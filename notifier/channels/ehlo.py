@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
+from notifier.channels.lookups import own_full_name
 from notifier.domain.time import SECOND, Duration
 
 # An unreachable name server must not delay a mail.
@@ -44,7 +44,7 @@ async def own_name() -> str | None:
     """The machine's fully qualified name. None if it has none, or the look-up takes too long."""
     try:
         async with asyncio.timeout(TIMEOUT / SECOND):
-            name = await asyncio.to_thread(socket.getfqdn)
+            name = await own_full_name()
     except (TimeoutError, OSError, UnicodeError):
         return None
     return _full(name)

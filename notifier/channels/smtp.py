@@ -12,6 +12,7 @@ from typing import Literal
 import aiosmtplib
 
 from notifier.channels.ehlo import address_literal
+from notifier.channels.lookups import stream_addresses
 from notifier.channels.smtp_replies import At, connection_error, refusal
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
@@ -127,8 +128,7 @@ class _Stage:
 async def _dial(host: str, port: int) -> socket.socket:
     """A connection to the first address that accepts one."""
     last: OSError = OSError("no address")
-    loop = asyncio.get_running_loop()
-    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in await stream_addresses(host, port):
         try:
             return await _connected(socket.socket(family, kind, protocol), address)
         except OSError as error:

@@ -25,6 +25,7 @@ from yarl import URL
 from notifier.channels.addresses import Network, refusal
 from notifier.channels.alpn import ALPN, Connection, is_http2_only
 from notifier.channels.connection_failures import HTTP2_ONLY, explained_failure, unreachable
+from notifier.channels.lookups import stream_addresses
 from notifier.channels.outcomes import retry_after
 from notifier.channels.reply import Peer, Reply
 from notifier.domain.delivery import Outcome
@@ -298,7 +299,7 @@ _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 async def _resolve(host: str, port: int) -> list[tuple[int, str]]:
     """All addresses of a host with their families, in the resolver's order."""
     try:
-        infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = await stream_addresses(host, port)
     except (OSError, UnicodeError):
         raise SendError(Outcome.TRANSIENT, "the host name could not be resolved") from None
     return list(dict.fromkeys((int(entry[0]), str(entry[4][0])) for entry in infos))

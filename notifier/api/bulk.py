@@ -29,7 +29,7 @@ async def acknowledge_many(
     """Say that somebody has them. Of a query at most 1,000 may match, else nothing is done."""
     until = None if body.until is None else actions.moment(body.until)
     return await _done(
-        service.database, actor_of(caller, service, body.actor), body, bulk.AcknowledgeAct(until=until)
+        service.database, actor_of(caller, service, body.actor), body, bulk.AcknowledgeAction(until=until)
     )
 
 
@@ -42,7 +42,7 @@ async def snooze_many(
         service.database,
         actor_of(caller, service, body.actor),
         body,
-        bulk.SnoozeAct(until=actions.moment(body.until)),
+        bulk.SnoozeAction(until=actions.moment(body.until)),
     )
 
 
@@ -51,10 +51,10 @@ async def resolve_many(
     caller: ManageCaller, service: Running, body: Annotated[Many, Depends(body_of(Many))]
 ) -> ManyAnswer:
     """Say that they are over."""
-    return await _done(service.database, actor_of(caller, service, body.actor), body, bulk.ResolveAct())
+    return await _done(service.database, actor_of(caller, service, body.actor), body, bulk.ResolveAction())
 
 
-async def _done(database: Database, actor: Actor, body: Many, act: bulk.Act) -> ManyAnswer:
+async def _done(database: Database, actor: Actor, body: Many, act: bulk.BulkAction) -> ManyAnswer:
     if body.q is not None:
         outcome = await bulk.act_on_matches(database, actor, act, body.q)
     else:

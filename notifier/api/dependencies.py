@@ -16,7 +16,7 @@ from notifier.api.problems import HttpProblem
 from notifier.domain.key import Scope
 from notifier.ingest.scrub import clean_text
 from notifier.oncall.actor import Actor
-from notifier.oncall.paging import LONGEST, PageRequest
+from notifier.oncall.paging import MAX_CURSOR_CHARS, PageRequest
 from notifier.runtime.running_service import RunningService
 
 LIMIT_DEFAULT = 100
@@ -65,7 +65,7 @@ def scoped(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | No
 def page_request(
     limit: Annotated[int, Query(ge=1, le=LIMIT_AT_MOST, description="Items in one page.")] = LIMIT_DEFAULT,
     cursor: Annotated[
-        str | None, Query(max_length=LONGEST, description="`next_cursor` of the page before.")
+        str | None, Query(max_length=MAX_CURSOR_CHARS, description="`next_cursor` of the page before.")
     ] = None,
 ) -> PageRequest:
     return PageRequest(limit=limit, cursor=cursor)

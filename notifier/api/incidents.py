@@ -22,7 +22,7 @@ _encode = msgspec.json.Encoder().encode
 Q = Annotated[
     str | None,
     Query(
-        max_length=incidents.search.LONGEST,
+        max_length=incidents.search.MAX_QUERY_CHARS,
         description='Matchers and words of the title: `service="billing" timeout`. All must hold.',
     ),
 ]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, Wit
 
 from notifier.channels.base import FOLDER
 
-LARGEST = 4 * 1024 * 1024
+MAX_FILE_BYTES = 4 * 1024 * 1024
 _KIND = rb"(?:X509 |TRUSTED )?CERTIFICATE"
 _BLOCK = re.compile(rb"-----BEGIN %s-----.*?-----END %s-----" % (_KIND, _KIND), re.DOTALL)
 _PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -54,11 +54,11 @@ def read_authorities(path: object, folder: Path) -> Authorities:
 def _contents(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ValueError(f"this file cannot be read ({error.strerror or 'no reason given'})") from None
-    if len(data) > LARGEST:
-        raise ValueError(f"this file is larger than {LARGEST >> 20} MiB; is it the right one?")
+    if len(data) > MAX_FILE_BYTES:
+        raise ValueError(f"this file is larger than {MAX_FILE_BYTES >> 20} MiB; is it the right one?")
     if not _BLOCK.search(data):
         raise ValueError(_nothing_in(data))
     return data

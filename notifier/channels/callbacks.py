@@ -24,7 +24,7 @@ from notifier.domain.interaction import Press
 from notifier.domain.time import Instant
 from notifier.telemetry.logging import get
 
-REPLIES_AT_ONCE = 32
+MAX_CONCURRENT_REPLIES = 32
 REPLY_WITHIN_S = 10.0
 
 
@@ -83,7 +83,7 @@ class Callbacks:
         reply = reader.inbound.reply(text)
         if text is None or press.reply_url is None:
             return reply
-        if len(self._replies) < REPLIES_AT_ONCE:
+        if len(self._replies) < MAX_CONCURRENT_REPLIES:
             self._spawn(self._post(press, press.reply_url, reply))
         else:
             get(f"notifier.{press.kind}").warning(f"{press.kind}_reply_dropped", waiting=len(self._replies))

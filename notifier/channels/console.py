@@ -16,8 +16,8 @@ from notifier.domain.message import Message
 from notifier.telemetry.nonblocking_output import OutputDescriptor, descriptor_of
 from notifier.wording import RenderOptions
 
-LOOK_S = 0.1
-LOOKS = 50
+RETRY_INTERVAL_S = 0.1
+WRITE_RETRIES = 50
 
 
 class ConsoleSettings(ChannelSettings):
@@ -68,10 +68,10 @@ class ConsoleChannel:
 async def _write(descriptor: OutputDescriptor, data: bytes) -> None:
     """Writes all data without blocking: retries while the reader of the output is slow, for a limited time."""
     rest = descriptor.take(data)
-    for _ in range(LOOKS):
+    for _ in range(WRITE_RETRIES):
         if not rest:
             return
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(RETRY_INTERVAL_S)
         rest = descriptor.take(rest)
     if rest:
         outcome = Outcome.TRANSIENT if len(rest) == len(data) else Outcome.AMBIGUOUS

@@ -11,7 +11,7 @@ from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.time import HOUR, SECOND, Duration, Instant
 
-LONGEST_COOLING: Duration = HOUR
+MAX_RETRY_AFTER: Duration = HOUR
 
 _BY_STATUS = {
     408: Outcome.TRANSIENT,
@@ -52,14 +52,14 @@ def retry_after(value: str | None, now: Instant) -> Duration | None:
     text = value.strip()
     # The date parser raises on bare numbers, and int() accepts `1_0` and other scripts' digits.
     if re.fullmatch(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", text):
-        return min(ceil(float(text) * SECOND), LONGEST_COOLING)
+        return min(ceil(float(text) * SECOND), MAX_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         at = int(aware.timestamp() * SECOND)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return min(max(0, at - now), LONGEST_COOLING)
+    return min(max(0, at - now), MAX_RETRY_AFTER)
 
 
 def failure(status: int, wait: Duration | None = None) -> SendError | None:

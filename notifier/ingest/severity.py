@@ -17,7 +17,7 @@ SPELLINGS: Final = {
     "normal low lowest trivial p4 p5 sev4 sev5 s4 s5",
 }
 """Words of Python, syslog, Java, .NET, Go, OpenTelemetry, Zabbix, Jira and on-call teams."""
-LONGEST: Final = 64
+MAX_WORD_CHARS: Final = 64
 NAMED: Final = "critical, error, warning, info and none"
 
 _FIVE: Final = frozenset(severity.value for severity in Severity)
@@ -57,7 +57,7 @@ def with_mapped_severity(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _word(text: str) -> str:
     """The word of a severity without the prefix that a language adds."""
-    word = _BEFORE.sub("", text[:LONGEST].casefold().strip(" .:"))
+    word = _BEFORE.sub("", text[:MAX_WORD_CHARS].casefold().strip(" .:"))
     for pattern, short in _SHORTER:
         word = pattern.sub(short, word)
     return _NUMBERED.sub(r"\1", word)

@@ -21,7 +21,7 @@ from notifier.store import audit, incidents, views
 from notifier.store.database import Database, Tx
 from notifier.wording import audit_details
 
-LONGEST: Duration = 100 * YEAR
+MAX_DURATION: Duration = 100 * YEAR
 NOTE_CHARS = 4_000
 
 # Audit actions that an undo searches for, the latest of which it would end.
@@ -174,8 +174,8 @@ def check_until(until: Instant | None, now: Instant) -> None:
         return
     if until <= now:
         raise Unreadable("until", "this moment is past: give one that is yet to come")
-    if until > now + LONGEST:
-        raise Unreadable("until", f"give a moment within the next {LONGEST // YEAR} years")
+    if until > now + MAX_DURATION:
+        raise Unreadable("until", f"give a moment within the next {MAX_DURATION // YEAR} years")
 
 
 def _locked(tx: Tx, actor: Actor, name: str) -> LockedIncident:

@@ -9,7 +9,7 @@ from notifier.oncall import hold
 from notifier.store import audit
 from notifier.store.database import Database, Tx
 
-ACTS_AT_MOST = 50
+MAX_ENTRIES = 50
 
 CONFIGURATION = "configuration"
 HOLD = hold.SUBJECT
@@ -25,8 +25,8 @@ async def audit_entries(
     """
 
     def read(tx: Tx) -> tuple[AuditEntry, ...]:
-        entries = [entry for subject in subjects for entry in audit.entries(tx, subject, most=ACTS_AT_MOST)]
+        entries = [entry for subject in subjects for entry in audit.entries(tx, subject, most=MAX_ENTRIES)]
         visible = [entry for entry in entries if project in {None, entry.project}]
-        return tuple(sorted(visible, key=lambda entry: entry.at, reverse=True)[:ACTS_AT_MOST])
+        return tuple(sorted(visible, key=lambda entry: entry.at, reverse=True)[:MAX_ENTRIES])
 
     return await database.read(read)

@@ -42,7 +42,7 @@ class BulkOutcome:
     skipped: tuple[SkippedIncident, ...]
 
 
-class Act(Protocol):
+class BulkAction(Protocol):
     """An action on each incident. `name` and `detail` are stored in the audit."""
 
     @property
@@ -55,7 +55,7 @@ class Act(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcknowledgeAct:
+class AcknowledgeAction:
     """Acknowledges incidents until `until`, or until they are reopened."""
 
     until: Instant | None = None
@@ -82,7 +82,7 @@ class AcknowledgeAct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnoozeAct:
+class SnoozeAction:
     """Holds everything but the incidents' resolution until `until`."""
 
     until: Instant
@@ -109,7 +109,7 @@ class SnoozeAct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveAct:
+class ResolveAction:
     """Resolves the incidents."""
 
     name: str = "resolve"
@@ -127,7 +127,9 @@ class ResolveAct:
         effects.resolve(tx, *incidents, by=by)
 
 
-async def act_on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> BulkOutcome:
+async def act_on_named(
+    database: Database, actor: Actor, act: BulkAction, names: Sequence[str]
+) -> BulkOutcome:
     """Acts on the incidents with these ids or numbers. Repeated names count once."""
     unique = tuple(dict.fromkeys(names))
     ids = await database.read(lambda tx: exact_ids(tx, "incident", unique, actor.project_scope))
@@ -139,7 +141,7 @@ async def act_on_named(database: Database, actor: Actor, act: Act, names: Sequen
 async def act_on_matches(
     database: Database,
     actor: Actor,
-    act: Act,
+    act: BulkAction,
     q: str,
     *,
     state: State | None = None,
@@ -159,7 +161,7 @@ async def act_on_matches(
     return await in_batches(database, actor, act, ids)
 
 
-async def in_batches(database: Database, actor: Actor, act: Act, ids: Sequence[str]) -> BulkOutcome:
+async def in_batches(database: Database, actor: Actor, act: BulkAction, ids: Sequence[str]) -> BulkOutcome:
     """Acts on the incidents with these ids, `MAX_INCIDENTS` per transaction."""
     done, skipped = 0, list[SkippedIncident]()
     for first in range(0, max(len(ids), 1), MAX_INCIDENTS):  # also without ids: an invalid action is refused
@@ -187,7 +189,7 @@ async def _matching(
     return await database.read(lambda tx: views.matching(tx, query, most=most))
 
 
-def _perform(tx: Tx, actor: Actor, act: Act, names: Mapping[str, str | None]) -> BulkOutcome:
+def _perform(tx: Tx, actor: Actor, act: BulkAction, names: Mapping[str, str | None]) -> BulkOutcome:
     """Acts in one transaction. `names` maps to ids, None for an unknown or ambiguous name."""
     act.check(tx.now)
     ids = {id_ for id_ in names.values() if id_ is not None}

@@ -12,7 +12,7 @@ from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.oncall import bulk
 from notifier.oncall.actor import Actor
-from notifier.oncall.bulk import Act, BulkOutcome
+from notifier.oncall.bulk import BulkAction, BulkOutcome
 from notifier.oncall.errors import Unknown
 from notifier.policy.rules import AlertingRules
 from notifier.store import views
@@ -32,10 +32,10 @@ __all__ = [
     "totals",
 ]
 
-READ_AT_MOST = 5_000
+MAX_READ = 5_000
 """The limit of incidents that are read. The newest are counted and shown."""
-SHOWN_AT_MOST = 100
-NOTIFICATIONS_AT_MOST = 20
+MAX_SHOWN = 100
+MAX_NOTIFICATIONS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +75,25 @@ async def group_details(
         return GroupDetails(
             group=group,
             route=rules.route(group.route),
-            totals=totals(views.group_counts(tx, group.id, newest=READ_AT_MOST)),
-            incidents=views.group_members(tx, group.id, newest=READ_AT_MOST, most=SHOWN_AT_MOST),
-            whole=not views.has_more(tx, group.id, than=READ_AT_MOST),
-            notifications=views.notifications_of(tx, group.id, most=NOTIFICATIONS_AT_MOST),
+            totals=totals(views.group_counts(tx, group.id, newest=MAX_READ)),
+            incidents=views.group_members(tx, group.id, newest=MAX_READ, most=MAX_SHOWN),
+            whole=not views.has_more(tx, group.id, than=MAX_READ),
+            notifications=views.notifications_of(tx, group.id, most=MAX_NOTIFICATIONS),
             now=tx.now,
         )
 
     return await database.read(read)
 
 
-async def act_on_all(database: Database, actor: Actor, act: Act, id_: str) -> BulkOutcome:
-    """Acts on up to `READ_AT_MOST` unresolved incidents of a group.
+async def act_on_all(database: Database, actor: Actor, act: BulkAction, id_: str) -> BulkOutcome:
+    """Acts on up to `MAX_READ` unresolved incidents of a group.
 
     Incidents without an owner come first, so that a repetition continues where the previous one ended.
     """
 
     def read(tx: Tx) -> Sequence[str]:
         group = _known(tx, id_, actor.project_scope)
-        return views.unresolved_in_group(tx, group.id, newest=READ_AT_MOST, most=READ_AT_MOST)
+        return views.unresolved_in_group(tx, group.id, newest=MAX_READ, most=MAX_READ)
 
     return await bulk.in_batches(database, actor, act, await database.read(read))
 

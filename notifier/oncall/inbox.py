@@ -22,7 +22,7 @@ from notifier.store.views import IncidentHolds, RouteHold
 
 __all__ = [
     "BUCKETS",
-    "Crowd",
+    "CollapsedService",
     "Inbox",
     "InboxItem",
     "IncidentHolds",
@@ -33,14 +33,14 @@ __all__ = [
 
 BUCKETS = 24
 BUCKET: Duration = HOUR
-CROWD = 15
-"""The number of incidents on a page from which a service is a crowd."""
-CROWD_OF_MANY = 7
+COLLAPSE_FROM = 15
+"""The number of incidents on a page from which a service is collapsed."""
+COLLAPSE_FROM_IF_MORE = 7
 """The same for pages that are not the last, because several failing services fill page after page."""
-SHOWN_OF_CROWD = 5
-CROWDS_AT_MOST = 8
-SEARCHES_AT_MOST = 4
-COUNTED_AT_MOST = 1_000
+SHOWN_OF_COLLAPSED = 5
+MAX_COLLAPSED = 8
+MAX_SEARCHES = 4
+MAX_COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +53,10 @@ class InboxItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crowd:
+class CollapsedService:
     """Many incidents of one service. The page lists a few of them, to leave room for others.
 
-    `severities` counts all incidents of the query, up to `COUNTED_AT_MOST`. `whole` is true if there are no more.
+    `severities` counts all incidents of the query, up to `MAX_COUNTED`. `whole` is true if there are no more.
     """
 
     service: str
@@ -73,7 +73,7 @@ class Inbox:
     """One page of incidents at the time `now`. `since` is the start of the first counted hour.
 
     `newest` is the highest incident number that was read. `apart` are services that the next page leaves out, because
-    they are crowds of this page or an earlier one.
+    they are collapsed on this page or an earlier one.
     """
 
     items: tuple[InboxItem, ...]
@@ -81,7 +81,7 @@ class Inbox:
     now: Instant
     since: Instant
     newest: int
-    crowds: tuple[Crowd, ...] = ()
+    collapsed: tuple[CollapsedService, ...] = ()
     apart: tuple[str, ...] = ()
 
 
@@ -119,10 +119,10 @@ async def inbox_by_service(
     page_request: PageRequest,
     apart: Sequence[str] = (),
 ) -> Inbox:
-    """The inbox with each crowd shortened to a few incidents, if that makes room for others.
+    """The inbox with services of many incidents collapsed to a few, if that makes room for others.
 
-    Otherwise a storm of one service fills the page and hides worse incidents of others. A query for one service has
-    no crowds. `apart` are the crowds of earlier pages.
+    Otherwise a storm of one service fills the page and hides worse incidents of others. A query for one service
+    collapses none. `apart` are the services collapsed on earlier pages.
     """
 
     async def found(besides: tuple[Matcher, ...]) -> Listing[Incident]:
@@ -142,41 +142,41 @@ async def inbox_by_service(
     newest = _newest(page.items)
     names: tuple[str, ...] = ()
     if not any(matcher.name == "service" and matcher.op == "=" for matcher in terms.matchers):
-        page, names = await _with_crowds_shortened(found, page, tuple(apart))
+        page, names = await _collapse(found, page, tuple(apart))
     query = views.IncidentSearch(project=project, state=state, matchers=terms.matchers, words=terms.words)
-    crowds = await database.read(partial(_counted, names=names, query=query))
+    collapsed = await database.read(partial(_counted, names=names, query=query))
     listed = await _with_details(database, page, newest=max(newest, _newest(page.items)))
-    return replace(listed, crowds=crowds, apart=(*apart, *names))
+    return replace(listed, collapsed=collapsed, apart=(*apart, *names))
 
 
-async def _with_crowds_shortened(
+async def _collapse(
     found: _Find, page: Listing[Incident], apart: tuple[str, ...]
 ) -> tuple[Listing[Incident], tuple[str, ...]]:
-    """The page with a few incidents of each crowd and the other incidents, and the names of the crowds."""
+    """The page with a few incidents of each collapsed service and the others, and the collapsed services."""
     few: tuple[Incident, ...] = ()
     names: tuple[str, ...] = ()
-    for _ in range(SEARCHES_AT_MOST):
-        crowds = _crowds(page)[: CROWDS_AT_MOST - len(names)]
-        if not crowds:
+    for _ in range(MAX_SEARCHES):
+        collapsed = _services_to_collapse(page)[: MAX_COLLAPSED - len(names)]
+        if not collapsed:
             break
-        others = replace(page, items=tuple(each for each in page.items if each.service not in crowds))
+        others = replace(page, items=tuple(each for each in page.items if each.service not in collapsed))
         if page.next_cursor is not None:
-            others = await found(_without((*apart, *names, *crowds)))
-        if len(crowds) == 1 and not (others.items or others.next_cursor or few):
+            others = await found(_without((*apart, *names, *collapsed)))
+        if len(collapsed) == 1 and not (others.items or others.next_cursor or few):
             break  # Nothing is hidden.
         few += tuple(
             each
-            for name in crowds
-            for each in [each for each in page.items if each.service == name][:SHOWN_OF_CROWD]
+            for name in collapsed
+            for each in [each for each in page.items if each.service == name][:SHOWN_OF_COLLAPSED]
         )
-        page, names = others, (*names, *crowds)
+        page, names = others, (*names, *collapsed)
     return replace(page, items=few + page.items), names
 
 
-def _crowds(page: Listing[Incident]) -> list[str]:
+def _services_to_collapse(page: Listing[Incident]) -> list[str]:
     """The services with so many incidents that others have no room, the largest first."""
     ranked = Counter(each.service for each in page.items if each.service).most_common()
-    most = CROWD if page.next_cursor is None else CROWD_OF_MANY
+    most = COLLAPSE_FROM if page.next_cursor is None else COLLAPSE_FROM_IF_MORE
     return [name for name, count in ranked if count > most]
 
 
@@ -188,13 +188,13 @@ def _newest(items: Iterable[Incident]) -> int:
     return max((each.number for each in items), default=0)
 
 
-def _counted(tx: Tx, names: Iterable[str], query: views.IncidentSearch) -> tuple[Crowd, ...]:
-    crowds = []
+def _counted(tx: Tx, names: Iterable[str], query: views.IncidentSearch) -> tuple[CollapsedService, ...]:
+    collapsed = []
     for name in names:
         own = (*query.matchers, Matcher(name="service", op="=", value=name))
-        severities, whole = views.count_by_severity(tx, replace(query, matchers=own), most=COUNTED_AT_MOST)
-        crowds.append(Crowd(service=name, severities=severities, whole=whole))
-    return tuple(crowds)
+        severities, whole = views.count_by_severity(tx, replace(query, matchers=own), most=MAX_COUNTED)
+        collapsed.append(CollapsedService(service=name, severities=severities, whole=whole))
+    return tuple(collapsed)
 
 
 async def _with_details(database: Database, page: Listing[Incident], *, newest: int) -> Inbox:

@@ -16,15 +16,15 @@ from notifier.oncall.incidents import require
 from notifier.store import views
 from notifier.store.database import Database, Tx
 from notifier.store.views import EarlierIncident, Sample
-from notifier.wording.timeline import ITEMS_AT_MOST, Routes, Timeline
+from notifier.wording.timeline import MAX_ITEMS, Routes, Timeline
 from notifier.wording.timeline import timeline as in_order
 
 __all__ = ["EarlierIncident", "IncidentDetails", "Occurrences", "Sample", "details", "spans"]
 
-SPANS_AT_MOST = 60
-SAMPLES_AT_MOST = 100
-RUNS_AT_MOST = 20
-EARLIER_AT_MOST = 5
+MAX_SPANS = 60
+MAX_SAMPLES = 100
+MAX_RUNS = 20
+MAX_EARLIER = 5
 
 _WIDTHS: tuple[Duration, ...] = (
     MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
@@ -76,9 +76,9 @@ async def details(
 
     def read(tx: Tx) -> IncidentDetails:
         incident = require(tx, name, project_scope, url)
-        samples = views.samples(tx, incident.number, most=SAMPLES_AT_MOST)
+        samples = views.samples(tx, incident.number, most=MAX_SAMPLES)
         shown, document = _sample(tx, incident, samples, sample)
-        history = views.incident_history(tx, incident.number, most=ITEMS_AT_MOST + 1)
+        history = views.incident_history(tx, incident.number, most=MAX_ITEMS + 1)
         return IncidentDetails(
             incident=replace(incident, latest_event=document),
             history=history,
@@ -87,8 +87,8 @@ async def details(
             samples=samples,
             shown=shown,
             occurrences=_occurrences(tx, incident),
-            runs=views.runs_of_incident(tx, incident.number, most=RUNS_AT_MOST),
-            earlier=views.earlier_incidents(tx, incident, most=EARLIER_AT_MOST),
+            runs=views.runs_of_incident(tx, incident.number, most=MAX_RUNS),
+            earlier=views.earlier_incidents(tx, incident, most=MAX_EARLIER),
             later=views.later_incident(tx, incident),
         )
 
@@ -96,14 +96,14 @@ async def details(
 
 
 def spans(first: Instant, last: Instant, now: Instant) -> tuple[Instant, Duration, int]:
-    """The start of the first span, the width, and the number of spans, at most `SPANS_AT_MOST`."""
+    """The start of the first span, the width, and the number of spans, at most `MAX_SPANS`."""
     least = HOUR if first < now - _BY_THE_HOUR else MINUTE
     for width in _WIDTHS:
         since = first - first % width
         count = (max(last, first) - since) // width + 1
-        if width >= least and count <= SPANS_AT_MOST:
+        if width >= least and count <= MAX_SPANS:
             return since, width, count
-    return max(first, last - SPANS_AT_MOST * _WIDTHS[-1]), _WIDTHS[-1], SPANS_AT_MOST
+    return max(first, last - MAX_SPANS * _WIDTHS[-1]), _WIDTHS[-1], MAX_SPANS
 
 
 def _occurrences(tx: Tx, incident: Incident) -> Occurrences:

@@ -10,7 +10,7 @@ from notifier.domain.matcher import Matcher
 from notifier.store import views
 from notifier.store.database import Tx
 
-ASKED_AT_MOST = 20
+MAX_CHECKED_LABELS = 20
 
 _SENTENCES = {
     "name": "no event has come with a label of this name: is it written as its sender writes it?",
@@ -32,7 +32,7 @@ def label_warnings(
     """The parts of these labels (path, name, value) that no event has had so far."""
     unsent = (
         (path, _unsent(tx, project, name, value))
-        for (path, name, value), _ in zip(labels, range(ASKED_AT_MOST), strict=False)
+        for (path, name, value), _ in zip(labels, range(MAX_CHECKED_LABELS), strict=False)
     )
     return tuple(
         LabelWarning(path=path, message=_SENTENCES[what]) for path, what in unsent if what is not None

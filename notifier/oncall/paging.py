@@ -41,7 +41,7 @@ _SHAPES: Mapping[ListName, tuple[type, ...]] = {
 }
 # Ids of task runs come from senders, and may be anything that a database can hold.
 _ID = re.compile(r"[^\x00\ud800-\udfff]{1,128}")
-LONGEST = 1_280
+MAX_CURSOR_CHARS = 1_280
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def decode(kind: ListName, cursor: str) -> PageKey:
 def _document(cursor: str) -> list[object]:
     """The list in a cursor. Empty if it is invalid."""
     try:
-        padded = cursor[:LONGEST] + "=" * (-len(cursor) % 4)
+        padded = cursor[:MAX_CURSOR_CHARS] + "=" * (-len(cursor) % 4)
         document = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         document = None

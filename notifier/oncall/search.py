@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from notifier.domain.matcher import Matcher, parse
 from notifier.oncall.errors import Unreadable
 
-LONGEST = 2_000
-TERMS_AT_MOST = 20
+MAX_QUERY_CHARS = 2_000
+MAX_TERMS = 20
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _TERM = re.compile(
@@ -38,8 +38,8 @@ class Terms:
 
 def read(text: str) -> Terms:
     """The matchers and words of a query. Raises `Unreadable` with a sentence for a bad matcher."""
-    if len(text) > LONGEST or "\0" in text:
-        raise Unreadable("q", f"a query is text of at most {LONGEST} characters")
+    if len(text) > MAX_QUERY_CHARS or "\0" in text:
+        raise Unreadable("q", f"a query is text of at most {MAX_QUERY_CHARS} characters")
     matchers: list[Matcher] = []
     words: list[str] = []
     for term in _TERM.finditer(text):
@@ -50,8 +50,8 @@ def read(text: str) -> Terms:
                 words.append(_ESCAPE.sub(r"\1", term[0][1:-1]))
             case "word":
                 words.append(term[0])
-    if len(matchers) + len(words) > TERMS_AT_MOST:
-        raise Unreadable("q", f"a query has at most {TERMS_AT_MOST} matchers and words")
+    if len(matchers) + len(words) > MAX_TERMS:
+        raise Unreadable("q", f"a query has at most {MAX_TERMS} matchers and words")
     return Terms(matchers=tuple(matchers), words=tuple(word for word in words if word.strip()))
 
 

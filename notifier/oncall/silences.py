@@ -26,8 +26,8 @@ from notifier.store.views import MatchedIncidents, Page
 
 __all__ = [
     "COMMENT_CHARS",
-    "JUDGED_AT_MOST",
-    "MATCHERS_AT_MOST",
+    "MAX_CHECKED",
+    "MAX_MATCHERS",
     "PREVIEW_PERIOD",
     "Draft",
     "Phase",
@@ -44,10 +44,10 @@ __all__ = [
     "status_of",
 ]
 
-MATCHERS_AT_MOST = 50
-SHOWN_AT_MOST = 20
-JUDGED_AT_MOST = 10_000
-ASKED_AT_MOST = 2_000
+MAX_MATCHERS = 50
+MAX_SHOWN = 20
+MAX_CHECKED = 10_000
+MAX_CHECKED_SILENCES = 2_000
 PREVIEW_PERIOD: Duration = DAY
 """How far back a preview looks at resolved incidents."""
 COMMENT_CHARS = 2_000
@@ -194,7 +194,7 @@ def status_of(tx: Tx, silence: Silence) -> SilenceStatus:
 async def silences_holding(
     database: Database, *, project: str, labels: Mapping[str, str]
 ) -> tuple[SilenceStatus, ...]:
-    """The silences that hold these labels now. Only the newest `ASKED_AT_MOST` are checked."""
+    """The silences that hold these labels now. Only the newest `MAX_CHECKED_SILENCES` are checked."""
 
     def read(tx: Tx) -> tuple[SilenceStatus, ...]:
         page = views.find_silences(
@@ -203,7 +203,7 @@ async def silences_holding(
             state="active",
             in_phase=lambda silence: muting.phase(silence, tx.now) == "active",
             after=None,
-            limit=ASKED_AT_MOST,
+            limit=MAX_CHECKED_SILENCES,
         )
         holding = [silence for silence in page.items if meet(silence.matchers, labels)]
         held = views.held_now(tx, [silence.id for silence in holding])
@@ -223,9 +223,9 @@ async def preview(
 
 def _preview(tx: Tx, project: str, placed: Sequence[tuple[int, Matcher]], url: str | None) -> SilencePreview:
     matchers = tuple(matcher for _, matcher in placed)
-    met = views.met(tx, project, matchers, most=JUDGED_AT_MOST, shown=SHOWN_AT_MOST, url=url)
+    met = views.met(tx, project, matchers, most=MAX_CHECKED, shown=MAX_SHOWN, url=url)
     lately, counted_lately = views.resolved_met(
-        tx, project, matchers, since=tx.now - PREVIEW_PERIOD, most=JUDGED_AT_MOST
+        tx, project, matchers, since=tx.now - PREVIEW_PERIOD, most=MAX_CHECKED
     )
     return SilencePreview(
         met=met,
@@ -280,12 +280,10 @@ def _matches_everything(matchers: Sequence[Matcher], project: str) -> bool:
 
 def _matchers(texts: Sequence[str]) -> tuple[Matcher, ...]:
     matchers = tuple(
-        matcher
-        for index, text in enumerate(texts[: MATCHERS_AT_MOST + 1])
-        for matcher in _parsed(index, text)
+        matcher for index, text in enumerate(texts[: MAX_MATCHERS + 1]) for matcher in _parsed(index, text)
     )
-    if not 1 <= len(matchers) <= MATCHERS_AT_MOST:
-        raise Unreadable("matchers", f"a silence has 1 to {MATCHERS_AT_MOST} matchers")
+    if not 1 <= len(matchers) <= MAX_MATCHERS:
+        raise Unreadable("matchers", f"a silence has 1 to {MAX_MATCHERS} matchers")
     return matchers
 
 

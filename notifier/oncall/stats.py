@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 SINCE_DEFAULT = "24h"
-LONGEST: Duration = 365 * DAY
+MAX_DURATION: Duration = 365 * DAY
 HOURLY_UP_TO: Duration = 48 * HOUR
-POINTS_AT_MOST = 1_000
+MAX_POINTS = 1_000
 
 StatsStep = Literal["hour", "day"]
 _STEPS: dict[StatsStep, Duration] = {"hour": HOUR, "day": DAY}
@@ -92,9 +92,9 @@ def _span(since: str, step: StatsStep | None, now: Instant) -> _Span:
     begin = _since(since, now)
     default: StatsStep = "hour" if now - begin <= HOURLY_UP_TO else "day"
     span = _Span(since=begin, until=now, step=step or default)
-    if len(span.starts) > POINTS_AT_MOST:
+    if len(span.starts) > MAX_POINTS:
         raise Unreadable(
-            "step", f"that would be more than {POINTS_AT_MOST:,} entries: ask for days, or for a shorter time"
+            "step", f"that would be more than {MAX_POINTS:,} entries: ask for days, or for a shorter time"
         )
     return span
 
@@ -107,7 +107,7 @@ def _since(text: str, now: Instant) -> Instant:
         raise Unreadable(
             "since", "give a duration such as 90m, 24h or 7d, or an instant such as 2026-11-22T05:00:00Z"
         ) from None
-    if not now - LONGEST <= at <= now:
+    if not now - MAX_DURATION <= at <= now:
         raise Unreadable("since", "give a moment within the last 365 days")
     return at
 

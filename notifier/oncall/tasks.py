@@ -15,7 +15,7 @@ from notifier.store.views import RunErrors, TaskFigures
 
 __all__ = ["SPANS", "RunErrors", "TaskFigures", "TaskSummary", "read"]
 
-FAILURES_AT_MOST = 1_000
+MAX_FAILURES = 1_000
 """The number of the latest failed runs, and of lost ones, whose errors are read."""
 SPANS: Sequence[str] = ("1h", "24h", "7d", "14d")
 
@@ -55,7 +55,7 @@ async def read(
 
 def _by_task(tx: Tx, project: str, begin: Instant, task: str | None) -> Mapping[str, Sequence[RunErrors]]:
     errors = defaultdict(list)
-    for each in views.run_errors(tx, project=project, task=task, since=begin, most=FAILURES_AT_MOST):
+    for each in views.run_errors(tx, project=project, task=task, since=begin, most=MAX_FAILURES):
         errors[each.task].append(each)
     return errors
 

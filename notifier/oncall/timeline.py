@@ -5,7 +5,7 @@ from __future__ import annotations
 from notifier.oncall.incidents import require
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.wording.timeline import ITEMS_AT_MOST, HistoryItem, Routes, Timeline
+from notifier.wording.timeline import MAX_ITEMS, HistoryItem, Routes, Timeline
 from notifier.wording.timeline import timeline as in_order
 
 __all__ = ["HistoryItem", "Timeline", "timeline"]
@@ -16,6 +16,6 @@ async def timeline(database: Database, routes: Routes, name: str, *, project_sco
 
     def read(tx: Tx) -> Timeline:
         number = require(tx, name, project_scope, None).number
-        return in_order(views.incident_history(tx, number, most=ITEMS_AT_MOST + 1), routes, tx.now)
+        return in_order(views.incident_history(tx, number, most=MAX_ITEMS + 1), routes, tx.now)
 
     return await database.read(read)

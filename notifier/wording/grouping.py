@@ -8,7 +8,7 @@ from notifier.domain.value import replace
 from notifier.policy.fingerprint.explanation import Explanation
 from notifier.wording.text import plain
 
-PLACES_AT_MOST = 30
+MAX_PLACES = 30
 _ELEMENT, _MESSAGE = 200, 1_000
 _OTHERWISE = (
     "By its content alone this event would be another problem: it was grouped by the rules of an earlier version, or "
@@ -54,7 +54,7 @@ def _sentences(explanation: Explanation) -> GroupingSentences:
                 f"Every {kind or 'exception'} of this service that comes through these places of its own code is this "
                 "problem. Line numbers, messages, releases and hosts do not count."
             ),
-            places=tuple(places)[:PLACES_AT_MOST],
+            places=tuple(places)[:MAX_PLACES],
         )
     return GroupingSentences(
         because=(

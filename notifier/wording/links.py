@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from notifier.wording.text import inline, plain
 
-LINKS_AT_MOST = 10
+MAX_LINKS = 10
 _FOLLOWED = re.compile(r"(?:https?://|mailto:)[!-~]{1,2040}", re.IGNORECASE)
 
 
@@ -26,7 +26,7 @@ def page_links(event: Mapping[str, Any] | None) -> tuple[PageLink, ...]:
     """The links of an event, in its order."""
     links = event.get("links") if isinstance(event, Mapping) else None
     usable = [link for link in links if isinstance(link, Mapping)] if isinstance(links, list | tuple) else []
-    return tuple(_link(link) for link in usable[:LINKS_AT_MOST])
+    return tuple(_link(link) for link in usable[:MAX_LINKS])
 
 
 def _link(link: Mapping[str, Any]) -> PageLink:

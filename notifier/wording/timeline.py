@@ -28,8 +28,8 @@ from notifier.wording.explanations import quoted
 from notifier.wording.reasons import service_of
 from notifier.wording.times import clock
 
-ITEMS_AT_MOST = 500
-NEXT_AT_MOST = 50
+MAX_ITEMS = 500
+MAX_NEXT = 50
 
 ItemKind = Literal["event", "told", "held", "delivery", "action", "next"]
 _ORDER: tuple[ItemKind, ...] = ("event", "action", "held", "told", "delivery", "next")
@@ -72,10 +72,10 @@ class Timeline:
 
 
 def timeline(history: IncidentHistory, routes: Routes, now: Instant) -> Timeline:
-    """The history of an incident as at most `ITEMS_AT_MOST` items."""
+    """The history of an incident as at most `MAX_ITEMS` items."""
     past = sorted(_past(history, routes), key=lambda item: (item.at, _ORDER.index(item.kind)))
-    to_come = _without_repeats(sorted(_next(history, routes, now), key=lambda item: item.at))[:NEXT_AT_MOST]
-    room = ITEMS_AT_MOST - len(to_come)
+    to_come = _without_repeats(sorted(_next(history, routes, now), key=lambda item: item.at))[:MAX_NEXT]
+    room = MAX_ITEMS - len(to_come)
     return Timeline(items=(*past[-room:], *to_come), truncated=len(past) > room)
 
 

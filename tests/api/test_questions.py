@@ -79,7 +79,7 @@ def test_reading_a_query_never_fails_otherwise(text: str) -> None:
         terms = search.read(text)
     except Unreadable:
         return
-    assert len(terms.matchers) + len(terms.words) <= search.TERMS_AT_MOST
+    assert len(terms.matchers) + len(terms.words) <= search.MAX_TERMS
     assert all(word.strip() for word in terms.words)
 
 

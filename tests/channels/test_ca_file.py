@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from notifier.channels.ca_file import LARGEST, read_authorities
+from notifier.channels.ca_file import MAX_FILE_BYTES, read_authorities
 from notifier.channels.smtp_settings import SmtpSettings
 from notifier.runtime import configuration
 from tests.authority import Authority
@@ -60,7 +60,7 @@ def test_a_bundle_may_hold_more_than_certificates(tmp_path: Path) -> None:
         (b"-----BEGIN CERTIFICATE-----\npa55word\n-----END CERTIFICATE-----\n", "cannot be read: is the file damaged"),
         (b"\x30\x82\x01\x02", "is not PEM text: convert it with `openssl x509 -inform der"),
         (b"\xff" * 100, "there is no certificate in this file"),
-        (b"x" * (LARGEST + 1), "is larger than 4 MiB"),
+        (b"x" * (MAX_FILE_BYTES + 1), "is larger than 4 MiB"),
     ],
 )  # fmt: skip
 def test_a_file_without_certificates_is_a_problem_at_its_place(

@@ -115,10 +115,10 @@ async def test_an_act_that_waits_to_be_told_has_its_effect(bench: Bench) -> None
 @pytest.mark.parametrize(
     ("act", "state"),
     [
-        (bulk.AcknowledgeAct(), "acknowledged"),
-        (bulk.AcknowledgeAct(until=1_900_000_000_000), "acknowledged"),
-        (bulk.ResolveAct(), "resolved"),
-        (bulk.SnoozeAct(until=1_900_000_000_000), "open"),
+        (bulk.AcknowledgeAction(), "acknowledged"),
+        (bulk.AcknowledgeAction(until=1_900_000_000_000), "acknowledged"),
+        (bulk.ResolveAction(), "resolved"),
+        (bulk.SnoozeAction(until=1_900_000_000_000), "open"),
     ],
 )
 async def test_one_call_acts_on_all_that_are_named(bench: Bench, act: Any, state: str) -> None:
@@ -131,7 +131,7 @@ async def test_one_call_acts_on_all_that_are_named(bench: Bench, act: Any, state
     assert done.done == 4
     assert [(one.id, one.reason) for one in done.skipped] == [("no such", "unknown"), ("99", "unknown")]
     await bench.alert()
-    assert await _messages(bench) == before + (0 if isinstance(act, bulk.SnoozeAct) else 1)
+    assert await _messages(bench) == before + (0 if isinstance(act, bulk.SnoozeAction) else 1)
 
     def work(tx: Tx) -> tuple[set[str], int]:
         states = tx.run(sa.text("SELECT DISTINCT state FROM incidents")).scalars()
@@ -146,16 +146,16 @@ async def test_what_another_has_is_skipped(bench: Bench) -> None:
     await bench.database.write(lambda tx: actions.acknowledge(tx, BO, ids[0]))
     await bench.database.write(lambda tx: actions.acknowledge(tx, ANN, ids[1]))
     await bench.database.write(lambda tx: actions.resolve(tx, ANN, ids[2]))
-    done = await bulk.act_on_named(bench.database, ANN, bulk.AcknowledgeAct(), ids)
+    done = await bulk.act_on_named(bench.database, ANN, bulk.AcknowledgeAction(), ids)
     reasons = [(one.id, one.reason) for one in done.skipped]
     assert reasons == [(ids[0], "taken"), (ids[1], "already"), (ids[2], "resolved")]
     assert done.done == 1
-    done = await bulk.act_on_named(bench.database, ANN, bulk.ResolveAct(), ids)
+    done = await bulk.act_on_named(bench.database, ANN, bulk.ResolveAction(), ids)
     assert [(one.id, one.reason) for one in done.skipped] == [(ids[2], "already")]
-    done = await bulk.act_on_named(bench.database, BO, bulk.ResolveAct(), ids[:1])
+    done = await bulk.act_on_named(bench.database, BO, bulk.ResolveAction(), ids[:1])
     assert [one.reason for one in done.skipped] == ["resolved"]
     stranger = person("eve", project_scope="elsewhere")
-    done = await bulk.act_on_named(bench.database, stranger, bulk.ResolveAct(), ids[:1])
+    done = await bulk.act_on_named(bench.database, stranger, bulk.ResolveAction(), ids[:1])
     assert [one.reason for one in done.skipped] == ["unknown"]
 
 
@@ -164,24 +164,24 @@ async def test_a_query_acts_on_what_is_unresolved(bench: Bench) -> None:
     ids = await _told(bench, 3)
     await bench.database.write(lambda tx: actions.resolve(tx, BO, ids[2]))
     done = await bulk.act_on_matches(
-        bench.database, ANN, bulk.AcknowledgeAct(), 'service=~"bil.*" timeouterror'
+        bench.database, ANN, bulk.AcknowledgeAction(), 'service=~"bil.*" timeouterror'
     )
     assert (done.done, done.skipped) == (2, ())
-    assert (await bulk.act_on_matches(bench.database, ANN, bulk.ResolveAct(), "nowhere")).done == 0
+    assert (await bulk.act_on_matches(bench.database, ANN, bulk.ResolveAction(), "nowhere")).done == 0
     with pytest.raises(Unreadable, match="empty query"):
-        await bulk.act_on_matches(bench.database, ANN, bulk.ResolveAct(), " { } ")
+        await bulk.act_on_matches(bench.database, ANN, bulk.ResolveAction(), " { } ")
 
 
 async def test_more_than_a_thousand_are_refused_with_their_number(bench: Bench) -> None:
     """Nothing is done then."""
     await _told(bench, 1_001)
     with pytest.raises(Unreadable, match=r"1,001 incidents match.*nothing was done"):
-        await bulk.act_on_matches(bench.database, ANN, bulk.ResolveAct(), 'service="billing"')
-    done = await bulk.act_on_matches(bench.database, ANN, bulk.ResolveAct(), 'service="billing" "fp 99"')
+        await bulk.act_on_matches(bench.database, ANN, bulk.ResolveAction(), 'service="billing"')
+    done = await bulk.act_on_matches(bench.database, ANN, bulk.ResolveAction(), 'service="billing" "fp 99"')
     assert done.done == 11
     assert await bulk.count_matches(bench.database, ANN, 'service="billing"') == 990
     every = await bulk.act_on_matches(
-        bench.database, ANN, bulk.AcknowledgeAct(), 'service="billing"', most=bulk.MAX_CONFIRMED
+        bench.database, ANN, bulk.AcknowledgeAction(), 'service="billing"', most=bulk.MAX_CONFIRMED
     )
     assert (every.done, every.skipped) == (990, ())
     assert (await bench.accounting()).balanced

@@ -12,7 +12,7 @@ from notifier.domain.state import State
 from notifier.domain.time import MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.oncall.bulk import AcknowledgeAct
+from notifier.oncall.bulk import AcknowledgeAction
 from notifier.oncall.errors import Unknown
 from notifier.oncall.group_details import GroupDetails, act_on_all, group_details
 from notifier.oncall.incident_details import details
@@ -86,7 +86,7 @@ async def test_all_are_acknowledged_but_what_another_has(world: World) -> None:
     await world.database.write(lambda tx: actions.acknowledge(tx, actor(world, "bo"), ids[1]))
     await world.alert()
     group = await group_with(world, ids[3])
-    outcome = await act_on_all(world.database, actor(world), AcknowledgeAct(), group)
+    outcome = await act_on_all(world.database, actor(world), AcknowledgeAction(), group)
     assert outcome.done == 2
     assert [(skip.id, skip.reason) for skip in outcome.skipped] == [(ids[1], "taken")]
     found = await shown(world, group)
@@ -124,7 +124,7 @@ async def test_a_group_of_another_project_is_unknown(world: World) -> None:
         with pytest.raises(Unknown):
             await shown(world, name, "other")
         with pytest.raises(Unknown):
-            await act_on_all(world.database, actor(world, project="other"), AcknowledgeAct(), name)
+            await act_on_all(world.database, actor(world, project="other"), AcknowledgeAction(), name)
 
 
 async def test_none_of_it_reads_a_whole_table(world: World) -> None:

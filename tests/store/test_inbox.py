@@ -12,8 +12,8 @@ from notifier.oncall import actions, silences
 from notifier.oncall.actor import Actor
 from notifier.oncall.inbox import (
     BUCKETS,
-    CROWD,
-    SHOWN_OF_CROWD,
+    COLLAPSE_FROM,
+    SHOWN_OF_COLLAPSED,
     Inbox,
     inbox,
     inbox_by_service,
@@ -82,7 +82,7 @@ async def apart(
     world: World,
     q: str = "",
     *,
-    limit: int = CROWD + 1,
+    limit: int = COLLAPSE_FROM + 1,
     cursor: str | None = None,
     apart: tuple[str, ...] = (),
 ) -> Inbox:
@@ -97,44 +97,48 @@ async def apart(
     )
 
 
-async def storm(world: World, service: str, *, many: int = 2 * CROWD, severity: str = "critical") -> None:
+async def storm(
+    world: World, service: str, *, many: int = 2 * COLLAPSE_FROM, severity: str = "critical"
+) -> None:
     events = [world.event(f"{severity} {n}", service=service, severity=severity) for n in range(many)]
     await world.post_all(events)
 
 
 async def test_a_storm_of_one_service_hides_no_other(world: World) -> None:
     """Of two services a few are listed, and all counted by severity; what else there is goes on, page by page."""
-    others = [world.event("small", service=f"other {n}", severity="info") for n in range(CROWD + 5)]
+    others = [world.event("small", service=f"other {n}", severity="info") for n in range(COLLAPSE_FROM + 5)]
     await world.post_all([*others, world.event("waits", service="search", severity="critical")])
     for service in ("shop", "cart"):
         await storm(world, service)
     await storm(world, "shop", severity="warning")
     first = await apart(world)
-    crowds = {crowd.service: (crowd.severities, crowd.whole) for crowd in first.crowds}
-    many = 2 * CROWD
-    assert crowds == {
+    collapsed = {crowd.service: (crowd.severities, crowd.whole) for crowd in first.collapsed}
+    many = 2 * COLLAPSE_FROM
+    assert collapsed == {
         "cart": ({Severity.CRITICAL: many}, True),
         "shop": ({Severity.CRITICAL: many, Severity.WARNING: many}, True),
     }
     services = [item.incident.service for item in first.items]
-    assert (services.count("shop"), services.count("cart")) == (SHOWN_OF_CROWD, SHOWN_OF_CROWD)
+    assert (services.count("shop"), services.count("cart")) == (SHOWN_OF_COLLAPSED, SHOWN_OF_COLLAPSED)
     assert "search" in services
     second = await apart(world, cursor=first.next_cursor, apart=first.apart)
     services += [item.incident.service for item in second.items]
     assert (
-        len(services) == 2 * SHOWN_OF_CROWD + 1 + len(others) == len(set(services)) + 2 * SHOWN_OF_CROWD - 2
+        len(services)
+        == 2 * SHOWN_OF_COLLAPSED + 1 + len(others)
+        == len(set(services)) + 2 * SHOWN_OF_COLLAPSED - 2
     )
-    assert (second.crowds, second.next_cursor) == ((), None)
+    assert (second.collapsed, second.next_cursor) == ((), None)
 
 
 async def test_what_hides_nothing_is_listed_whole(world: World) -> None:
     """All that is open is of one service; or that is what was asked for."""
     await storm(world, "shop")
     alone = await apart(world)
-    assert (len(alone.items), alone.crowds) == (CROWD + 1, ())
+    assert (len(alone.items), alone.collapsed) == (COLLAPSE_FROM + 1, ())
     await world.post("another", service="mail")
-    assert [crowd.count for crowd in (await apart(world)).crowds] == [2 * CROWD]
-    assert (await apart(world, 'service="shop"')).crowds == ()
+    assert [crowd.count for crowd in (await apart(world)).collapsed] == [2 * COLLAPSE_FROM]
+    assert (await apart(world, 'service="shop"')).collapsed == ()
 
 
 async def test_services_that_fail_together_are_crowds(world: World) -> None:
@@ -143,5 +147,5 @@ async def test_services_that_fail_together_are_crowds(world: World) -> None:
     causes = [world.event(f"no database {n}", service=service) for n in range(20) for service in services]
     await world.post_all([world.event("waits", service="search"), *causes])
     first = await apart(world, limit=50)
-    assert {crowd.service: crowd.count for crowd in first.crowds} == dict.fromkeys(services, 20)
-    assert (len(first.items), first.next_cursor) == (5 * SHOWN_OF_CROWD + 1, None)
+    assert {crowd.service: crowd.count for crowd in first.collapsed} == dict.fromkeys(services, 20)
+    assert (len(first.items), first.next_cursor) == (5 * SHOWN_OF_COLLAPSED + 1, None)

@@ -12,7 +12,7 @@ from notifier.domain.time import DAY, HOUR, MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unknown
-from notifier.oncall.incident_details import SPANS_AT_MOST, IncidentDetails, details, spans
+from notifier.oncall.incident_details import MAX_SPANS, IncidentDetails, details, spans
 from notifier.store.database import Tx
 from tests.plans import read_whole, statements_of
 from tests.world import World
@@ -49,7 +49,7 @@ async def test_there_are_few_spans_however_long_it_lasts(length: int) -> None:
     """They reach from before the first event to the last; what is kept by the hour is not split further."""
     now = 2_000_000_000_000
     since, width, count = spans(now - length, now, now)
-    assert 1 <= count <= SPANS_AT_MOST
+    assert 1 <= count <= MAX_SPANS
     assert since <= now - length or width == 520 * 7 * DAY
     assert since + count * width > now
     assert width >= HOUR or length <= 47 * HOUR

@@ -21,7 +21,7 @@ from notifier.domain.state import RESOLVED_BY_NOBODY, State
 from notifier.domain.time import HOUR, MINUTE, parse_rfc3339, rfc3339
 from notifier.domain.value import replace
 from notifier.wording import audit_details
-from notifier.wording.timeline import ITEMS_AT_MOST, timeline
+from notifier.wording.timeline import MAX_ITEMS, timeline
 
 NINE = parse_rfc3339("2026-11-22T09:00:00Z")
 
@@ -131,12 +131,12 @@ def test_what_is_next_comes_last_and_never_falls_behind_the_bound() -> None:
     )  # fmt: skip
     known = replace(
         history(),
-        actions=tuple(act("note", n, f"note {n}") for n in range(ITEMS_AT_MOST)),
+        actions=tuple(act("note", n, f"note {n}") for n in range(MAX_ITEMS)),
         memberships=(membership,),
     )
     shown = timeline(known, ROUTES, NINE + HOUR)
     assert shown.truncated
-    assert len(shown.items) == ITEMS_AT_MOST
+    assert len(shown.items) == MAX_ITEMS
     assert shown.items[-1].text == "Told again at 13:00 UTC if events have come by then."
     both = replace(known, actions=(), memberships=(membership, replace(membership, group_id="g2")))
     *_, last = timeline(both, ROUTES, NINE + HOUR).items

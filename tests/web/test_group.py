@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.oncall.group_details import READ_AT_MOST
+from notifier.oncall.group_details import MAX_READ
 from tests.hostile import TOGETHER
 from tests.web.conftest import Pages
 
@@ -79,4 +79,4 @@ async def test_hostile_causes_are_text(shop: Pages) -> None:
         assert page.status == 200
         seen.add(tuple(tag for tag, _ in page.tags))
     assert len(seen) == 1
-    assert READ_AT_MOST == 5_000, "the page says so in words"
+    assert MAX_READ == 5_000, "the page says so in words"

@@ -12,7 +12,7 @@ from notifier.domain.matcher import meet
 from notifier.domain.time import HOUR
 from notifier.oncall import actions, incidents, silences
 from notifier.oncall.actor import Actor
-from notifier.oncall.bulk import AcknowledgeAct, act_on_named
+from notifier.oncall.bulk import AcknowledgeAction, act_on_named
 from notifier.oncall.paging import PageRequest
 from tests.browser import SeenPage
 from tests.web.conftest import Pages
@@ -259,7 +259,7 @@ async def test_one_click_asks_for_a_severity_a_service_and_ones_own(shop: Pages)
         await shop.world.post(title, severity=severity, service=f"of {title}")
         for title, severity in (("bad", "critical"), ("worse", "critical"), ("small", "warning"))
     ]
-    act = AcknowledgeAct()
+    act = AcknowledgeAction()
     await act_on_named(shop.world.database, actor(shop, "ann"), act, [ids[0], ids[2]])
     await act_on_named(shop.world.database, actor(shop, "manager"), act, [ids[1]])
     browser = await shop.browser()
@@ -345,7 +345,7 @@ async def test_what_is_acknowledged_stands_below_all_that_is_open(shop: Pages) -
     """However bad it is, and however many they are."""
     world = shop.world
     taken = await world.post_all([world.event(f"taken {n}", severity="critical") for n in range(55)])
-    await act_on_named(world.database, actor(shop, "ann"), AcknowledgeAct(), taken)
+    await act_on_named(world.database, actor(shop, "ann"), AcknowledgeAction(), taken)
     await world.post("small", severity="info")
     browser = await shop.browser()
     page = await browser.opens("/incidents")

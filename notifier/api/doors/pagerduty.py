@@ -16,7 +16,7 @@ from notifier.api.ingest import sentence_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
 from notifier.ingest.formats.pagerduty import (
-    LARGEST,
+    MAX_BODY_BYTES,
     NAME,
     InvalidAlert,
     PagerDutyAlert,
@@ -42,7 +42,7 @@ class PagerDutyDoor(EventsDoor):
 
     def own_key(self, request: DoorRequest) -> PresentedKey | None:
         try:
-            secret = routing_key(request.body) if 0 < len(request.body) <= LARGEST else None
+            secret = routing_key(request.body) if 0 < len(request.body) <= MAX_BODY_BYTES else None
         except InvalidAlert as error:
             raise _invalid(error) from None
         return None if secret is None else PresentedKey(secret)
@@ -113,8 +113,8 @@ class PagerDutyChanges(PagerDutyDoor):
 
 
 def _bounded(request: DoorRequest) -> bytes:
-    if len(request.body) > LARGEST:
-        raise HttpProblem(413, f"the body is over {LARGEST} bytes: send less")
+    if len(request.body) > MAX_BODY_BYTES:
+        raise HttpProblem(413, f"the body is over {MAX_BODY_BYTES} bytes: send less")
     return request.body
 
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSc
 
 from notifier.api.models.requests_base import IDS_AT_MOST, MOMENT_CHARS, Acting, Flag, Name
 from notifier.oncall.actions import NOTE_CHARS
-from notifier.oncall.search import LONGEST
+from notifier.oncall.search import MAX_QUERY_CHARS
 
 Until = Annotated[
     str,
@@ -65,7 +65,7 @@ class Many(Acting):
     model_config = ConfigDict(json_schema_extra={"oneOf": [_only("ids", "q"), _only("q", "ids")]})
 
     ids: Annotated[list[IncidentName], Field(min_length=1, max_length=IDS_AT_MOST)] | None = None
-    q: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    q: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_CHARS)] | None = None
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:

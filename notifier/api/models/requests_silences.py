@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from notifier.api.models.requests_base import MOMENT_CHARS, Acting, Flag, RequestModel
-from notifier.oncall.silences import COMMENT_CHARS, MATCHERS_AT_MOST
+from notifier.oncall.silences import COMMENT_CHARS, MAX_MATCHERS
 
 Matchers = Annotated[
     list[Annotated[str, Field(max_length=4_096)]],
     Field(
         min_length=1,
-        max_length=MATCHERS_AT_MOST,
+        max_length=MAX_MATCHERS,
         description='All must hold, as in `["service=\\"billing\\""]`.',
     ),
 ]

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
 from notifier.api.models.responses_base import Moment, NextCursor, ResponseModel, Texts
 from notifier.api.models.responses_incidents import IncidentAnswer
 from notifier.domain.calendar import Weekly, weekly_json
-from notifier.oncall.silences import JUDGED_AT_MOST, Phase
+from notifier.oncall.silences import MAX_CHECKED, Phase
 
 
 def _weekly(value: Any) -> Any:
@@ -63,7 +63,7 @@ class PreviewAnswer(ResponseModel):
     matching: int
     unresolved: int = Field(description="How many the project has in all.")
     counted_all: bool = Field(
-        description=f"False where there are more than {JUDGED_AT_MOST}: the counts are of the newest so many."
+        description=f"False where there are more than {MAX_CHECKED}: the counts are of the newest so many."
     )
     everything: bool = Field(description="Such a silence is accepted only with `force`.")
     incidents: list[IncidentAnswer]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 BASE = 1.0
 CAP = 60.0
 JITTER = 0.2
-LONGEST_S = 31_536_000.0
+MAX_DELAY_S = 31_536_000.0
 """A year. The interpreter's timers fail at somewhat longer delays."""
 
 Backoff = float | Sequence[float] | Callable[[int], float]
@@ -29,4 +29,4 @@ def delay(backoff: Backoff, failures: int, *, jitter: float) -> float:
 
 
 def _within(seconds: float) -> float:
-    return max(0.0, min(float(seconds), LONGEST_S))
+    return max(0.0, min(float(seconds), MAX_DELAY_S))

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, cast
 from notifier.client.capture import exception_parts, json_safe
 from notifier.client.capture.function_names import TASK, innermost, name_of, task_of
 from notifier.client.options import NAME_CHARS, SEVERITIES, is_error_class, log
-from notifier.client.tasks.backoff import BASE, LONGEST_S, Backoff, delay
+from notifier.client.tasks.backoff import BASE, MAX_DELAY_S, Backoff, delay
 from notifier.client.tasks.runs import Run
 
 Alert = Literal["after_final_failure", "every_failure", "never"]
@@ -117,7 +117,7 @@ def _seconds(timeout: object) -> float | None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
         raise ValueError("timeout is how many seconds each attempt has: a number above 0, or None for no end")
-    return min(float(timeout), LONGEST_S)
+    return min(float(timeout), MAX_DELAY_S)
 
 
 def _checked_retry_on(kinds: Any) -> RetryOn:

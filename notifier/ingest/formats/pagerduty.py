@@ -14,7 +14,7 @@ from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, ParsedB
 from notifier.ingest.formats.timestamps import as_rfc3339
 
 NAME: Final = "pagerduty"
-LARGEST: Final = 512 * 1024
+MAX_BODY_BYTES: Final = 512 * 1024
 DEDUP_KEY_CHARS: Final = 255
 Action = Literal["trigger", "acknowledge", "resolve"]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)

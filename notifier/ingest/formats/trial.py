@@ -13,7 +13,7 @@ from notifier.ingest.normalize import Normalizer
 from notifier.settings.formats import FormatBlock
 
 PLACES: Final = 200
-_LARGEST: Final = 256 * 1024
+_MAX_EVENT_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> Forma
     except Malformed as error:
         return FormatTrial(events=(), faults=(error.message,), not_mapped=())
     events = [dict(item) for item in read.items if isinstance(item, dict)]
-    results = Normalizer(max_event_bytes=_LARGEST, new_id=lambda: "new").read(
+    results = Normalizer(max_event_bytes=_MAX_EVENT_BYTES, new_id=lambda: "new").read(
         read.items, project="default", received_at=0, sent_at=None
     )
     faults = [

@@ -15,7 +15,7 @@ from notifier.settings.formats import VerifyBlock
 TOLERANCE: Final[Duration] = 5 * MINUTE
 _SIGNED: Final = ("webhook-id", "webhook-timestamp")
 _PREFIX: Final = "whsec_"
-_SIGNATURES_AT_MOST: Final = 20
+_MAX_SIGNATURES: Final = 20
 
 
 def verified(verify: VerifyBlock | None, headers: Mapping[str, str], body: bytes, now: Instant) -> bool:
@@ -58,7 +58,7 @@ def _standard(secret: str, headers: Mapping[str, str], body: bytes, now: Instant
         return False
     signed = f"{id_}.{seconds}.".encode("latin-1", "replace") + body
     expected = base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode("ascii")
-    sent = headers.get("webhook-signature", "").split(" ", _SIGNATURES_AT_MOST)
+    sent = headers.get("webhook-signature", "").split(" ", _MAX_SIGNATURES)
     return any(
         _same(signature.removeprefix("v1,"), expected) for signature in sent if signature.startswith("v1,")
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notifier.oncall import bulk
-from notifier.oncall.bulk import AcknowledgeAct
+from notifier.oncall.bulk import AcknowledgeAction
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.group_details import act_on_all, group_details
 from notifier.web.views.act_end import end_of
@@ -22,7 +22,7 @@ async def show_group(request: Visit) -> Shown:
 
 async def acknowledge_group(request: Visit) -> Redirect:
     """Acknowledge the chosen incidents, or all unresolved ones."""
-    act = AcknowledgeAct(until=end_of(request.form, request.now))
+    act = AcknowledgeAction(until=end_of(request.form, request.now))
     database, actor, id_ = request.service.database, request.actor(), request.path["id"]
     if request.form.get("chosen"):
         names = request.form.all("incident")

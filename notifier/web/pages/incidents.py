@@ -8,7 +8,7 @@ from typing import cast, get_args
 
 from notifier.domain.state import State
 from notifier.oncall import bulk, incidents, search
-from notifier.oncall.bulk import Act
+from notifier.oncall.bulk import BulkAction
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.inbox import inbox, inbox_by_service
 from notifier.oncall.incidents import Sort, StateFilter
@@ -105,7 +105,7 @@ async def _parts(
 async def _plain_part(
     visit: Visit, filter_: IncidentsFilter, cursor: str | None, state: str
 ) -> IncidentsPart:
-    """Resolved incidents, or the reader's own, without crowds."""
+    """Resolved incidents, or the reader's own, with no service collapsed."""
     mine = state == MINE
     found = await inbox(
         visit.service.database,
@@ -210,7 +210,7 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
         )
         return Shown(template="confirmation", view=view)
     outcome = await bulk.act_on_matches(
-        database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN, most=bulk.MAX_CONFIRMED
+        database, actor, bulk.AcknowledgeAction(), meant.q, state=State.OPEN, most=bulk.MAX_CONFIRMED
     )
     counts = (outcome.done, len(outcome.skipped))
     return Redirect(path="/incidents", query=filter_.query, notice="bulk_acknowledge", counts=counts)
@@ -226,17 +226,17 @@ def _filter(form: Form) -> IncidentsFilter:
     return IncidentsFilter(q=form.get("q").strip(), state=state, sort=sort)
 
 
-def _act(name: str, form: Form, visit: Visit) -> Act:
-    acts: Mapping[str, type[bulk.AcknowledgeAct | bulk.ResolveAct]] = {
-        "acknowledge": bulk.AcknowledgeAct,
-        "resolve": bulk.ResolveAct,
+def _act(name: str, form: Form, visit: Visit) -> BulkAction:
+    acts: Mapping[str, type[bulk.AcknowledgeAction | bulk.ResolveAction]] = {
+        "acknowledge": bulk.AcknowledgeAction,
+        "resolve": bulk.ResolveAction,
     }
     if name in acts:
         return acts[name]()
     until = end_of(form, visit.now)
     if name != "snooze" or until is None:
         raise Unreadable("act", "press one of the buttons that the page offers")
-    return bulk.SnoozeAct(until=until)
+    return bulk.SnoozeAction(until=until)
 
 
 def _confirmation(

@@ -10,7 +10,7 @@ from notifier.domain.notification import HeldBy
 from notifier.domain.state import State
 from notifier.domain.time import Duration, Instant
 from notifier.domain.value import replace
-from notifier.oncall.inbox import BUCKET, Crowd, Inbox, InboxItem, RouteHold
+from notifier.oncall.inbox import BUCKET, CollapsedService, Inbox, InboxItem, RouteHold
 from notifier.oncall.search import read, with_matcher
 from notifier.web.views.act_end import CHOICES
 from notifier.web.views.charts import BarChart, bar_chart
@@ -38,7 +38,7 @@ class FilterLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrowdLine:
+class CollapsedLine:
     """The unlisted rest of a service's incidents, linked by `link`.
 
     `about` is their severity, `total` the number of all the service's incidents, and `service` its name for a form.
@@ -54,8 +54,8 @@ class CrowdLine:
 class IncidentLine:
     """An incident in the list. `owner` and `holds` say who has acknowledged it, what holds it, and until when.
 
-    `where` links to other incidents of its service and of its environment. `crowd` follows the last listed incident of
-    a service.
+    `where` links to other incidents of its service and of its environment. `collapsed` is set on the last listed
+    incident of a collapsed service.
     """
 
     id: str
@@ -71,7 +71,7 @@ class IncidentLine:
     holds: tuple[str, ...]
     chart: BarChart
     chart_text: str
-    crowd: CrowdLine | None = None
+    collapsed: CollapsedLine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,25 +212,25 @@ def unreadable_view(filter_: IncidentsFilter, problem: str) -> IncidentsView:
 
 
 def _opened(listed: Sequence[Inbox]) -> tuple[int, bool]:
-    """The number of open incidents, unlisted ones of crowds included, and whether there may be more."""
+    """The number of open incidents, unlisted ones of collapsed services included, and whether there may be more."""
     found = [each for each in listed if any(item.incident.state is State.OPEN for item in each.items)]
     count = sum(1 for each in found for item in each.items if item.incident.state is State.OPEN)
-    rest = sum(crowd.count - len(_of(each, crowd)) for each in found for crowd in each.crowds)
-    more = any(each.next_cursor or not all(crowd.whole for crowd in each.crowds) for each in found)
+    rest = sum(summary.count - len(_of(each, summary)) for each in found for summary in each.collapsed)
+    more = any(each.next_cursor or not all(summary.whole for summary in each.collapsed) for each in found)
     return count + rest, more
 
 
-def _of(found: Inbox, crowd: Crowd) -> Sequence[InboxItem]:
-    return [item for item in found.items if item.incident.service == crowd.service]
+def _of(found: Inbox, summary: CollapsedService) -> Sequence[InboxItem]:
+    return [item for item in found.items if item.incident.service == summary.service]
 
 
 def _new_count(found: Inbox, known: int) -> int:
-    """The number of incidents newer than `known`; a crowd counts as a whole if all its listed incidents are newer."""
+    """The number of incidents newer than `known`. A collapsed service counts in full if its listed ones are newer."""
     came = sum(1 for item in found.items if item.incident.number > known)
     whole = (
-        crowd.count - len(own)
-        for crowd in found.crowds
-        for own in [_of(found, crowd)]
+        summary.count - len(own)
+        for summary in found.collapsed
+        for own in [_of(found, summary)]
         if all(item.incident.number > known for item in own)
     )
     return came + sum(whole)
@@ -242,12 +242,12 @@ def _section(part: IncidentsPart, filter_: IncidentsFilter, known: int) -> Incid
         return IncidentSection(heading=part.heading, lines=(), link={**filter_.query, "state": part.state})
     items = [item for item in found.items if item.incident.number <= known]
     lines = [_line(item, found, filter_) for item in _in_order(items, found, filter_)]
-    for crowd in found.crowds:
-        numbers = {item.incident.number for item in _of(found, crowd)}
+    for summary in found.collapsed:
+        numbers = {item.incident.number for item in _of(found, summary)}
         last = max((place for place, line in enumerate(lines) if line.number in numbers), default=None)
         if last is not None:
-            more = crowd.count - len(numbers)
-            lines[last] = replace(lines[last], crowd=_crowd_line(crowd, more, filter_))
+            more = summary.count - len(numbers)
+            lines[last] = replace(lines[last], collapsed=_collapsed_line(summary, more, filter_))
     next_page = {
         **filter_.query,
         "state": part.state or None,
@@ -261,15 +261,15 @@ def _section(part: IncidentsPart, filter_: IncidentsFilter, known: int) -> Incid
     )
 
 
-def _crowd_line(crowd: Crowd, more: int, filter_: IncidentsFilter) -> CrowdLine:
-    at_least = "" if crowd.whole else "over "
-    name = inline(crowd.service, 60)
-    worst = sorted(crowd.severities.items(), key=lambda item: -item[0].rank)
-    return CrowdLine(
-        link=filter_.with_matcher(f"{at_least}{number(more)} more of {name}", "service", crowd.service),
+def _collapsed_line(summary: CollapsedService, more: int, filter_: IncidentsFilter) -> CollapsedLine:
+    at_least = "" if summary.whole else "over "
+    name = inline(summary.service, 60)
+    worst = sorted(summary.severities.items(), key=lambda item: -item[0].rank)
+    return CollapsedLine(
+        link=filter_.with_matcher(f"{at_least}{number(more)} more of {name}", "service", summary.service),
         about="in all " + ", ".join(f"{number(count)} {severity.value}" for severity, count in worst),
-        total=f"{at_least}{number(crowd.count)}",
-        service=crowd.service,
+        total=f"{at_least}{number(summary.count)}",
+        service=summary.service,
     )
 
 
@@ -284,8 +284,8 @@ _ORDERS: Mapping[str, Callable[[InboxItem], tuple[int, ...]]] = {
 
 
 def _in_order(items: Sequence[InboxItem], found: Inbox, filter_: IncidentsFilter) -> Sequence[InboxItem]:
-    """The items in the requested order: sorted here by default, or if a crowd's samples were added to the page."""
-    if filter_.sort and not found.crowds:
+    """The items in the requested order: sorted here by default, or if collapsed incidents were added."""
+    if filter_.sort and not found.collapsed:
         return items
     return sorted(items, key=_ORDERS[filter_.sort])
 

@@ -20,7 +20,7 @@ from notifier.ingest.formats.prometheus.alert import time_in
 from notifier.ingest.formats.prometheus.event import EXPORTED
 from notifier.ingest.scrub import clean_text, scrub_matcher
 from notifier.oncall import alerts, silences
-from notifier.oncall.silences import COMMENT_CHARS, MATCHERS_AT_MOST, Draft
+from notifier.oncall.silences import COMMENT_CHARS, MAX_MATCHERS, Draft
 from notifier.policy import muting
 from notifier.runtime.service import Runtime
 
@@ -82,8 +82,8 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 def _draft(document: Mapping[str, Any], project: str, now: Instant) -> Draft:
     matchers = document.get("matchers")
-    if not isinstance(matchers, list) or not 1 <= len(matchers) <= MATCHERS_AT_MOST:
-        raise HttpProblem(400, f"matchers: expected a list of 1 to {MATCHERS_AT_MOST}")
+    if not isinstance(matchers, list) or not 1 <= len(matchers) <= MAX_MATCHERS:
+        raise HttpProblem(400, f"matchers: expected a list of 1 to {MAX_MATCHERS}")
     ends_at = _moment(document, "endsAt")
     if ends_at is None:
         raise HttpProblem(400, "endsAt: a silence ends: say when")

@@ -22,7 +22,7 @@ class Authority:
         self._ca.cert_pem.write_to_path(str(self.file))
 
     def serving(self, *names: str, days: tuple[int, int] = (-1, 1)) -> ssl.SSLContext:
-        """A server's TLS context for these names (localhost and 127.0.0.1 by default), valid between `days` from now."""
+        """A TLS context of a server with these names (by default localhost and 127.0.0.1), valid for these `days`."""
         now = datetime.now(UTC)
         first, last = (now + timedelta(days=each) for each in days)
         issued = self._ca.issue_cert(*(names or ("localhost", "127.0.0.1")), not_before=first, not_after=last)

@@ -105,7 +105,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _authorities_once() -> None:
-    """Load the certificate authorities once: httpx loads them for each client, which takes longer than most requests."""
+    """Load the certificate authorities once: httpx loads them for each client, which is slower than most requests."""
     default: Any = import_module("httpx._transports.default")
     create: Callable[..., ssl.SSLContext] = default.create_ssl_context
 

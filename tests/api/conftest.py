@@ -1,4 +1,4 @@
-"""The API over a small service: a real database and real decisions, channels that only count."""
+"""The API over a small service with a real database, and channels that only count."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.world import LIMITS, ROUTES, TARGETS, World
 
 @dataclass(slots=True, kw_only=True)
 class StandIn:
-    """What the API sees of the runtime."""
+    """The parts of the runtime that the API uses."""
 
     settings: Settings
     database: Database
@@ -103,7 +103,7 @@ class StandIn:
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """A caller of the API with several keys at hand."""
+    """A caller of the API with several keys."""
 
     http: httpx.AsyncClient
     world: World
@@ -129,7 +129,7 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def log() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What the service logs; unconfigured, structlog would draw every traceback with its locals."""
+    """The service's log entries; without configuration, structlog would render tracebacks with locals."""
     with structlog.testing.capture_logs() as entries:
         yield entries
 

@@ -1,4 +1,4 @@
-"""Acknowledge, snooze, resolve, reopen and note, as a caller of the API sees them."""
+"""Acknowledge, snooze, resolve, reopen and note, over the API."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _later(desk: Desk, span: int = HOUR) -> str:
 
 
 async def test_an_incident_is_acknowledged_by_whom_the_body_names(desk: Desk) -> None:
-    """200 with the incident; the audit row keeps the key beside the actor. An empty body is the key's name."""
+    """The answer is 200 with the incident; the audit trail has key and actor. An empty body uses the key's name."""
     id_ = await _told(desk)
     until = _later(desk)
     answer = await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada", "until": until})
@@ -52,7 +52,7 @@ async def test_an_incident_is_acknowledged_by_whom_the_body_names(desk: Desk) ->
 
 
 async def test_the_same_again_is_200_and_another_is_409(desk: Desk) -> None:
-    """The problem has the present state, and says who was faster, when, and what to do."""
+    """Repeating is 200; a conflict is a 409 with the state, who was first, when, and what to do."""
     id_ = await _told(desk)
     at = _later(desk, 0)
     for _ in range(2):
@@ -74,7 +74,7 @@ async def test_the_same_again_is_200_and_another_is_409(desk: Desk) -> None:
 
 
 async def test_a_snooze_needs_its_end(desk: Desk) -> None:
-    """Another's snooze is 409 with the incident's state; without `until` it is 422."""
+    """A conflicting snooze is a 409 with the state; without `until` it is a 422."""
     id_ = await _told(desk)
     snooze = f"/v1/incidents/{id_}/snooze"
     assert (await desk.post(snooze, {"until": _later(desk), "actor": "ada"})).status_code == 200
@@ -90,7 +90,7 @@ NO_ENDS = ("soon", "2026-11-23T10:11:12", 5555, "2020-01-01T00:00:00Z", "2199-01
 
 
 async def test_an_end_that_makes_no_sense_is_422(desk: Desk) -> None:
-    """No time, none with an offset, a past one, one too far away: each with a sentence, and nothing is done."""
+    """An invalid, past or distant `until`, or one without offset, is a 422 with a sentence."""
     id_ = await _told(desk)
     for action, until in product(("acknowledge", "snooze"), NO_ENDS):
         answer = await desk.post(f"/v1/incidents/{id_}/{action}", {"until": until})
@@ -100,7 +100,7 @@ async def test_an_end_that_makes_no_sense_is_422(desk: Desk) -> None:
 
 
 async def test_a_note_is_sanitised(desk: Desk) -> None:
-    """200 with the incident, as it was; NUL becomes a replacement character, and too much or nothing is 422."""
+    """A note's NUL becomes a replacement character; an empty or long one is a 422."""
     id_ = await _told(desk)
     await desk.post(f"/v1/incidents/{id_}/resolve")
     answer = await desk.post(f"/v1/incidents/{id_}/notes", {"text": "restarted\0 it", "actor": "ada"})
@@ -117,7 +117,7 @@ async def test_a_note_is_sanitised(desk: Desk) -> None:
 
 
 async def test_an_older_incident_names_the_newer(desk: Desk) -> None:
-    """The newest of its kind is the one to reopen."""
+    """Reopening an older incident of the same identity is refused, and names the newest."""
     first = await _told(desk)
     await desk.post(f"/v1/incidents/{first}/resolve")
     desk.world.clock.advance(MINUTE)
@@ -129,7 +129,7 @@ async def test_an_older_incident_names_the_newer(desk: Desk) -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_actions_need_manage_and_their_own_project(desk: Desk, action: str) -> None:
-    """403 without the scope, 401 without a key, 404 for what is not there or is another project's."""
+    """403 without the scope, 401 without a key, 404 for an unknown incident or one of another project."""
     id_ = await _told(desk)
     body = {"text": "x"} if action == "notes" else {"until": _later(desk)} if action == "snooze" else None
     for key, name, status in (
@@ -146,7 +146,7 @@ async def test_actions_need_manage_and_their_own_project(desk: Desk, action: str
 
 
 async def test_one_call_acts_on_many(desk: Desk) -> None:
-    """`ids` or `q`: how many it was done to, and which were skipped and why."""
+    """`ids` or `q` select incidents; the answer counts those changed and lists those skipped, with reasons."""
     first, second = await _told(desk), await desk.world.post("another")
     path = "/v1/incidents/acknowledge"
     answer = await desk.post(path, {"ids": [first, 2, "no-such"], "actor": "ada", "until": _later(desk)})
@@ -179,7 +179,7 @@ WRONG_CHOICES = [
 
 
 async def test_a_wrong_choice_of_many_is_422(desk: Desk) -> None:
-    """With a sentence, and nothing done; reading is not enough to act."""
+    """An invalid selection is a 422 with a sentence."""
     id_ = await _told(desk)
     for body in WRONG_CHOICES:
         answer = await desk.post("/v1/incidents/acknowledge", body)
@@ -188,14 +188,14 @@ async def test_a_wrong_choice_of_many_is_422(desk: Desk) -> None:
 
 
 async def test_acting_on_many_needs_the_right_to_manage(desk: Desk) -> None:
-    """A key that reads may not act, whatever the incidents."""
+    """A key with `read` only may not act."""
     for action in ("acknowledge", "snooze", "resolve"):
         answer = await desk.post(f"/v1/incidents/{action}", {"ids": ["1"]}, key="reader")
         assert answer.status_code == 403
 
 
 async def test_a_secret_in_a_note_or_a_name_is_not_kept(desk: Desk) -> None:
-    """People paste what they ran, and mistake one field for another."""
+    """Secrets in notes and names are redacted, as people paste by mistake."""
     id_ = await _told(desk)
     text = "restarted with PGPASSWORD=hunter2 psql, and curl -u ann:hunter2 https://db"
     body = {"text": text, "actor": "ann password=hunter2"}
@@ -211,7 +211,7 @@ async def test_a_secret_in_a_note_or_a_name_is_not_kept(desk: Desk) -> None:
 
 
 async def test_another_takes_over(desk: Desk) -> None:
-    """With `take_over` it is the second's, from now on; the timeline says from whom, and the group is told."""
+    """`take_over` changes the owner; the timeline and a notification name the former."""
     id_ = await _told(desk)
     await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada"})
     await desk.world.alert()
@@ -231,7 +231,7 @@ async def test_another_takes_over(desk: Desk) -> None:
 
 
 async def test_an_acknowledgement_is_taken_back(desk: Desk) -> None:
-    """It counts as open and a snooze goes on; the same again by the same actor is 200, by another 409."""
+    """The incident is open again and a snooze continues; repeating is 200, by another actor 409."""
     id_ = await _told(desk)
     await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada"})
     await desk.post(f"/v1/incidents/{id_}/snooze", {"actor": "ada", "until": _later(desk)})
@@ -251,7 +251,7 @@ async def test_an_acknowledgement_is_taken_back(desk: Desk) -> None:
 
 
 async def test_a_snooze_is_ended(desk: Desk) -> None:
-    """An acknowledgement goes on; the same again by the same actor is 200, by another 409."""
+    """An acknowledgement continues; repeating is 200, by another actor 409."""
     id_ = await _told(desk)
     await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada"})
     await desk.post(f"/v1/incidents/{id_}/snooze", {"actor": "ada", "until": _later(desk)})
@@ -266,7 +266,7 @@ async def test_a_snooze_is_ended(desk: Desk) -> None:
 
 @pytest.mark.parametrize("action", ["unacknowledge", "unsnooze"])
 async def test_nothing_to_end_is_409(desk: Desk, action: str) -> None:
-    """What nobody began, or is over, has nothing to end; what there is not is 404."""
+    """Ending what is not active is a 409; an unknown incident is a 404."""
     id_ = await _told(desk)
     answer = await desk.post(f"/v1/incidents/{id_}/{action}")
     assert (answer.status_code, answer.json()["state"]) == (409, "open")
@@ -277,7 +277,7 @@ async def test_nothing_to_end_is_409(desk: Desk, action: str) -> None:
 
 
 async def test_the_end_of_a_snooze_tells_what_is_open(desk: Desk) -> None:
-    """What the snooze has held is told once it is ended, as unmuted."""
+    """News that the snooze held is notified as unmuted."""
     id_ = await _told(desk)
     await desk.post(f"/v1/incidents/{id_}/snooze", {"until": _later(desk, DAY)})
     await desk.world.post()
@@ -291,7 +291,7 @@ async def test_the_end_of_a_snooze_tells_what_is_open(desk: Desk) -> None:
 
 
 async def test_who_takes_over_and_who_gives_back_is_told(desk: Desk) -> None:
-    """A group hears of each: that another has it now, and that nobody has it any more."""
+    """A group is notified of a new owner, and of none."""
     id_ = await _told(desk)
     for action, body in (
         ("acknowledge", {"actor": "ada"}),

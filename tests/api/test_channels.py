@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_health_shows_every_target_and_nothing_secret(desk: Desk) -> None:
-    """Each channel with its kind, whether it is the fallback, and each target's bucket; no option of its block."""
+    """Each channel has its kind, `fallback` and its targets' health, but none of its settings."""
     answer = await desk.get("/v1/channels")
     page = answer.json()
     ChannelList.model_validate(page)
@@ -35,7 +35,7 @@ async def test_health_shows_every_target_and_nothing_secret(desk: Desk) -> None:
 
 
 async def test_health_follows_what_happens(desk: Desk) -> None:
-    """A sent message costs a token, a throttled target cools until a moment, one that is gone is disabled."""
+    """A message costs a token, a throttled target cools down, and one that is gone is disabled."""
     await desk.world.post()
     await desk.world.alert()
     ada, bo = await desk.world.claim()
@@ -59,7 +59,7 @@ async def test_health_follows_what_happens(desk: Desk) -> None:
 
 
 async def test_pending_counts_what_the_key_may_see(desk: Desk) -> None:
-    """Targets are the instance's, deliveries a project's: `admin` sees the sum."""
+    """`pending` counts the key's project; with `admin`, all projects."""
     await desk.world.post()
     await desk.world.post(project="other")
     await desk.world.post(project="other", service="shipping")
@@ -72,7 +72,7 @@ async def test_pending_counts_what_the_key_may_see(desk: Desk) -> None:
 
 
 async def test_a_channel_test_answers_with_what_became_of_it(desk: Desk) -> None:
-    """200 with each target's outcome; the whole is `delivered` only where every target has it. It is written down."""
+    """The answer is 200 with each target's outcome, `delivered` only if all are; the test is audited."""
     desk.service.outcomes = (
         ChannelTestOutcome(delivery="ada", target="ada@example.com", outcome="delivered", detail="250 ok"),
         ChannelTestOutcome(delivery="bo", target="bo@example.com", outcome="permanent", detail="550 no"),
@@ -96,14 +96,14 @@ async def test_a_channel_test_answers_with_what_became_of_it(desk: Desk) -> None
 
 
 async def test_an_unknown_channel_is_not_tested(desk: Desk) -> None:
-    """404, and nothing is sent."""
+    """An unknown channel is a 404, and nothing is sent."""
     for name in ("nobody", "%00", "mail%2f"):
         assert (await desk.post(f"/v1/channels/{name}/test", key="admin")).status_code == 404
     assert desk.service.tests == []
 
 
 async def test_a_route_test_says_who_by_which_route_and_line(desk: Desk) -> None:
-    """The routes that tell, with their line, timing as the configuration writes it, and every target."""
+    """The matching routes have their line, timing as configured, and targets."""
     answer = await desk.post("/v1/routes/test", {"labels": {"service": "billing", "severity": "critical"}})
     assert answer.status_code == 200
     RouteTestAnswer.model_validate(answer.json())
@@ -123,7 +123,7 @@ async def test_a_route_test_says_who_by_which_route_and_line(desk: Desk) -> None
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_route_test_says_who_is_told_later_and_whether_anybody_is_now(desk: Desk) -> None:
-    """The steps of the escalation, and until when the route's hours hold what it would tell."""
+    """The answer has the escalation steps, and the end of the route's mute."""
     minute = desk.world.clock.now() // MINUTE % (24 * 60)
     hours = Hours(start=minute, end=(minute + 30) % (24 * 60) or 24 * 60)
     now = TimeInterval(name="now", windows=(Weekly(times=(hours,)),))
@@ -144,7 +144,7 @@ async def test_a_route_test_says_who_is_told_later_and_whether_anybody_is_now(de
 
 
 async def test_a_route_test_sees_labels_as_an_event_has_them(desk: Desk) -> None:
-    """Defaults are filled in, values become strings, severities are folded, secrets go, and `project` is the key's."""
+    """Labels get defaults, text values and normalized severities, secrets are removed, and `project` is the key's."""
     sent = {"project": "other", "severity": "Warn", "retry": 3, "ratio": 0.5, "beta": True}
     secrets = {"token": "hunter2", "dsn": 12345, "session": True, "url": "https://a:hunter2@b.example/"}
     answer = await desk.post("/v1/routes/test", {"labels": sent | secrets}, key="reader")
@@ -166,7 +166,7 @@ async def test_a_route_test_sees_labels_as_an_event_has_them(desk: Desk) -> None
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_wrong_labels_are_named_by_their_position(desk: Desk) -> None:
-    """A key that the sender chose is never repeated."""
+    """Errors name a label by position, not by the sender's text."""
     for labels in ({"a": "b", "hunter2": None}, {"a": "b", "hunter2": ["x"]}, {"a": 1, "hunter2": {}}):
         answer = await desk.post("/v1/routes/test", {"labels": labels})
         assert answer.status_code == 422
@@ -185,12 +185,12 @@ async def test_wrong_labels_are_named_by_their_position(desk: Desk) -> None:
     [(0, "0s"), (90 * SECOND, "90s"), (5 * 60 * SECOND, "5m"), (24 * HOUR, "24h"), (1500, "1500ms")],
 )
 def test_durations_are_written_exactly(duration: int, text: str) -> None:
-    """In the largest unit that leaves nothing over."""
+    """A duration is written in the largest unit without a remainder."""
     assert format_duration(duration) == text
 
 
 async def test_a_route_to_nobody_says_so(desk: Desk) -> None:
-    """By which line, in words; and so does a severity that nobody is told of."""
+    """A route without targets is explained with its line, and so is an unrouted severity."""
     nobody = replace(ROUTES.routes[0], channels=())
     desk.service.rules = replace(desk.service.rules, tree=replace(ROUTES, routes=(nobody,)))
     answer = (await desk.post("/v1/routes/test", {"labels": {"severity": "critical"}}, key="reader")).json()
@@ -203,7 +203,7 @@ async def test_a_route_to_nobody_says_so(desk: Desk) -> None:
 
 
 async def test_a_route_test_shows_the_way_and_doubts_labels(desk: Desk) -> None:
-    """Every route that the labels meet, with its depth; a label that nobody has sent is named by its place."""
+    """The tree of matching routes has depths; a label that no event has had is a warning with its place."""
     await desk.world.post()
     labels = {"service": "billing", "sevrity": "critical", "environment": "prod"}
     answer = (await desk.post("/v1/routes/test", {"labels": {**labels, "severity": "critical"}})).json()

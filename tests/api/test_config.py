@@ -1,4 +1,4 @@
-"""`/v1/config/reload`: who may ask, and what is answered."""
+"""`/v1/config/reload`: permissions and answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_an_admin_reloads_and_is_named(desk: Desk) -> None:
-    """200 with both versions, warnings and what waits for a restart; the audit row has the actor of the body."""
+    """The answer is 200 with both versions, warnings and settings that need a restart; the actor is audited."""
     warning = Problem(file="/etc/n/notifier.yaml", line=1, column=1, message="`fallback` is missing")
     desk.service.reloads.append(
         Reloaded(
@@ -40,7 +40,7 @@ async def test_an_admin_reloads_and_is_named(desk: Desk) -> None:
 
 
 async def test_every_problem_is_answered_with_its_place(desk: Desk) -> None:
-    """422: the file's name, line and column as the path, without its folder."""
+    """Problems are a 422 with file name, line and column as path."""
     problems = (
         Problem(file="/etc/n/notifier.yaml", line=12, column=3, message="route: no channel is named pager"),
         Problem(file="/etc/n/notifier.yaml", line=14, column=1, message="an unknown key"),
@@ -57,5 +57,5 @@ async def test_every_problem_is_answered_with_its_place(desk: Desk) -> None:
 
 @pytest.mark.parametrize("key", ["manager", "reader", "sender"])
 async def test_it_needs_admin(desk: Desk, key: str) -> None:
-    """403 with any other scope: the configuration is the instance's."""
+    """Any scope but `admin` is a 403."""
     assert (await desk.post("/v1/config/reload", key=key)).status_code == 403

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.conftest import Desk
 
-# What the calls ask of a database is tried on both engines in `tests.store.test_erasure`.
+# The queries are tested on both engines in `tests.store.test_erasure`.
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
 
 ANN = {"person": "ann@example.com"}
@@ -23,7 +23,7 @@ async def exported(desk: Desk, asked: dict[str, Any], key: str) -> list[dict[str
 
 
 async def test_it_is_handed_over_line_by_line(desk: Desk) -> None:
-    """Documents as such, and only what is of the key's project; `read` is enough."""
+    """Rows are NDJSON with decoded documents, of the key's project only; `read` is enough."""
     await desk.world.post("could not mail ann@example.com", labels={"customer": "c-4711"})
     await desk.world.post("other", project="another", labels={"customer": "c-4711"})
     for asked in (ANN, CUSTOMER):
@@ -35,7 +35,7 @@ async def test_it_is_handed_over_line_by_line(desk: Desk) -> None:
 
 
 async def test_it_is_shown_before_it_is_removed(desk: Desk) -> None:
-    """What is open is refused for a label; `dry_run` changes nothing; the audit has no word of it."""
+    """A label with open incidents is refused; `dry_run` changes nothing; the audit trail does not contain the value."""
     await desk.world.post("could not mail ann@example.com", labels={"customer": "c-4711"})
     refused = await desk.post("/v1/data/delete", CUSTOMER, key="admin")
     assert (refused.status_code, refused.json()["state"]) == (409, "unfinished")

@@ -24,7 +24,7 @@ async def states(desk: Desk) -> dict[str, str]:
 
 
 async def test_a_delivery_in_a_list_and_alone(desk: Desk) -> None:
-    """Both have the same fields; alone, `attempts` are all of them instead of their count."""
+    """Both have the same fields; a single delivery lists its attempts instead of counting them."""
     incident = await desk.world.post("it broke")
     await desk.world.alert()
     job = (await desk.world.claim())[0]
@@ -51,7 +51,7 @@ async def test_a_delivery_in_a_list_and_alone(desk: Desk) -> None:
 
 
 async def test_deliveries_are_filtered_by_state_and_channel(desk: Desk) -> None:
-    """Each filter validates or narrows; an unknown channel has none."""
+    """Filters are validated; an unknown channel has no deliveries."""
     await desk.world.post("bad", severity="critical")
     await desk.world.alert()
     assert len((await desk.get("/v1/deliveries", channel="mail")).json()["items"]) == 2
@@ -62,7 +62,7 @@ async def test_deliveries_are_filtered_by_state_and_channel(desk: Desk) -> None:
 
 
 async def test_a_dead_delivery_is_redelivered_under_its_id(desk: Desk) -> None:
-    """It returns to pending and can be claimed again; who asked is written down."""
+    """It becomes pending under its id and can be claimed; the actor is audited."""
     first, _ = await desk.world.mark_dead()
     answer = await desk.post(f"/v1/deliveries/{first}/redeliver", {"actor": "ada"})
     assert answer.status_code == 200, answer.text
@@ -74,7 +74,7 @@ async def test_a_dead_delivery_is_redelivered_under_its_id(desk: Desk) -> None:
 
 
 async def test_what_is_not_dead_is_not_redelivered(desk: Desk) -> None:
-    """409 with the present state: somebody was faster, or it never failed."""
+    """The answer is 409 with the current state."""
     await desk.world.post()
     await desk.world.alert()
     job = (await desk.world.claim())[0]
@@ -86,7 +86,7 @@ async def test_what_is_not_dead_is_not_redelivered(desk: Desk) -> None:
 
 
 async def test_a_delivery_whose_target_was_removed_is_not_redelivered(desk: Desk) -> None:
-    """Nobody would ever claim it: 409 says what to do instead, and in bulk it is skipped."""
+    """A delivery without a target is a 409 with what to do instead, and is skipped in bulk."""
     ids = await desk.world.mark_dead()
     desk.service.rules = replace(desk.world.rules, targets={"hook": desk.world.rules.targets["hook"]})
     answer = await desk.post(f"/v1/deliveries/{ids[0]}/redeliver")
@@ -99,7 +99,7 @@ async def test_a_delivery_whose_target_was_removed_is_not_redelivered(desk: Desk
 
 
 async def test_dead_letters_name_their_kind_and_why(desk: Desk) -> None:
-    """A dead letter is its delivery, with the kind, its moment, its named reason, and what it would have told."""
+    """A dead letter is its delivery with kind, time, reason and title."""
     ids = await desk.world.mark_dead("it broke")
     page = (await desk.get("/v1/dead-letters")).json()
     DeadLetterList.model_validate(page)
@@ -111,7 +111,7 @@ async def test_dead_letters_name_their_kind_and_why(desk: Desk) -> None:
 
 
 async def test_dead_letters_are_decided_by_id(desk: Desk) -> None:
-    """Those named are done, others skipped with their state; an unknown id and another project's look alike."""
+    """Others are skipped with their state; unknown ids and those of other projects are answered alike."""
     one, two = await desk.world.mark_dead("ours")
     (theirs, _) = await desk.world.mark_dead("theirs", project="other")
     done = (await desk.post("/v1/dead-letters/discard", {"ids": [two, two]})).json()
@@ -135,7 +135,7 @@ async def test_dead_letters_are_decided_by_id(desk: Desk) -> None:
 
 
 async def test_dead_letters_are_decided_by_channel(desk: Desk) -> None:
-    """All of the project's dead letters of that channel, and no others."""
+    """All dead letters of the project and channel are decided, and no others."""
     await desk.world.mark_dead("ours", severity="critical")
     await desk.world.mark_dead("theirs", project="other")
     answer = await desk.post("/v1/dead-letters/redeliver", {"channel": "mail"})
@@ -148,7 +148,7 @@ async def test_dead_letters_are_decided_by_channel(desk: Desk) -> None:
 
 
 async def test_an_admin_decides_for_another_project(desk: Desk) -> None:
-    """By id anywhere; by channel in the project that it names. Others may not name one."""
+    """An admin names ids of any project, or a channel with a project; other keys may not name a project."""
     ids = await desk.world.mark_dead("theirs", project="other")
     refused = await desk.post("/v1/dead-letters/discard", {"channel": "mail"}, params={"project": "other"})
     assert refused.status_code == 403
@@ -176,7 +176,7 @@ WRONG: list[tuple[object, str]] = [
 
 
 async def test_a_decision_must_name_what_it_is_about(desk: Desk) -> None:
-    """422 with the path of what is wrong; a name that the sender chose is not repeated."""
+    """A missing selection is a 422 with its path, without an echo."""
     for body, path in WRONG:
         answer = await desk.post("/v1/dead-letters/discard", body)
         assert answer.status_code == 422, body
@@ -185,7 +185,7 @@ async def test_a_decision_must_name_what_it_is_about(desk: Desk) -> None:
 
 
 async def test_another_projects_delivery_is_not_there(desk: Desk) -> None:
-    """Reading and redelivering it answer as for an id that nobody has."""
+    """Another project's delivery is answered like an unknown id."""
     (theirs, _) = await desk.world.mark_dead("theirs", project="other")
     unknown = await desk.get(f"/v1/deliveries/{NOBODYS}")
     hidden = await desk.get(f"/v1/deliveries/{theirs}")
@@ -195,7 +195,7 @@ async def test_another_projects_delivery_is_not_there(desk: Desk) -> None:
 
 
 async def test_a_superseded_delivery_names_what_carries_it(desk: Desk) -> None:
-    """`carried_by` leads from an older message to the newer one of its thread."""
+    """`carried_by` of an older message is the newer one of its thread."""
     await desk.world.post("one")
     await desk.world.alert()
     await desk.world.post("two")
@@ -209,7 +209,7 @@ async def test_a_superseded_delivery_names_what_carries_it(desk: Desk) -> None:
 
 
 async def test_a_lost_worker_shows_as_an_attempt_without_a_start(desk: Desk) -> None:
-    """A lease that ended leaves an ambiguous attempt; its `started_at` is null."""
+    """An expired lease is an ambiguous attempt with `started_at` null."""
     await desk.world.post()
     await desk.world.alert()
     job = (await desk.world.claim())[0]
@@ -220,7 +220,7 @@ async def test_a_lost_worker_shows_as_an_attempt_without_a_start(desk: Desk) -> 
 
 
 async def test_many_dead_letters_go_in_batches(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A channel's dead letters are all decided, a bounded number in each transaction."""
+    """All dead letters of a channel are decided, a bounded number per transaction."""
     monkeypatch.setattr("notifier.oncall.dead_letters.BATCH_SIZE", 2)
     for service in ("a", "b", "c"):
         await desk.world.mark_dead(service=service)

@@ -1,4 +1,4 @@
-"""`POST /v1/events` past ASGI: over a real socket it is answered as by ASGI, whatever comes and however it comes."""
+"""`POST /v1/events` without ASGI: over a socket, the answers are those of ASGI."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIZE = "Content-Length: 3\r\n"
 
 @dataclass
 class Echo:
-    """Answers with the body, and counts by which way each request came."""
+    """Echoes the body, and counts requests by path."""
 
     ways: list[str] = field(default_factory=list)
     reader: BodyReader = field(default_factory=lambda: BodyReader(8, "events"))
@@ -63,7 +63,7 @@ class Server:
     port: int
 
     async def ask(self, *parts: str) -> str:
-        """Everything that comes back until the server closes or falls silent; each part is a write of its own."""
+        """All bytes of the answer until the server closes or is idle; each part is sent separately."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         said = b""
         try:
@@ -81,7 +81,7 @@ class Server:
 
 
 class Faulty(dict[bytes, Echo]):
-    """A table of responders with a fault of ours."""
+    """Responders that raise an exception."""
 
     def get(self, path: bytes, default: object = None) -> Any:
         if path == b"/faulty":
@@ -144,7 +144,7 @@ CLOSED = "HTTP/1.1 202 Accepted\r\ncontent-length: 3\r\nconnection: close\r\n\r\
     ],
 )  # fmt: skip
 async def test_a_post_is_answered_past_asgi(server: Server, parts: list[str], said: str) -> None:
-    """However its bytes come."""
+    """A POST is answered directly, however its bytes are split."""
     heard = await server.ask(*parts)
     assert heard == said or (len(said) == 3 and heard.startswith(f"HTTP/1.1 {said} "))
     assert set(server.echo.ways) == {"past ASGI"}
@@ -165,19 +165,19 @@ async def test_a_post_is_answered_past_asgi(server: Server, parts: list[str], sa
     ids=["1.0", "two hosts", "no host", "a cloud event", "cloud events", "a query", "a path", "a method"],
 )
 async def test_what_is_no_plain_post_goes_by_asgi(server: Server, raw: str) -> None:
-    """Its answer is the application's affair."""
+    """Any other request is passed to the ASGI application."""
     assert (await server.ask(raw)).startswith("HTTP/1.1 202 ")
     assert server.echo.ways == ["ASGI"]
 
 
 async def test_who_asks_whether_to_send_is_told_to(server: Server) -> None:
-    """`Expect: 100-continue` is uvicorn's."""
+    """`Expect: 100-continue` is answered as by uvicorn."""
     heard = await server.ask(request(head=HOST + SIZE + "Expect: 100-continue\r\n", body=""), "abc")
     assert heard.startswith("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 ")
 
 
 async def test_a_fault_of_ours_ends_the_connection(server: Server) -> None:
-    """Nothing is acknowledged, and nothing of the fault is said; the next connection is served."""
+    """An exception is a 500 without details and closes the connection; the next one is served."""
     heard = await server.ask(request(body="bug"))
     assert heard.startswith("HTTP/1.1 500 ")
     assert "\r\nconnection: close\r\n" in heard
@@ -186,7 +186,7 @@ async def test_a_fault_of_ours_ends_the_connection(server: Server) -> None:
 
 
 async def test_who_leaves_before_the_answer_troubles_nobody(server: Server) -> None:
-    """A body that ends early is refused to nobody."""
+    """A client that disconnects early causes no error."""
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request(body="a").encode())
     await writer.drain()
@@ -197,7 +197,7 @@ async def test_who_leaves_before_the_answer_troubles_nobody(server: Server) -> N
 async def test_a_fault_of_ours_while_a_request_is_read_is_said_and_logged(
     server: Server,
 ) -> None:
-    """The client is not blamed for it; a request that is malformed is answered 400 and costs no line in the log."""
+    """An exception while parsing is a logged 500; a malformed request is a 400 that is not logged."""
     with capture_logs() as lines:
         assert (await server.ask(request(path="/faulty"))).startswith("HTTP/1.1 500 ")
         assert [str(line["exc_info"]) for line in lines] == ["'a fault of ours'"]

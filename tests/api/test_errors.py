@@ -1,4 +1,4 @@
-"""Every error is a problem document, whatever failed; and what every answer has around it."""
+"""Every error is a problem document, and what every answer contains."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["sqlite"],
 
 
 class Failing:
-    """A database that answers everything with an error; keys are found all the same."""
+    """A database that raises for every query except key lookups."""
 
     dialect = "sqlite"
 
@@ -39,7 +39,7 @@ class Failing:
 
 
 async def test_errors_of_the_store_say_when_to_try_again(desk: Desk) -> None:
-    """Full, gone or broken is 503 with `Retry-After`; what is our fault is 500 without a traceback."""
+    """Full, unreachable and broken databases are 503 with `Retry-After`; our own errors are 500 without a traceback."""
     secret = "x" * 9
     for error, status, wait in (
         (StoreFull(secret), 503, "30"),
@@ -62,7 +62,7 @@ async def test_errors_of_the_store_say_when_to_try_again(desk: Desk) -> None:
 
 
 async def test_the_log_says_what_an_answer_does_not(desk: Desk, log: list[MutableMapping[str, Any]]) -> None:
-    """An unexpected failure is found by its request's id; expected ones are no failures."""
+    """An unexpected exception is logged with the request's id; expected errors are not."""
     desk.service.database = Failing(desk.world.database, ZeroDivisionError())  # type: ignore[assignment]
     answer = await desk.get("/v1/incidents")
     (entry,) = log
@@ -76,7 +76,7 @@ async def test_the_log_says_what_an_answer_does_not(desk: Desk, log: list[Mutabl
 async def test_who_leaves_in_the_middle_is_no_failure(
     desk: Desk, log: list[MutableMapping[str, Any]]
 ) -> None:
-    """Wherever it is noticed: nothing can be answered any more, and nothing is wrong."""
+    """A client that disconnects is no error."""
 
     async def left(scope: Any, receive: Any, send: Any) -> None:
         raise ClientDisconnect
@@ -89,7 +89,7 @@ async def test_who_leaves_in_the_middle_is_no_failure(
 
 
 async def test_unknown_paths_and_methods_are_problems_too(desk: Desk) -> None:
-    """404 and 405 like every other error; what a later version answers is absent."""
+    """404 and 405 are problem documents, also for paths of later versions."""
     for path in ("/", "/v1", "/v1/incidents/", "/v1/docs", "/docs", "//x"):
         answer = await desk.get(path)
         assert answer.status_code == 404, path
@@ -102,7 +102,7 @@ async def test_unknown_paths_and_methods_are_problems_too(desk: Desk) -> None:
 
 
 async def test_the_request_id_is_echoed(desk: Desk) -> None:
-    """As far as it is printable and short; else one is made. Errors carry it as well."""
+    """A short printable request id is returned, otherwise a new one; errors have it as well."""
     for path, status in (("/healthz", 200), ("/nowhere", 404), ("/v1/incidents", 401)):
         answer = await desk.http.get(path, headers={"x-request-id": "abc-123"})
         assert (answer.status_code, answer.headers["x-request-id"]) == (status, "abc-123")
@@ -117,7 +117,7 @@ async def test_the_request_id_is_echoed(desk: Desk) -> None:
 
 
 async def test_no_answer_speaks_of_other_origins(desk: Desk) -> None:
-    """There is no CORS."""
+    """No answer has CORS headers."""
     headers = {"origin": "https://evil.example", "access-control-request-method": "GET"}
     for answer in (
         await desk.http.get("/healthz", headers=headers),
@@ -129,7 +129,7 @@ async def test_no_answer_speaks_of_other_origins(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b"", 422),  # counts as {}, which names neither
+        (b"", 422),  # counts as {}, which selects neither
         (b" \n", 422),
         (b"{", 422),
         (b"nan", 422),
@@ -146,14 +146,14 @@ async def test_no_answer_speaks_of_other_origins(desk: Desk) -> None:
     ],
 )
 async def test_hostile_bodies_get_a_clear_answer(desk: Desk, body: bytes, status: int) -> None:
-    """Whatever the bytes are: a problem, never a failure; and nothing of them comes back."""
+    """Any bytes are answered by a problem document without an echo."""
     answer = await desk.http.post("/v1/dead-letters/discard", content=body, headers=desk.headers("manager"))
     assert answer.status_code == status
     assert len(answer.content) < 500
 
 
 async def test_bodies_of_any_or_no_json_type_are_read(desk: Desk) -> None:
-    """curl's default counts as JSON; what is clearly something else is 415, as is a content encoding."""
+    """curl's default type counts as JSON; other types and content encodings are 415."""
     json_types = [
         "application/json; charset=utf-8",
         "application/x-www-form-urlencoded",
@@ -175,7 +175,7 @@ async def test_bodies_of_any_or_no_json_type_are_read(desk: Desk) -> None:
 
 
 async def test_a_body_that_breaks_off_is_no_failure_of_ours(desk: Desk) -> None:
-    """The sender went away in the middle: 400, and nothing was done."""
+    """An incomplete body is a 400, and nothing is done."""
     api = create_api(desk.service, Keyring(desk.world.database))
     sent: list[dict[str, Any]] = []
     messages: Iterator[dict[str, Any]] = iter(
@@ -199,7 +199,7 @@ async def test_a_body_that_breaks_off_is_no_failure_of_ours(desk: Desk) -> None:
 
 
 async def test_ingest_is_answered_where_it_is_given(desk: Desk) -> None:
-    """`POST /v1/events` reaches the bare callable, and its problems are answered; other methods are 405."""
+    """`POST /v1/events` reaches the given endpoint, and its problems are returned; other methods are 405."""
 
     async def refuse(scope: Any, receive: Any, send: Any) -> None:
         raise HttpProblem(415, "no")
@@ -216,7 +216,7 @@ async def test_ingest_is_answered_where_it_is_given(desk: Desk) -> None:
 
 @pytest.fixture
 async def half(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
-    """An API with a route that fails after its answer has begun."""
+    """An API with a route that fails after its answer has started."""
     api = create_api(desk.service, Keyring(desk.world.database))
 
     async def breaks(scope: Any, receive: Any, send: Any) -> None:
@@ -229,13 +229,13 @@ async def half(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_a_failure_in_the_middle_of_an_answer_goes_to_the_server(half: httpx.AsyncClient) -> None:
-    """No second answer is begun: the server must cut the connection."""
+    """The exception is passed on after the answer has started, so that the server closes the connection."""
     with pytest.raises(ZeroDivisionError):
         await half.get("/breaks/off")
 
 
 async def test_a_wrong_field_is_told_in_a_sentence_of_ours(desk: Desk) -> None:
-    """Where it stands, by names of the contract alone, and what is right; in no words of the library that found it."""
+    """The error names the field as in the schema, with our own sentence instead of pydantic's."""
     wrong: tuple[tuple[str, Any, str, str], ...] = (
         ("incidents/1/acknowledge", {"actor": ""}, "actor", "must not be empty"),
         ("incidents/1/acknowledge", {"actor": "\N{NO-BREAK SPACE} "}, "actor", "says nothing"),
@@ -281,7 +281,7 @@ async def test_a_wrong_field_is_told_in_a_sentence_of_ours(desk: Desk) -> None:
 
 
 async def test_null_is_what_is_not_set(desk: Desk) -> None:
-    """Some languages write every field, those without a value as null."""
+    """Null is the same as a missing field, as some languages write it."""
     until = "2027-01-01T00:00:00Z"
     silence = {
         "matchers": ["a=b"],

@@ -1,4 +1,4 @@
-"""`/v1/fingerprint`: the same reading as of an event that is posted, explained, and nothing kept."""
+"""`/v1/fingerprint`: explains the grouping of an event without storing it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVENT = {
 
 
 async def test_it_says_which_exception_which_frames_and_what_was_masked(desk: Desk) -> None:
-    """All fields of the contract, no other."""
+    """The answer has exactly the documented fields."""
     answer = await desk.post("/v1/fingerprint", EVENT, key="reader")
     assert answer.status_code == 200
     document = answer.json()
@@ -54,7 +54,7 @@ async def test_it_says_which_exception_which_frames_and_what_was_masked(desk: De
 
 
 async def test_a_trace_in_the_message_is_explained_as_an_exception(desk: Desk) -> None:
-    """As it would be grouped when it is posted."""
+    """A traceback in the message is explained as the exception that it becomes."""
     trace = 'E\nTraceback (most recent call last):\n  File "/app/shop/a.py", line 1, in charge\nKeyError: 1\n'
     document = (await desk.post("/v1/fingerprint", {"service": "billing", "message": trace})).json()
     assert (document["version"], document["exception"], document["title"]) == (
@@ -66,7 +66,7 @@ async def test_a_trace_in_the_message_is_explained_as_an_exception(desk: Desk) -
 
 
 async def test_it_is_the_fingerprint_of_the_incident(desk: Desk) -> None:
-    """What is explained is what an event that is posted gets; and explaining stores nothing."""
+    """The fingerprint equals that of the posted event, and nothing is stored."""
     event = {"service": "billing", "message": "could not charge order 1842"}
     explained = (await desk.post("/v1/fingerprint", event)).json()
     normalizer = Normalizer(max_event_bytes=10_000, new_id=lambda: "id")
@@ -84,7 +84,7 @@ async def test_it_is_the_fingerprint_of_the_incident(desk: Desk) -> None:
 async def test_a_senders_own_list_is_said_to_be_given(
     desk: Desk, given: list[str], override: list[str]
 ) -> None:
-    """What it is made of otherwise is shown all the same."""
+    """A fingerprint given by the sender is reported, beside what it replaces."""
     document = (await desk.post("/v1/fingerprint", {**EVENT, "fingerprint": given})).json()
     assert (document["given"], document["override"]) == (True, override)
     assert document["exception"] == "TimeoutError"
@@ -93,7 +93,7 @@ async def test_a_senders_own_list_is_said_to_be_given(
 
 
 async def test_secrets_are_scrubbed(desk: Desk) -> None:
-    """Also of an event that is not kept."""
+    """Secrets are redacted here too."""
     event = {
         "service": "s",
         "message": "login with password=hunter2x9 failed",
@@ -105,7 +105,7 @@ async def test_secrets_are_scrubbed(desk: Desk) -> None:
 
 
 async def test_it_takes_what_events_take_and_one_of_them(desk: Desk) -> None:
-    """Gzip and any or no JSON content type; a list, half an event and too much are refused in words."""
+    """Gzip and any JSON content type are accepted; lists, partial and too large events are refused."""
     body = json.dumps(EVENT).encode()
     taken: tuple[tuple[bytes, dict[str, str]], ...] = (
         (gzip.compress(body), {"content-encoding": "gzip"}),

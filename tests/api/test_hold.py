@@ -23,7 +23,7 @@ NOTHING: dict[str, Any] = {
 
 
 async def test_it_lists_what_waits_and_lets_it_go(desk: Desk) -> None:
-    """By channel and the route's name; a second release is 200 and lets nothing go."""
+    """Waiting deliveries are listed by channel and route; a second release is a 200 with none."""
     assert (await desk.get("/v1/hold", "admin")).json() == NOTHING
     await desk.world.database.write(lambda tx: hold.begin(tx, by="serve --hold"))
     await desk.world.post(severity="critical")
@@ -47,6 +47,6 @@ async def test_it_lists_what_waits_and_lets_it_go(desk: Desk) -> None:
 
 @pytest.mark.parametrize("key", ["reader", "manager", "sender"])
 async def test_it_is_the_instance_s_and_needs_admin(desk: Desk, key: str) -> None:
-    """Projects share one hold."""
+    """The hold belongs to the instance and needs `admin`."""
     assert (await desk.get("/v1/hold", key)).status_code == 403
     assert (await desk.post("/v1/hold/release", key=key)).status_code == 403

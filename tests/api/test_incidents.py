@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_list_shows_each_incident_as_it_is_everywhere(desk: Desk) -> None:
-    """Items are exactly `Incident.as_json`, newest first, with the newest event and a link."""
+    """Items are `Incident.as_json`, newest first, with the latest event and a link."""
     await desk.world.post("first")
     id_ = await desk.world.post("second", labels={"region": "eu"})
     answer = await desk.get("/v1/incidents")
@@ -35,7 +35,7 @@ async def test_a_list_shows_each_incident_as_it_is_everywhere(desk: Desk) -> Non
 
 
 async def test_one_is_found_by_id_and_by_number(desk: Desk) -> None:
-    """A link carries the number, programs keep the id: both name the same incident."""
+    """The number and the id find the same incident."""
     id_ = await desk.world.post()
     by_id = (await desk.get(f"/v1/incidents/{id_}")).json()
     by_number = (await desk.get(f"/v1/incidents/{by_id['number']}?id={by_id['id']}")).json()
@@ -44,7 +44,7 @@ async def test_one_is_found_by_id_and_by_number(desk: Desk) -> None:
 
 
 async def test_links_of_an_earlier_event_stay(desk: Desk) -> None:
-    """Lists and answers show the newest links that there were, and say whose they are."""
+    """The newest links are shown, with the event that they come from."""
     world = desk.world
     links = [{"title": "runbook", "url": "https://wiki.example/billing"}]
     document = '{"id":"%s","links":[{"title":"runbook","url":"https://wiki.example/billing"}]}'
@@ -61,7 +61,7 @@ async def test_links_of_an_earlier_event_stay(desk: Desk) -> None:
 
 
 async def test_the_query_filters(desk: Desk) -> None:
-    """State, matchers and words narrow the list together."""
+    """State, matchers and words are combined."""
     await desk.world.post("gateway timed out", labels={"region": "eu"})
     await desk.world.post("gateway refused", labels={"region": "us"})
     await desk.world.post("gateway timed out", service="shipping")
@@ -81,7 +81,7 @@ async def test_the_query_filters(desk: Desk) -> None:
 
 
 async def test_cursors_walk_the_whole_list(desk: Desk) -> None:
-    """Each page's `next_cursor` leads to the next, until it is null."""
+    """`next_cursor` leads through all pages, until it is null."""
     await desk.world.post_all([desk.world.event(f"e{n}") for n in range(5)])
     seen: list[str] = []
     cursor: dict[str, str] = {}
@@ -115,7 +115,7 @@ WRONG: list[tuple[dict[str, str], str]] = [
 
 
 async def test_a_wrong_question_says_where_it_is_wrong(desk: Desk) -> None:
-    """422 with the parameter's name and a sentence, and without what was sent."""
+    """An invalid parameter is a 422 with its name and a sentence, without an echo."""
     for params, path in WRONG:
         answer = await desk.get("/v1/incidents", **params)
         assert answer.status_code == 422, params
@@ -128,7 +128,7 @@ async def test_a_wrong_question_says_where_it_is_wrong(desk: Desk) -> None:
 
 
 async def test_another_projects_incident_is_as_if_there_were_none(desk: Desk) -> None:
-    """The answer is the same, byte for byte, as for an id that nobody has; an `admin` key sees it."""
+    """The answer is byte for byte that for an unknown id; `admin` sees the incident."""
     id_ = await desk.world.post("theirs", project="other")
     number = (await desk.get(f"/v1/incidents/{id_}", "stranger")).json()["number"]
     unknown = await desk.get("/v1/incidents/00000000-dead-7000-8000-000000000000")
@@ -141,7 +141,7 @@ async def test_another_projects_incident_is_as_if_there_were_none(desk: Desk) ->
 
 
 async def test_only_admin_lists_another_project(desk: Desk) -> None:
-    """`?project=` is for `admin` keys, whose default is their own; a key may always name its own."""
+    """`?project=` needs `admin`, except for the key's own project."""
     await desk.world.post("ours")
     await desk.world.post("theirs", project="other")
     assert (await desk.get("/v1/incidents", project="other")).status_code == 403
@@ -153,7 +153,7 @@ async def test_only_admin_lists_another_project(desk: Desk) -> None:
 
 
 async def test_what_is_no_id_is_not_found(desk: Desk) -> None:
-    """Any text in an id's place is a 404, never a failure of the database."""
+    """Any invalid id is a 404, not a database error."""
     numbers = ["0", "-1", "9" * 18, "9" * 19, "9" * 400, "1e3"]
     for name in ("%00", "%F0%9F%92%A9", "%ED%A0%80", "..%2f", "'", "%", *numbers):
         for path in (f"/v1/incidents/{name}", f"/v1/incidents/{name}/events", f"/v1/deliveries/{name}"):
@@ -161,7 +161,7 @@ async def test_what_is_no_id_is_not_found(desk: Desk) -> None:
 
 
 async def test_events_are_the_documents_that_were_posted(desk: Desk) -> None:
-    """Samples, newest first, in the event's own form; they have pages as every list."""
+    """Samples are the posted documents, newest first, in pages."""
     id_ = await desk.world.post()
     await desk.world.post()
     await desk.world.post()
@@ -175,7 +175,7 @@ async def test_events_are_the_documents_that_were_posted(desk: Desk) -> None:
 
 
 async def test_groups_say_what_waits_until_when_and_why(desk: Desk) -> None:
-    """A group names its route and line, its moment, and what holds its incidents."""
+    """A group has its route, line, due time, and what holds its incidents."""
     id_ = await desk.world.post()
     await desk.world.attend()
     page = (await desk.get("/v1/groups")).json()
@@ -194,7 +194,7 @@ async def test_groups_say_what_waits_until_when_and_why(desk: Desk) -> None:
 
 
 async def test_a_list_is_sorted_and_its_cursor_carries_that(desk: Desk) -> None:
-    """The worst, the most frequent or the last heard of first, and of equals the newest; page by page."""
+    """The order is by severity, count or last event, then newest first, over all pages."""
     world = desk.world
     for message, severity, count in (
         ("a", "warning", 1),
@@ -227,7 +227,7 @@ async def test_a_list_is_sorted_and_its_cursor_carries_that(desk: Desk) -> None:
 
 
 async def test_a_cursor_of_another_sort_is_refused(desk: Desk) -> None:
-    """Pages of two orders would leave some out: 422, and the same where the sort in it is none."""
+    """A cursor of another or an unknown order is a 422."""
     for message in "ab":
         await desk.world.post(message)
     by_count = (await desk.get("/v1/incidents", sort="count", limit=1)).json()["next_cursor"]
@@ -242,7 +242,7 @@ async def test_a_cursor_of_another_sort_is_refused(desk: Desk) -> None:
 
 
 async def test_unresolved_is_open_and_acknowledged(desk: Desk) -> None:
-    """One word for what is not over."""
+    """`unresolved` means open and acknowledged."""
     for message in "abc":
         await desk.world.post(message)
     await desk.post("/v1/incidents/1/acknowledge")

@@ -1,4 +1,4 @@
-"""`/v1/keys`, and what scopes allow."""
+"""`/v1/keys`, and the scopes of all calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_new_key_is_shown_once_and_works(desk: Desk) -> None:
-    """201 with the secret under `key`; no list shows it again; its project exists from now on."""
+    """The secret is in the 201 and in no list; the key's project exists from then on."""
     desk.world.clock.advance(1)
     answer = await desk.post(
         "/v1/keys", {"project": "new", "name": "ci", "scopes": ["read", "ingest", "read"]}, key="admin"
@@ -37,7 +37,7 @@ async def test_a_new_key_is_shown_once_and_works(desk: Desk) -> None:
 
 
 async def test_a_key_for_sentry_is_a_dsn(desk: Desk) -> None:
-    """With the address of `server.url`; it opens that door alone, and posts, nothing else."""
+    """The DSN contains `server.url`; the key is accepted by that door only, and for posting only."""
     answer = await desk.post("/v1/keys", {"for": "sentry", "service": "billing"}, key="admin")
     assert answer.status_code == 201
     made = answer.json()
@@ -55,7 +55,7 @@ async def test_a_key_for_sentry_is_a_dsn(desk: Desk) -> None:
 
 
 async def test_a_revoked_key_stops_at_once(desk: Desk) -> None:
-    """204, and the next request with it is a 401; the same again is 204, an unknown id 404."""
+    """The answer is 204, also if repeated; the next request with the key is a 401, and an unknown id a 404."""
     assert (await desk.get("/v1/incidents", "reader")).status_code == 200
     assert (await desk.delete("/v1/keys/key-reader")).status_code == 204
     refused = await desk.get("/v1/incidents", "reader")
@@ -69,7 +69,7 @@ async def test_a_revoked_key_stops_at_once(desk: Desk) -> None:
 
 
 async def test_keys_are_listed_in_pages(desk: Desk) -> None:
-    """All projects' keys, or one's, each once, though they were made in one moment."""
+    """All keys or a project's are listed once each, even if created in the same millisecond."""
     seen: list[str] = []
     params: dict[str, str] = {}
     while True:
@@ -85,7 +85,7 @@ async def test_keys_are_listed_in_pages(desk: Desk) -> None:
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_wrong_key_is_not_made(desk: Desk) -> None:
-    """422 that names the field."""
+    """Invalid input is a 422 with the field."""
     for body, path in (
         ({"scopes": []}, "scopes"),
         ({"scopes": ["root"]}, "scopes[0]"),
@@ -141,7 +141,7 @@ MAY = {
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_every_call_wants_its_scope(desk: Desk) -> None:
-    """Without a key 401 with a challenge, with a key that lacks the scope 403, else neither."""
+    """Without a key the answer is a 401 with a challenge, without the scope a 403."""
     for method, path, scope in CALLS:
         for header in (None, "Bearer ntf_nobody", "Basic x", "Bearer", "Bearer \xff", ""):
             headers = {} if header is None else {b"authorization": header.encode("latin-1")}
@@ -150,7 +150,7 @@ async def test_every_call_wants_its_scope(desk: Desk) -> None:
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.headers["www-authenticate"].startswith("Bearer")
         for key, scopes in MAY.items():
-            # A body that is no object: whoever may call goes no further than that.
+            # The body is no object, so an authorized caller gets no further.
             answer = await desk.http.request(method, path, content=b"[]", headers=desk.headers(key))
             if path in {"/v1/backup", "/v1/keys/x"} and scope in scopes:
                 continue

@@ -1,4 +1,4 @@
-"""`/v1/monitors`: a check-in by curl, what it answers, and what is refused."""
+"""`/v1/monitors`: check-ins, their answers and refusals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_an_empty_check_in_says_that_all_is_well(desk: Desk) -> None:
-    """Its answer is the monitor, which the list has, and which can be forgotten."""
+    """The answer is the monitor, which is listed and can be removed."""
     answer = await desk.post("/v1/monitors/nightly%20backup", key="sender")
     assert answer.status_code == 200, answer.text
     monitor = answer.json()
@@ -35,7 +35,7 @@ async def test_an_empty_check_in_says_that_all_is_well(desk: Desk) -> None:
 
 
 async def test_the_last_heard_come_first_a_page_at_a_time(desk: Desk) -> None:
-    """A cursor goes on where the page ended."""
+    """A cursor continues after the page."""
     for name in ("a", "b", "c"):
         await desk.post(f"/v1/monitors/{name}", key="sender")
         desk.world.clock.advance(1_000)
@@ -45,7 +45,7 @@ async def test_the_last_heard_come_first_a_page_at_a_time(desk: Desk) -> None:
 
 
 async def test_what_is_refused(desk: Desk) -> None:
-    """A sentence about the field; a key that may not."""
+    """An invalid field gives a sentence; a key without the scope is refused."""
     for body, path in (
         ({"status": "fine"}, "status"),
         ({"every": "soon"}, "every"),

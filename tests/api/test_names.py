@@ -1,4 +1,4 @@
-"""What a thing is called in a path or a body: its id, an incident's number, or the end of an id."""
+"""Names in paths and bodies: ids, incident numbers, and suffixes of ids."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def _silence(desk: Desk) -> dict[str, Any]:
 
 
 async def test_an_incident_is_found_by_the_end_of_its_id(desk: Desk) -> None:
-    """Six characters are enough to read it, to act on it, and to act on many; five are none."""
+    """Six characters of the id are enough to read and act; five are not."""
     id_ = await desk.world.post()
     for path in ("", "/events", "/timeline"):
         assert (await desk.get(f"/v1/incidents/{id_[-6:]}{path}")).status_code == 200
@@ -47,14 +47,14 @@ async def test_an_incident_is_found_by_the_end_of_its_id(desk: Desk) -> None:
 
 
 async def test_another_projects_ids_are_not_found_by_their_end(desk: Desk) -> None:
-    """404, as if there were none; a key that may see all sees it."""
+    """A suffix of another project's id is a 404, except for `admin`."""
     id_ = await desk.world.post()
     assert (await desk.get(f"/v1/incidents/{id_[-8:]}", "stranger")).status_code == 404
     assert (await desk.get(f"/v1/incidents/{id_[-8:]}", "admin")).status_code == 200
 
 
 async def test_deliveries_are_found_by_the_end_of_their_id(desk: Desk) -> None:
-    """Alone, sent again, and among dead letters."""
+    """A suffix works for reading, redelivering and among dead letters."""
     id_ = await _dead(desk)
     assert (await desk.get(f"/v1/deliveries/{id_[-8:]}")).json()["id"] == id_
     assert len((await desk.get(f"/v1/deliveries/{id_[-8:]}")).json()["attempts"]) == 1
@@ -67,7 +67,7 @@ async def test_deliveries_are_found_by_the_end_of_their_id(desk: Desk) -> None:
 
 
 async def test_silences_are_found_by_the_end_of_their_id(desk: Desk) -> None:
-    """Read, changed and ended."""
+    """A suffix works for reading, changing and ending."""
     end = (await _silence(desk))["id"][-8:]
     assert (await desk.get(f"/v1/silences/{end}")).status_code == 200
     headers = desk.headers("manager")
@@ -78,7 +78,7 @@ async def test_silences_are_found_by_the_end_of_their_id(desk: Desk) -> None:
 
 
 async def test_runs_and_keys_are_found_by_the_end_of_their_id(desk: Desk) -> None:
-    """A run alone and asked for again; a key when it is revoked."""
+    """A suffix works for showing and replaying a run, and for revoking a key."""
     again = {"arguments": {"args": [], "kwargs": {}}, "replayable": "yes"}
     run = {"id": "0192f0c0-run-000001", **RUN, **again, "error": {"type": "E", "module": "b", "message": "m"}}
     await desk.post("/v1/task-runs", [run], key="sender")
@@ -90,7 +90,7 @@ async def test_runs_and_keys_are_found_by_the_end_of_their_id(desk: Desk) -> Non
 
 
 async def test_an_end_that_several_have_is_refused_with_their_number(desk: Desk) -> None:
-    """The sentence says how many there are and what to do, and repeats nothing; a whole id is always itself."""
+    """An ambiguous suffix is refused with the number of matches, without an echo; a whole id is never ambiguous."""
     for id_ in ("one-000001", "two-000001", "000001"):
         await desk.post("/v1/task-runs", [{"id": id_, **RUN, "state": "completed"}], key="sender")
     answer = await desk.get("/v1/task-runs/-000001")
@@ -106,6 +106,6 @@ async def test_an_end_that_several_have_is_refused_with_their_number(desk: Desk)
 
 @pytest.mark.parametrize("name", ["%25%25%25%25%25%25", "______", "99999999999999999999999", "é" * 9])
 async def test_an_end_is_no_pattern(desk: Desk, name: str) -> None:
-    """What a database could read as a pattern, or no database as a number, is the id of nothing."""
+    """Characters of patterns and numbers are taken literally."""
     await desk.world.post()
     assert (await desk.get(f"/v1/incidents/{name}")).status_code == 404

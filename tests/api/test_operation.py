@@ -22,13 +22,13 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 class TestProbes:
     async def test_healthz_is_alive_without_a_key(self, desk: Desk) -> None:
-        """200 as long as the process answers, ready or not."""
+        """The answer is 200 while the process runs, ready or not."""
         desk.service.problems = ("down",)
         answer = await desk.get("/healthz", None)
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
     async def test_readyz_gives_its_reasons(self, desk: Desk) -> None:
-        """200 when ready; else 503 with every reason, for people and for programs."""
+        """The answer is 200 when ready, else 503 with every reason."""
         answer = await desk.get("/readyz", None)
         assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
         desk.service.problems = ("the delivery loop has not moved for 40 s", "no commit works")
@@ -39,7 +39,7 @@ class TestProbes:
         assert [error["message"] for error in answer.json()["errors"]] == list(desk.service.problems)
 
     async def test_metrics_are_open_on_loopback_only(self, desk: Desk) -> None:
-        """Where the service listens to others, they need `read`."""
+        """If the service listens on other addresses, `read` is needed."""
         for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost"):
             listen(desk, host)
             answer = await desk.get("/metrics", None)
@@ -61,7 +61,7 @@ def listen(desk: Desk, host: str) -> None:
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 class TestBackup:
     async def test_a_backup_is_a_database(self, desk: Desk, tmp_path: Path) -> None:
-        """The whole file, consistent, as a download; nothing stays behind, and who took it is written down."""
+        """The download is the whole consistent file; no file is left, and the actor is audited."""
         await desk.world.post("it broke")
         answer = await desk.post("/v1/backup", key="admin")
         assert answer.status_code == 200
@@ -77,13 +77,13 @@ class TestBackup:
         assert (entry.actor, entry.action) == ("admin", "backup")
 
     async def test_one_backup_at_a_time(self, desk: Desk) -> None:
-        """A second one meanwhile is a 409, and a later one works."""
+        """A second concurrent backup is a 409, and a later one works."""
         both = await asyncio.gather(*(desk.post("/v1/backup", key="admin") for _ in range(2)))
         assert sorted(answer.status_code for answer in both) == [200, 409]
         assert (await desk.post("/v1/backup", key="admin")).status_code == 200
 
     async def test_a_backup_that_fails_leaves_nothing_behind(self, desk: Desk, tmp_path: Path) -> None:
-        """A file that cannot be read is a 500 without its path; the next backup is not blocked."""
+        """An unreadable file is a 500 without its path, and the next backup works."""
         good = desk.service.settings
         nowhere = DatabaseSettings(url=f"sqlite:///{tmp_path}/nowhere/x.db")
         desk.service.settings = replace(good, database=nowhere)
@@ -96,7 +96,7 @@ class TestBackup:
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 async def test_postgresql_is_backed_up_by_its_own_tool(desk: Desk) -> None:
-    """409 that names pg_dump."""
+    """On PostgreSQL the answer is a 409 that names pg_dump."""
     answer = await desk.post("/v1/backup", key="admin")
     assert answer.status_code == 409
     assert "pg_dump" in answer.json()["detail"]
@@ -105,7 +105,7 @@ async def test_postgresql_is_backed_up_by_its_own_tool(desk: Desk) -> None:
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 class TestDocument:
     async def test_every_call_is_described(self, desk: Desk) -> None:
-        """Each operation with its key, its problems as RFC 9457, and no schema that nothing uses."""
+        """Each operation has its key and its problems, and every schema is used."""
         document = (await desk.get("/openapi.json", None)).json()
         assert document["openapi"].startswith("3.1")
         for path, methods in document["paths"].items():
@@ -115,7 +115,10 @@ class TestDocument:
                 for status, answer in operation["responses"].items():
                     if int(status) >= 400:
                         assert "application/problem+json" in answer["content"], (*where, status)
-                if path in {"/v1/slack/actions", "/v1/interactions/{channel}"}:  # the receiver signs instead
+                if path in {
+                    "/v1/slack/actions",
+                    "/v1/interactions/{channel}",
+                }:  # signed by the receiver instead
                     assert "security" not in operation
                 elif path.startswith("/v1/"):
                     assert operation["security"] == [{"key": []}], where
@@ -127,7 +130,7 @@ class TestDocument:
             assert reference in document["components"]["schemas"], reference
 
     async def test_ingest_is_described_though_it_goes_past(self, desk: Desk) -> None:
-        """The event's fields and answers are those of the contract."""
+        """The OpenAPI document contains the event's fields and answers, although FastAPI does not serve them."""
         document = (await desk.get("/openapi.json", None)).json()
         operation = document["paths"]["/v1/events"]["post"]
         assert set(operation["responses"]) == {"202", "401", "403", "413", "415", "422", "429", "503"}
@@ -139,7 +142,7 @@ class TestDocument:
 
 
 def test_every_door_is_described() -> None:
-    """A sender's address that answers is in the document, and the other way round."""
+    """The doors in the OpenAPI document are those that are served."""
     rows = {(method.lower(), path) for method, path, _ in DOORS}
     assert rows == {(method, path.rstrip("/")) for path, methods in described().items() for method in methods}
 

@@ -1,4 +1,4 @@
-"""How queries and cursors are read: total functions over whatever callers send."""
+"""Parsing of queries and cursors is total."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ KEYS = {
     ],
 )
 def test_matchers_and_words_in_any_order(text: str, matchers: list[str], words: list[str]) -> None:
-    """Matchers as Alertmanager writes them, braces and commas read over; quotes hold a phrase together."""
+    """Matchers in Alertmanager's syntax, with or without braces and commas; quotes keep a phrase together."""
     terms = search.read(text)
     assert [str(matcher) for matcher in terms.matchers] == matchers
     assert list(terms.words) == words
@@ -65,7 +65,7 @@ def test_matchers_and_words_in_any_order(text: str, matchers: list[str], words: 
 
 @pytest.mark.parametrize("text", ['a=~"("', 'a="', "a==b", "a=='b'", "x" * 2_001, "a\0b", "a " * 21])
 def test_a_query_that_cannot_be_meant_is_refused(text: str) -> None:
-    """With a sentence, on the parameter `q`."""
+    """An ambiguous query is refused with a sentence for `q`."""
     with pytest.raises(Unreadable) as refused:
         search.read(text)
     assert refused.value.path == "q"
@@ -74,7 +74,7 @@ def test_a_query_that_cannot_be_meant_is_refused(text: str) -> None:
 
 @given(st.text(max_size=200) | st.text(alphabet="ab =\"~!{},\\'`", max_size=40))
 def test_reading_a_query_never_fails_otherwise(text: str) -> None:
-    """Any text is terms or a refusal; bounded terms, no empty words."""
+    """Any text gives bounded terms or a refusal."""
     try:
         terms = search.read(text)
     except Unreadable:
@@ -85,7 +85,7 @@ def test_reading_a_query_never_fails_otherwise(text: str) -> None:
 
 @given(st.sampled_from(KINDS).flatmap(lambda kind: st.tuples(st.just(kind), KEYS[kind])))
 def test_a_cursor_leads_back_to_its_key(pair: tuple[ListName, tuple[int | str, ...]]) -> None:
-    """What one page gives, the next understands; no other list does."""
+    """A cursor is valid for its list only, and decodes to its key."""
     kind, key = pair
     cursor = encode(kind, key)
     assert PageRequest(cursor=cursor).after(kind) == key
@@ -99,7 +99,7 @@ def test_a_cursor_leads_back_to_its_key(pair: tuple[ListName, tuple[int | str, .
     st.text(max_size=300) | st.binary(max_size=60).map(urlsafe_b64encode).map(bytes.decode),
 )
 def test_any_text_is_a_cursor_or_refused(kind: ListName, text: str) -> None:
-    """A made-up cursor can at most name a row; nothing else comes through."""
+    """Any text is a valid cursor or refused."""
     try:
         key = decode(kind, text)
     except Unreadable:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_link_signs_in_as_the_key_that_asked(desk: Desk) -> None:
-    """Recorded under the actor's name; kept by no cache."""
+    """The link is audited under the actor's name and not cached."""
     answer = await desk.post("/v1/sign-in-links", {"actor": "ada"}, key="admin")
     assert answer.status_code == 201, answer.text
     assert answer.headers["cache-control"] == "no-store"

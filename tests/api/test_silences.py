@@ -1,4 +1,4 @@
-"""Silences as a caller of the API sees them: made, seen, changed, ended, and every mistake answered."""
+"""Silences over the API: creating, listing, changing, ending, and errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def _told(desk: Desk) -> list[str]:
 
 
 async def test_a_silence_is_made_listed_and_shown(desk: Desk) -> None:
-    """201 with all of it; it begins now, and the audit row says who with which key."""
+    """The answer is 201 with all fields; it starts now, and key and author are audited."""
     made = await _create(desk, actor="bo")
     now = desk.world.clock.now()
     assert made["state"] == "active"
@@ -64,7 +64,7 @@ async def test_a_silence_is_made_listed_and_shown(desk: Desk) -> None:
 
 
 async def test_the_list_is_newest_first_in_pages_and_by_state(desk: Desk) -> None:
-    """Pending, active and expired, as they are at this moment."""
+    """The states pending, active and expired are those of now."""
     first = await _create(desk)
     desk.world.clock.advance(MINUTE)
     later = rfc3339(desk.world.clock.now() + MINUTE)
@@ -81,7 +81,7 @@ async def test_the_list_is_newest_first_in_pages_and_by_state(desk: Desk) -> Non
 
 
 async def test_a_secret_in_a_matcher_is_kept_nowhere(desk: Desk) -> None:
-    """As in a label that it matches: in the answer, the audit row, a change and a preview."""
+    """Secrets in matchers are redacted in answers, the audit trail, changes and previews."""
     matcher, kept = 'token="hunter2-of-ann"', 'token="[scrubbed]"'
     made = await _create(desk, matchers=[matcher])
     await _patch(desk, f"/v1/silences/{made['id']}", {"matchers": [*BILLING, matcher]})
@@ -96,7 +96,7 @@ async def test_a_secret_in_a_matcher_is_kept_nowhere(desk: Desk) -> None:
 
 
 async def test_what_it_holds_is_counted_and_told_when_it_is_ended(desk: Desk) -> None:
-    """204, and again 204; it stays listed as expired, and what is open is told as unmuted."""
+    """The answer is 204, also if repeated; it is listed as expired, and open incidents are notified as unmuted."""
     made = await _create(desk)
     await desk.world.post()
     assert await _told(desk) == []
@@ -109,7 +109,7 @@ async def test_what_it_holds_is_counted_and_told_when_it_is_ended(desk: Desk) ->
 
 
 async def test_one_that_is_extended_goes_on_and_one_that_is_narrowed_lets_go(desk: Desk) -> None:
-    """A change is looked at at once, whatever it makes of it."""
+    """A change takes effect at once, whether it extends or narrows the silence."""
     made = await _create(desk)
     await desk.world.post()
     assert await _told(desk) == []
@@ -124,7 +124,7 @@ async def test_one_that_is_extended_goes_on_and_one_that_is_narrowed_lets_go(des
 
 
 async def test_what_is_over_is_not_changed(desk: Desk) -> None:
-    """409 with its state, and what to do instead."""
+    """An expired silence is a 409 with its state, and what to do instead."""
     made = await _create(desk)
     await desk.delete(f"/v1/silences/{made['id']}")
     answer = await _patch(desk, f"/v1/silences/{made['id']}", {"comment": "again"})
@@ -133,7 +133,7 @@ async def test_what_is_over_is_not_changed(desk: Desk) -> None:
 
 
 async def test_a_silence_recurs_on_days_of_months_and_years(desk: Desk) -> None:
-    """What is posted is stored and shown; named holidays are the configuration's."""
+    """Days of months, months and years are stored and shown; named holidays are for the configuration only."""
     recur = {
         "weekdays": ["monday:sunday"],
         "days_of_month": ["-1", "1:5"],
@@ -151,7 +151,7 @@ async def test_a_silence_recurs_on_days_of_months_and_years(desk: Desk) -> None:
 
 
 async def test_several_matchers_of_a_silence_may_stand_in_braces(desk: Desk) -> None:
-    """They are shown one by one."""
+    """Matchers in braces are shown individually."""
     made = await _create(desk, matchers=['{service="billing", severity=~"error|critical"}', 'region="eu"'])
     assert made["matchers"] == ['service="billing"', 'severity=~"error|critical"', 'region="eu"']
     for wrong in ('{service="billing"', "{}"):
@@ -160,7 +160,7 @@ async def test_several_matchers_of_a_silence_may_stand_in_braces(desk: Desk) -> 
 
 
 async def test_null_takes_an_end_or_the_hours_away(desk: Desk) -> None:
-    """One of the two has to be there; null for another part leaves it as it is."""
+    """Null removes the end or the hours if the other remains; for other fields it changes nothing."""
     recur = {
         "weekdays": ["sunday"],
         "times": [{"start_time": "00:00", "end_time": "24:00"}],
@@ -179,7 +179,7 @@ async def test_null_takes_an_end_or_the_hours_away(desk: Desk) -> None:
 
 
 async def test_an_admin_silences_another_project(desk: Desk) -> None:
-    """With `?project=`, as it lists and previews it; others may not."""
+    """`?project=` works for listing, previewing and creating with `admin` only."""
     await desk.world.post(project="other")
     body = _body(desk, author=None)
     made = await desk.post("/v1/silences?project=other", body, key="admin")
@@ -191,7 +191,7 @@ async def test_an_admin_silences_another_project(desk: Desk) -> None:
 
 
 async def test_one_that_recurs_needs_no_end(desk: Desk) -> None:
-    """Weekly hours in a zone, written back in full."""
+    """Weekly hours in a zone are returned in full."""
     recur = {
         "weekdays": ["saturday:sunday"],
         "times": [{"start_time": "22:00", "end_time": "06:00"}],
@@ -201,11 +201,11 @@ async def test_one_that_recurs_needs_no_end(desk: Desk) -> None:
     assert (made["ends_at"], made["recur"]) == (None, recur)
     desk.world.clock.advance(HOUR)
     await desk.world.post()
-    assert await _told(desk) == ["opened"]  # Sunday morning, after its night
+    assert await _told(desk) == ["opened"]  # Sunday morning, after its window
 
 
 async def test_a_preview_shows_what_would_be_met(desk: Desk) -> None:
-    """Open and acknowledged ones are counted, resolved ones are not; nothing is silenced."""
+    """Unresolved incidents are counted; nothing is silenced."""
     await desk.world.post("one")
     id_ = await desk.world.post("two")
     await desk.world.post("three", service="shop")
@@ -230,7 +230,7 @@ EVERYTHING = [
 
 
 async def test_what_would_silence_everything_wants_force(desk: Desk) -> None:
-    """422 without it, which says so; a preview says it as well."""
+    """Without `force` it is a 422 that says so; so does a preview."""
     for matchers in EVERYTHING:
         answer = await desk.post("/v1/silences", _body(desk, matchers=matchers))
         assert answer.status_code == 422, matchers
@@ -250,7 +250,7 @@ SOMETHING = [
 
 
 async def test_what_leaves_something_needs_no_force(desk: Desk) -> None:
-    """One matcher that leaves something is enough."""
+    """A silence that does not match everything needs no `force`."""
     for matchers in SOMETHING:
         await _create(desk, matchers=matchers)
         assert (await desk.post("/v1/silences/preview", {"matchers": matchers})).json()["everything"] is False
@@ -276,7 +276,7 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
 
 
 async def test_a_mistake_is_named_by_its_place(desk: Desk) -> None:
-    """422 with a sentence, without an echo, and nothing is silenced."""
+    """An error is a 422 with its place, without an echo."""
     for changes, path, says in MISTAKES:
         answer = await desk.post("/v1/silences", _body(desk, **changes))
         assert answer.status_code == 422, answer.text
@@ -288,7 +288,7 @@ async def test_a_mistake_is_named_by_its_place(desk: Desk) -> None:
 
 
 async def test_silences_need_their_scopes(desk: Desk) -> None:
-    """Who reads may look and preview; who manages may make, change and end."""
+    """`read` may list and preview; `manage` may create, change and end."""
     made = await _create(desk)
     one = f"/v1/silences/{made['id']}"
     assert (await desk.get("/v1/silences", "sender")).status_code == 403
@@ -302,7 +302,7 @@ async def test_silences_need_their_scopes(desk: Desk) -> None:
 
 
 async def test_another_projects_silence_is_not_there(desk: Desk) -> None:
-    """404, as for an id that nobody has."""
+    """A silence of another project is a 404."""
     made = await _create(desk)
     for method in ("GET", "PATCH", "DELETE"):
         answer = await desk.http.request(
@@ -315,7 +315,7 @@ async def test_another_projects_silence_is_not_there(desk: Desk) -> None:
 
 
 async def test_a_secret_in_a_comment_is_not_kept(desk: Desk) -> None:
-    """Nor in an author; neither when it is made, nor when it is changed."""
+    """Secrets in comments and authors are redacted, when creating and changing."""
     made = await _create(desk, comment="moving to postgres://a:hun/ter2@db", author="ann token=hunter2")
     assert (made["comment"], made["author"]) == (
         "moving to postgres://a:[scrubbed]@db",
@@ -326,7 +326,7 @@ async def test_a_secret_in_a_comment_is_not_kept(desk: Desk) -> None:
 
 
 async def test_one_that_recurs_is_active_within_its_window_only(desk: Desk) -> None:
-    """Outside it is pending and names the next window; lists filter by that, page by page. `sat` is Saturday."""
+    """Outside its window it is pending, and `window` is the next one; lists filter by that."""
     night = {"weekdays": ["sat"], "times": [{"start_time": "22:00", "end_time": "04:00"}]}
     today = {"weekdays": ["sun"], "times": [{"start_time": "04:00", "end_time": "08:00"}]}
     later = await _create(desk, recur=night, ends_at="2026-12-31T00:00:00Z")
@@ -357,7 +357,7 @@ async def test_one_that_recurs_is_active_within_its_window_only(desk: Desk) -> N
 
 
 async def test_a_preview_warns_of_a_label_that_nobody_has_sent(desk: Desk) -> None:
-    """A name or a value that no event has come with is named by its place; what may be missing is no slip."""
+    """A name or value that no event has had is a warning with its place; optional labels are not."""
     await desk.world.post(labels={"region": "eu"})
 
     async def warned(*matchers: str, key: str = "reader") -> list[tuple[str, bool]]:
@@ -377,7 +377,7 @@ async def test_a_preview_warns_of_a_label_that_nobody_has_sent(desk: Desk) -> No
 
 
 async def test_who_ends_a_silence_is_kept(desk: Desk) -> None:
-    """By the query, as a DELETE has no body; else it is the key."""
+    """The actor of a DELETE is in the query, else it is the key."""
     for query, actor in (("?actor=ann", "ann"), ("", "manager")):
         made = await _create(desk)
         assert (await desk.delete(f"/v1/silences/{made['id']}{query}", "manager")).status_code == 204

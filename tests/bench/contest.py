@@ -153,7 +153,10 @@ async def contest(
 
 
 async def reconcile(subject: Subject) -> str:
-    """A sentence that compares the server's count of events with the expected one; `Broken` is raised if they differ."""
+    """A sentence that compares the server's count of events with the expected one.
+
+    `Broken` is raised if they differ.
+    """
     pattern = _ACCEPTED.get(subject.name)
     if pattern is None:
         return ""

@@ -139,7 +139,10 @@ async def ask(lane: Lane, request: bytes) -> tuple[int, bytes]:
 
 
 async def get(port: int, path: str, key: str = "", *, cookie: str = "") -> tuple[int, bytes]:
-    """GET over a new connection, with or without a Content-Length in the answer; `OSError` is raised if it is refused."""
+    """GET over a new connection, with or without a Content-Length in the answer.
+
+    `OSError` is raised if it is refused.
+    """
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
         who = f"Authorization: Bearer {key}\r\n" if key else ""

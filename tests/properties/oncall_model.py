@@ -378,7 +378,7 @@ class Model:
         return now >= noticed + wait
 
     def _urgent(self, member: Member, now: Instant) -> bool:
-        """Whether it became critical, and its identity was not told as critical within any interval that was in force."""
+        """Whether it became critical, and its identity was not told as critical within any interval in force."""
         interval = self.slowest("group_interval", member.critical_told or 0)
         return member.critical is not None and member.newly_critical(now, interval)
 

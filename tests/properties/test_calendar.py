@@ -170,7 +170,10 @@ def test_a_dated_window_is_on_as_its_definition_says(windows: Weekly, now: Insta
 @settings(deadline=None, max_examples=examples(15, 100))
 @given(windows=_dated, now=_near)
 def test_until_is_the_next_change_of_dates(windows: Weekly, now: Instant) -> None:
-    """Between `now` and `until` the state is constant, hour by hour, and it changes at `until`; None means four years."""
+    """Between `now` and `until` the state is constant, hour by hour, and it changes at `until`.
+
+    None means four years.
+    """
     phase = window(windows, now)
     end = now + 4 * 366 * DAY if phase.until is None else phase.until
     assert end > now

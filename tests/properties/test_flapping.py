@@ -41,7 +41,10 @@ _routes = st.builds(
 @settings(deadline=None, max_examples=examples(20, 60))
 @given(route=_routes, steps=st.lists(st.tuples(_acts, _waits), min_size=1, max_size=25))
 def test_an_identity_is_told_within_its_limits(route: Route, steps: list[tuple[str, Duration]]) -> None:
-    """One message per `group_interval`, except for a first rise to critical; the last message states the final state."""
+    """One message per `group_interval`, except for a first rise to critical.
+
+    The last message states the final state.
+    """
     heard, state = asyncio.run(_live(route, steps))
     for earlier, later in pairwise(heard):
         if later.at - earlier.at < route.group_interval:

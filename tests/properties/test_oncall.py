@@ -153,7 +153,7 @@ def tree(config: Config, *, each: bool) -> Route:
 
 
 class OnCall(RuleBasedStateMachine):
-    """The state machine: events, time, people and operators drive the service, and its notifications go to the model."""
+    """The state machine: events, time, people and operators drive the service; notifications go to the model."""
 
     seen: ClassVar[Counter[str]] = Counter()
 
@@ -508,7 +508,10 @@ MISSED = 0 if DEEP else len(REACHED) // 5
 
 
 def test_oncall() -> None:
-    """Every required notification is sent, and none that is held, early or repeated; quick runs reach most situations."""
+    """Every required notification is sent, and none that is held, early or repeated.
+
+    Quick runs reach most situations.
+    """
     OnCall.seen.clear()
     missing: list[str] = []
     for number, examples in enumerate(ROUNDS):

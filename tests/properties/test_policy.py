@@ -112,7 +112,10 @@ def test_batching_changes_nothing(events: list[Event], cuts: set[int]) -> None:
 
 @given(st.lists(_events(), max_size=60), st.sets(st.integers(1, 59)))
 def test_every_event_is_counted_once_and_the_right_samples_stay(events: list[Event], cuts: set[int]) -> None:
-    """Counts add up to the events that do not resolve; the first ten, powers of two and the newest are kept as samples."""
+    """Counts add up to the events that do not resolve.
+
+    The first ten, powers of two and the newest are kept as samples.
+    """
     identity = _Identity()
     for batch in _split(events, cuts):
         identity.post(batch)

@@ -384,7 +384,7 @@ class Storm(RuleBasedStateMachine):
                     assert heard[-1].count == one.count
 
     def _every_delivery_is_accounted_for(self) -> None:
-        """Every delivery arrived, was merged into one that did, or is a dead letter that the fallback was notified of."""
+        """Every delivery arrived, was merged into one that did, or is a dead letter known to the fallback."""
         rows = {row.id: row for row in self._read(sa.select(deliveries))}
         told_again = {row[0] for row in self._read(sa.select(notifications.c.fallback_of))}
         for row in rows.values():

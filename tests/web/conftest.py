@@ -1,4 +1,4 @@
-"""The pages over a small service: a real database, real decisions, and a browser without scripts."""
+"""The pages over a small service with a real database, and a browser without scripts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.world import World
 
 @dataclass(slots=True, kw_only=True)
 class Pages:
-    """The pages of a service, keys to sign in with, and browsers to open them."""
+    """The pages of a service, keys to sign in with, and browsers."""
 
     world: World
     service: StandIn
@@ -36,7 +36,7 @@ class Pages:
     new_browser: Callable[[], Browser]
 
     async def browser(self, key: str = "manager") -> Browser:
-        """A browser whose person has signed in with this key."""
+        """A browser that is signed in with this key."""
         browser = self.new_browser()
         page = await browser.signs_in(self.secrets[key])
         assert page.status == 200
@@ -45,7 +45,7 @@ class Pages:
 
 @pytest.fixture
 async def shop(sqlite_path: Path, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Pages]:
-    """One engine is enough: what the pages ask of the database is tested on both."""
+    """A shop's service on SQLite; the queries behind the pages are tested on both engines elsewhere."""
     database = SqliteDatabase(sqlite_path, clock=clock)
     world = await World.open(database, clock)
     secrets: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""A service below a path of its host: every address on an operator's pages begins with it."""
+"""A service below a path of its host: every address in a page starts with that path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ADDRESSES = ("href", "action", "formaction", "src", "hx-get", "hx-post")
 
 
 async def test_each_address_is_below_the_path(shop: Pages) -> None:
-    """Links, forms, second buttons of a form, the style sheet and scripts."""
+    """Links, forms, `formaction`, the style sheet and scripts start with the path."""
     (id_, *_) = await shop.world.mark_dead()
     await shop.world.ran({"state": "failed", "letter": "waiting", "finished_at": shop.world.clock.now()})
     ann = await shop.browser()

@@ -1,4 +1,4 @@
-"""Deliveries and dead letters as people see and decide about them, without a script."""
+"""The pages of deliveries and dead letters, without scripts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
 async def test_a_delivery_shows_each_attempt_and_what_it_carried(shop: Pages) -> None:
-    """And is sent again by a button, once it is dead; a second press hears that somebody was faster."""
+    """The page shows each attempt.
+
+    A dead delivery is sent again once, and a second press is refused with the reason.
+    """
     (id_, *_) = await shop.world.mark_dead(HOSTILE)
     ann = await shop.browser()
     listed = await ann.opens("/deliveries?state=dead&channel=mail")
@@ -36,7 +39,7 @@ async def test_a_delivery_shows_each_attempt_and_what_it_carried(shop: Pages) ->
 
 
 async def test_who_only_reads_sees_no_act_but_what_it_takes(shop: Pages) -> None:
-    """Neither on a delivery nor among dead letters; and a forged form is refused."""
+    """Without `manage` there are no buttons for deliveries and dead letters, and a forged form is refused."""
     (id_, *_) = await shop.world.mark_dead()
     reader, ann = await shop.browser("reader"), await shop.browser()
     for path in (f"/deliveries/{id_}", "/dead-letters"):
@@ -51,7 +54,7 @@ async def test_who_only_reads_sees_no_act_but_what_it_takes(shop: Pages) -> None
 
 
 async def test_a_question_that_makes_no_sense_is_answered(shop: Pages) -> None:
-    """With a sentence, and not with what was asked."""
+    """An invalid filter is answered with a sentence that does not repeat it."""
     ann = await shop.browser()
     shared = {"cursor=nonsense": 422, "channel=%00%EF%BF%BD": 200, f"channel={'x' * 300}": 422}
     for path, own in (("/deliveries", "state=nonsense"), ("/dead-letters", "outcome=nonsense")):
@@ -64,7 +67,7 @@ async def test_a_question_that_makes_no_sense_is_answered(shop: Pages) -> None:
 
 
 async def test_another_projects_delivery_is_unknown(shop: Pages) -> None:
-    """Like one that does not exist."""
+    """A delivery of another project is answered like one that does not exist."""
     (id_, *_) = await shop.world.mark_dead()
     stranger = await shop.browser("stranger")
     assert (await stranger.opens(f"/deliveries/{id_}")).status == 404
@@ -72,7 +75,7 @@ async def test_another_projects_delivery_is_unknown(shop: Pages) -> None:
 
 
 async def test_a_heap_is_decided_about_once_a_person_is_sure(shop: Pages) -> None:
-    """By channel and reason: first a question with the number, then all of them; nothing else is touched."""
+    """Dead letters of one channel and reason are decided together after a confirmation with their number."""
     await shop.world.mark_dead("one")
     await shop.world.post("two", severity="critical")
     await shop.world.alert()
@@ -93,7 +96,7 @@ async def test_a_heap_is_decided_about_once_a_person_is_sure(shop: Pages) -> Non
 
 
 async def test_chosen_dead_letters_are_sent_again_and_the_others_named(shop: Pages) -> None:
-    """A run that cannot be replayed is left alone, with the reason; none chosen is a sentence."""
+    """A run that cannot be replayed is skipped with the reason; choosing none gives a sentence."""
     first, second = await shop.world.mark_dead()
     await shop.world.ran(
         {"id": HOSTILE, "state": "failed", "letter": "waiting", "finished_at": shop.world.clock.now()}
@@ -118,7 +121,7 @@ async def test_chosen_dead_letters_are_sent_again_and_the_others_named(shop: Pag
 
 
 async def test_the_list_stays_as_it_was_chosen(shop: Pages) -> None:
-    """What is shown of one channel is shown of it after an act, a refusal and a change of mind."""
+    """The filter by channel is kept after an act, a refusal and a cancelled confirmation."""
     first, second = await shop.world.mark_dead()
     ann = await shop.browser()
     page = await ann.opens("/dead-letters?channel=mail")
@@ -132,7 +135,7 @@ async def test_the_list_stays_as_it_was_chosen(shop: Pages) -> None:
 
 
 async def test_an_address_that_cannot_be_read_is_refused_before_anything_is_done(shop: Pages) -> None:
-    """Not after: who is told that it was refused would do it again."""
+    """An invalid address is refused before the act, because a person would repeat an act reported as refused."""
     first, _ = await shop.world.mark_dead()
     ann = await shop.browser()
     form = next(

@@ -1,4 +1,4 @@
-"""What a page says where it cannot be shown, or nothing was done: why, and the way on."""
+"""Error pages: the reason, and a link to continue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_refused_form_leads_back_with_the_bar(shop: Pages) -> None:
-    """Whoever has signed in sees the navigation whatever is wrong with what was sent."""
+    """The page of a refused form has the navigation and a link back."""
     await shop.world.post()
     browser = await shop.browser()
     form = (await browser.opens("/incidents/1")).form("/note")
@@ -27,7 +27,7 @@ async def test_a_refused_form_leads_back_with_the_bar(shop: Pages) -> None:
 
 
 async def test_an_address_that_makes_no_sense_says_so(shop: Pages) -> None:
-    """Of a page that was only asked for nothing is said to be undone."""
+    """The page for an invalid address does not claim that an act was not done."""
     browser = await shop.browser()
     for path in ("/deliveries?state=nonsense", "/incidents?cursor=nonsense"):
         page = await browser.opens(path)
@@ -36,7 +36,7 @@ async def test_an_address_that_makes_no_sense_says_so(shop: Pages) -> None:
 
 
 async def test_of_a_broken_database_the_same_page_is_asked_for_again(shop: Pages, sqlite_path: Path) -> None:
-    """The button leads to the address that was asked for, with its query."""
+    """If the database fails, the button repeats the request with its query."""
     browser = await shop.browser()
     with closing(sqlite3.connect(sqlite_path)) as connection:
         connection.execute("ALTER TABLE sessions RENAME TO elsewhere")
@@ -46,7 +46,7 @@ async def test_of_a_broken_database_the_same_page_is_asked_for_again(shop: Pages
 
 
 async def test_a_slash_at_the_end_leads_to_the_page(shop: Pages) -> None:
-    """With its query, on this host whatever stands before; a POST has only its one address."""
+    """A trailing slash redirects to the page with its query, on this host; a POST is not redirected."""
     http = (await shop.browser()).http
     for asked, leads in (
         ("/incidents/?q=a%20b&sort=count", "/incidents?q=a+b&sort=count"),
@@ -60,7 +60,7 @@ async def test_a_slash_at_the_end_leads_to_the_page(shop: Pages) -> None:
 
 
 async def test_a_method_that_no_page_knows_is_answered_as_others_are(shop: Pages) -> None:
-    """`TRACE` too: by a page that names the methods that there are, and says nothing of what was sent."""
+    """An unknown method, such as `TRACE`, gets a page with the allowed methods and without the input."""
     browser = await shop.browser()
     for method in ("PUT", "TRACE"):
         answer = await browser.http.request(method, "/incidents", headers={"x-said": "hunter2"})

@@ -1,4 +1,4 @@
-"""The page of a group in a storm, and its buttons."""
+"""The page of a group in a storm, and its bulk acts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ pytestmark = pytest.mark.anyio
 
 
 async def group_page(shop: Pages) -> str:
-    """The path of the group, as the page of its first incident links to it."""
+    """The path of the group, as linked from its first incident."""
     page = await (await shop.browser()).opens("/incidents/1")
     return next(href for href in page.hrefs() if href.startswith("/groups/"))
 
 
 async def test_a_storm_is_taken_with_one_button(shop: Pages) -> None:
-    """Causes by count, what was told and when; the button says how many, and the notice how many it took."""
+    """The page lists causes by count and notifications; one button acknowledges all, and the notice has the number."""
     world = shop.world
     await world.post_all([world.event(f"cause {n}") for n in range(12) for _ in range(12 - n)])
     await world.alert()
@@ -35,7 +35,7 @@ async def test_a_storm_is_taken_with_one_button(shop: Pages) -> None:
 
 
 async def test_some_are_taken(shop: Pages) -> None:
-    """Those that are ticked; what another has is left, and counted."""
+    """Only ticked incidents are acknowledged; those of another person are skipped and counted."""
     world = shop.world
     ids = await world.post_all([world.event(f"cause {n}") for n in range(3)])
     await world.alert()
@@ -54,7 +54,7 @@ async def test_some_are_taken(shop: Pages) -> None:
 
 
 async def test_a_foreign_or_unknown_group(shop: Pages) -> None:
-    """404, to read and to act."""
+    """An unknown group, or one of another project, is a 404 for GET and POST."""
     await shop.world.post()
     await shop.world.alert()
     path = await group_page(shop)
@@ -67,7 +67,7 @@ async def test_a_foreign_or_unknown_group(shop: Pages) -> None:
 
 
 async def test_hostile_causes_are_text(shop: Pages) -> None:
-    """The tags of the page do not depend on what a stranger writes."""
+    """Text of events does not change the tags of the page."""
     world, seen = shop.world, set()
     browser = await shop.browser()
     for number, text in enumerate(("harmless", *TOGETHER)):

@@ -1,4 +1,4 @@
-"""Hostile text in every field that an operator's pages show: it stays text, whatever page it stands on."""
+"""Hostile text in every field that operators' pages show stays text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAYLOADS = (
 
 
 def is_sound(page: SeenPage) -> bool:
-    """No element but ours, no handler, no address that runs anything, and nothing left open."""
+    """Whether the page has only known elements, no handlers, no script addresses, and no unclosed tags."""
     for tag, attributes in page.tags:
         if tag in {"img", "iframe", "object", "embed", "base"} or (
             tag == "script" and "src" not in attributes
@@ -43,7 +43,7 @@ def is_sound(page: SeenPage) -> bool:
 
 
 async def fill(shop: Pages, payload: str) -> None:
-    """Deliveries, runs and a silence, with the payload wherever a sender or a person writes text."""
+    """Create deliveries, runs and a silence, with the payload in every field that senders or people write."""
     world = shop.world
     await world.post(
         payload, service=payload, environment=payload, labels={payload: payload, "exception": payload}
@@ -81,7 +81,7 @@ async def fill(shop: Pages, payload: str) -> None:
     "payload", [" ".join(PAYLOADS[:3]), " ".join(PAYLOADS[3:])], ids=["markup", "unseen"]
 )
 async def test_it_stays_text_on_every_page(shop: Pages, payload: str) -> None:
-    """Each page that it leads to, each question about it, and each answer to a form that it stands in."""
+    """The text stays text on every linked page, in every confirmation and in every answer to a form."""
     await fill(shop, payload)
     ann = await shop.browser("admin")
     asked = quote(payload)

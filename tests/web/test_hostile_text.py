@@ -1,4 +1,4 @@
-"""Some five hundred hostile texts in every field that a sender fills: a page has what it has with harmless ones."""
+"""Over five hundred hostile texts in every field of a sender: pages have the same structure as with harmless ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _ADDRESS = re.compile('<(?!link)[^<>]* (?:href|src|action)="([^"]*)"')
 
 
 async def fill(shop: Pages, project: str, of: Callable[[str], str]) -> list[str]:
-    """An incident for each text in a list's columns, runs of as many tasks, and a report of each chunk: its ids."""
+    """Incidents with the texts in the list's columns, runs of such tasks, and reports of several texts each.
+
+    Their ids.
+    """
     world, texts = shop.world, list(map(of, VARIANTS))
 
     def event(number: int, title: str, **fields: Any) -> Event:
@@ -63,7 +66,7 @@ async def fill(shop: Pages, project: str, of: Callable[[str], str]) -> list[str]
 
 
 async def opened(browser: Browser, path: str, *, status: frozenset[int] = frozenset({200})) -> str:
-    """The page as it is sent; its addresses are ours, or of the three kinds that become links."""
+    """The page as sent; its addresses must be ours, or of the three kinds that become links."""
     answer = await browser.http.get(path, follow_redirects=True)
     assert answer.status_code in status, path
     addresses = set(_ADDRESS.findall(answer.text))
@@ -72,12 +75,12 @@ async def opened(browser: Browser, path: str, *, status: frozenset[int] = frozen
 
 
 def skeleton(page: str) -> str:
-    """The page without its texts and the values of its attributes: what breaks out of either is still there."""
+    """The page without texts and attribute values, which exposes text that escaped from either."""
     return _TEXT.sub("><", _VALUE.sub('""', page))
 
 
 async def skeletons(browser: Browser, project: str, reports: Sequence[str]) -> AsyncIterator[tuple[str, str]]:
-    """Pages of reports, of lists to their end, of runs, and of searches, each with what it is."""
+    """The skeletons of reports, of whole lists, of runs and of searches, each with a name."""
     for id_ in reports:
         yield "report", skeleton(await opened(browser, f"/incidents/{id_}"))
     following = "/incidents?sort=newest"
@@ -96,7 +99,7 @@ async def skeletons(browser: Browser, project: str, reports: Sequence[str]) -> A
 
 
 async def test_it_adds_nothing_to_any_page(shop: Pages) -> None:
-    """Element by element, attribute by attribute: lists, reports, runs, and what is asked of lists."""
+    """Every element and attribute of lists, reports, runs and searches is the same as with harmless text."""
     seen = {}
     for project, (key, of) in PROJECTS.items():
         reports = await fill(shop, project, of)

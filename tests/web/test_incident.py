@@ -1,4 +1,4 @@
-"""The page of an incident: what it shows, and what a person does there without a script."""
+"""The page of an incident and its acts, without scripts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DOCUMENT = {
 
 
 def event(world: World, document: dict[str, Any] | None = None, **fields: Any) -> Event:
-    """An event with a whole document, grouped as ingest would."""
+    """An event with a whole document, grouped as by ingest."""
     made = world.event(fields.pop("title", "TimeoutError: upstream timed out"), **fields)
     body = json.dumps({"id": made.id, **(document or DOCUMENT)}, separators=(",", ":"))
     read = grouping(body.encode(), None)
@@ -57,7 +57,7 @@ def event(world: World, document: dict[str, Any] | None = None, **fields: Any) -
 
 
 async def told(shop: Pages, **fields: Any) -> str:
-    """An incident that was told: one delivery arrived, and one died."""
+    """An incident with a delivered and a dead delivery."""
     world = shop.world
     (id_,) = await world.post_all([event(world, **fields)])
     await world.alert()
@@ -70,7 +70,7 @@ async def told(shop: Pages, **fields: Any) -> str:
 
 
 async def test_the_runbook_stays(shop: Pages) -> None:
-    """The newest event has no links: the page shows those of an earlier one, and leads to it."""
+    """If the newest event has no links, the page shows those of an earlier one and links to it."""
     world = shop.world
     (id_,) = await world.post_all([event(world)])
     bare = {name: value for name, value in DOCUMENT.items() if name != "links"}
@@ -91,7 +91,7 @@ async def press(
 
 
 async def test_what_happened_can_be_read(shop: Pages) -> None:
-    """Title, standing, links, the traceback with its cause, why it was told and grouped, and to whom."""
+    """The page has the title, state, links, traceback with its cause, reasons, grouping and targets."""
     await told(shop)
     page = await (await shop.browser()).opens("/incidents/1")
     for said in (
@@ -117,7 +117,7 @@ async def test_what_happened_can_be_read(shop: Pages) -> None:
 
 
 async def test_an_act_leads_back_with_a_notice_and_can_be_undone(shop: Pages) -> None:
-    """Acknowledge, and take it back by the button of the notice."""
+    """After acknowledging, the notice has a button that undoes it."""
     await told(shop)
     browser = await shop.browser()
     page = await press(browser, "acknowledge")
@@ -125,12 +125,12 @@ async def test_an_act_leads_back_with_a_notice_and_can_be_undone(shop: Pages) ->
     assert "manager is on it." in page.text
     undone = await browser.sends(page.form("/unacknowledge"))
     assert "nobody is on it yet" in undone.text
-    # A look at the address again says nothing new.
+    # Opening the address again shows no notice.
     assert "It counts as open again." in (await browser.opens(str(undone.answer.url))).text
 
 
 async def test_every_act_of_an_incident(shop: Pages) -> None:
-    """Each by its form, in the order in which a person might; the audit has them with the key's name."""
+    """Each act works by its form; the audit trail has them with the key's name."""
     id_ = await told(shop)
     browser, other = await shop.browser(), await shop.browser("admin")
     until = "2026-12-24T08:00"
@@ -163,7 +163,7 @@ async def test_every_act_of_an_incident(shop: Pages) -> None:
 
 
 async def test_a_run_is_replayed(shop: Pages) -> None:
-    """What failed for good and may be had again has a button, once."""
+    """A failed run that can be replayed has a button, which works once."""
     world = shop.world
     await world.ran({"id": "01-run", "state": "failed", "replayable": "yes", "arguments": '{"args": []}'})
     await world.post_all([event(world, run="01-run")])
@@ -175,7 +175,7 @@ async def test_a_run_is_replayed(shop: Pages) -> None:
 
 
 async def test_of_two_people_at_one_button_one_has_it(shop: Pages) -> None:
-    """The other reads who, when and what to do."""
+    """Of two people at the same button, the second is told who was first, when, and what to do."""
     await told(shop)
     people = [await shop.browser(), await shop.browser("admin")]
     forms = [(await one.opens("/incidents/1")).form("/acknowledge") for one in people]
@@ -202,7 +202,7 @@ NONSENSE: tuple[tuple[str, dict[str, str], str | None], ...] = (
 
 
 async def test_what_makes_no_sense_is_said(shop: Pages) -> None:
-    """422 with a sentence, nothing is done, and what was written is not lost."""
+    """Invalid input is a 422 with a sentence; nothing is done, and the text is kept in the form."""
     await told(shop)
     browser = await shop.browser()
     for act, written, said in NONSENSE:
@@ -214,7 +214,7 @@ async def test_what_makes_no_sense_is_said(shop: Pages) -> None:
 
 
 async def test_the_id_wins_over_the_number(shop: Pages) -> None:
-    """A link of before a restore leads to the incident of its id, or says that there is none."""
+    """A link with the id of before a restore leads to that incident, or says that it does not exist."""
     first, second = await shop.world.post("first"), await shop.world.post("second")
     browser = await shop.browser()
     page = await browser.opens(f"/incidents/1?id={second}")
@@ -230,7 +230,7 @@ async def test_the_id_wins_over_the_number(shop: Pages) -> None:
 
 
 async def test_a_foreign_incident_is_unknown(shop: Pages) -> None:
-    """As one that there is none of, to read, to copy, to silence and to act on."""
+    """An incident of another project is a 404 for every page and act."""
     id_ = await told(shop)
     stranger = await shop.browser("stranger")
     for path in ("/incidents/1", f"/incidents/1?id={id_}", "/incidents/1/copy", "/incidents/1/silence"):
@@ -244,7 +244,7 @@ async def test_a_foreign_incident_is_unknown(shop: Pages) -> None:
 
 
 async def test_its_like_is_silenced_after_a_preview(shop: Pages) -> None:
-    """The preview names what else it would hold; the silence is in the incident's project and says who and why."""
+    """The preview lists what else would match; the silence is in the incident's project, with author and reason."""
     world = shop.world
     await told(shop, labels={"region": "eu"})
     await world.post("another of the service", labels={"region": "us"})
@@ -263,7 +263,7 @@ async def test_its_like_is_silenced_after_a_preview(shop: Pages) -> None:
     ticked: dict[str, str | list[str]] = {"matcher": ['region="eu"'], "for": "1h"}
     preview = await browser.sends(narrowed.form("/silence"), preview="yes", **ticked)
     assert (preview.status, "Now it would hold 1 incident, of 3" in preview.text) == (200, True)
-    # What is ticked once it has been previewed counts, and not the preview.
+    # After a preview the ticked matchers count, not those of the preview.
     ticked["matcher"] = ['service="shipping"', 'environment="production"']
     done = await browser.sends(preview.form("/silence"), comment="a <b>deploy</b>", **ticked)
     assert "Silenced." in done.text
@@ -274,7 +274,7 @@ async def test_its_like_is_silenced_after_a_preview(shop: Pages) -> None:
 
 
 async def test_a_long_history_is_shown_by_and_by(shop: Pages) -> None:
-    """The newest hundred items, and the rest on demand: a page stays small."""
+    """The newest hundred items are shown, and the rest on request."""
     id_ = await shop.world.post()
     actor = Actor(name="ann", key_name="cli", project="shop", project_scope="shop", new_id=shop.world.new_id)
     for number in range(105):
@@ -292,7 +292,7 @@ async def test_a_long_history_is_shown_by_and_by(shop: Pages) -> None:
 
 
 async def test_samples_can_be_looked_at(shop: Pages) -> None:
-    """Each by its link; the copies are of the one that is shown."""
+    """Each sample has a link, and the texts to copy are of the shown one."""
     world = shop.world
     for number in range(3):
         document = {**DOCUMENT, "context": {"order_id": 100 + number}}
@@ -311,7 +311,7 @@ async def test_samples_can_be_looked_at(shop: Pages) -> None:
 
 
 async def silenced(world: World, *, by: str, environment: str) -> None:
-    """Somebody with this name silences an environment, and says the same."""
+    """Create a silence of an environment by this author, with the same text as comment."""
     actor = Actor(name=by, key_name=by, project="shop", project_scope="shop", new_id=world.new_id)
     ends_at = rfc3339(world.clock.now() + HOUR)
     draft = Draft(matchers=[f'environment="{environment}"'], ends_at=ends_at, comment=by)
@@ -319,7 +319,7 @@ async def silenced(world: World, *, by: str, environment: str) -> None:
 
 
 async def test_nothing_that_a_stranger_writes_becomes_markup(shop: Pages) -> None:
-    """With each payload in every field, the page has the tags that it has without."""
+    """With each payload in every field, the page has the same tags as without."""
     world = shop.world
     seen = set()
     browser = await shop.browser()

@@ -1,4 +1,4 @@
-"""The list of incidents: order, search, what stands beside each, and acts on several at once."""
+"""The list of incidents: order, search, rows, and bulk acts."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ HOSTILE = "<script>alert(1)</script>\"' onmouseover=x {{ 7*7 }} \u202e\x1b"
 
 
 def titles(page: SeenPage) -> list[str]:
-    """In the order of the page."""
+    """The titles in the order of the page."""
     rows = page.answer.text.split('<td class="what">')[1:]
     return [row.split('">', 1)[1].split("</a>", 1)[0] for row in rows]
 
 
 def matchers(page: SeenPage) -> str:
-    """The matchers in the form of a silence."""
+    """The matchers in a silence's form."""
     found = re.search(r'<textarea name="matchers"[^>]*>(.*?)</textarea>', page.answer.text, re.DOTALL)
     return html.unescape(found[1]) if found else ""
 
@@ -39,7 +39,10 @@ def actor(shop: Pages, name: str) -> Actor:
 
 
 async def test_open_ones_stand_first_by_severity_and_what_came_last(shop: Pages) -> None:
-    """Acknowledged ones under a heading of their own, so that they are not forgotten; resolved ones on demand."""
+    """Open ones come first, by severity and last change.
+
+    Acknowledged ones have their own heading, resolved ones a link.
+    """
     ids = {}
     for title, severity in (
         ("mine", "critical"),
@@ -70,7 +73,7 @@ async def test_open_ones_stand_first_by_severity_and_what_came_last(shop: Pages)
 
 
 async def test_who_holds_what_until_when(shop: Pages) -> None:
-    """A snooze and a silence with their people and ends, and a day in 24 bars."""
+    """Rows show snoozes and silences with people and ends, and the last day in 24 bars."""
     id_ = await shop.world.post("noisy")
     until = shop.world.clock.now() + HOUR
     await shop.world.database.write(lambda tx: actions.snooze(tx, actor(shop, "bo"), id_, until=until))
@@ -83,7 +86,7 @@ async def test_who_holds_what_until_when(shop: Pages) -> None:
 
 
 async def test_several_are_acted_on_at_once(shop: Pages) -> None:
-    """What is chosen, without a script; resolving asks first, and what cannot be done is counted."""
+    """Chosen incidents are acted on without scripts; resolving asks for confirmation, and refused ones are counted."""
     ids = [await shop.world.post(f"broken {n}") for n in range(4)]
     browser = await shop.browser()
     listed = "/incidents?sort=newest"
@@ -108,7 +111,7 @@ async def test_several_are_acted_on_at_once(shop: Pages) -> None:
 
 
 async def test_several_are_silenced_at_once(shop: Pages) -> None:
-    """The form of one silence that all of them meet, with what else it would hold; then it holds them."""
+    """A silence that matches all chosen incidents is previewed, then created."""
     world = shop.world
     chosen = [
         await world.post("card declined", labels={"exception": "Declined"}),
@@ -135,7 +138,7 @@ async def test_several_are_silenced_at_once(shop: Pages) -> None:
 
 
 async def test_what_a_search_by_labels_finds_is_silenced(shop: Pages) -> None:
-    """Its matchers are the silence's; words have none."""
+    """The matchers of a search become the silence's; a search for words has none."""
     await shop.world.post("timeout")
     browser = await shop.browser()
     page = await browser.opens("/incidents?q=service%3Dbilling")
@@ -149,7 +152,7 @@ async def test_what_a_search_by_labels_finds_is_silenced(shop: Pages) -> None:
 
 
 async def test_all_that_a_search_finds_is_acted_on(shop: Pages) -> None:
-    """Also what another page of the list shows; an empty search acts on nothing."""
+    """A bulk act on a search includes matches on other pages; an empty search cannot be acted on."""
     for n in range(3):
         await shop.world.post(f"timeout {n}")
     await shop.world.post("other")
@@ -177,7 +180,7 @@ async def test_all_that_a_search_finds_is_acted_on(shop: Pages) -> None:
     ],
 )
 async def test_what_makes_no_sense_does_nothing(shop: Pages, written: dict[str, str | list[str]]) -> None:
-    """422 with a sentence, and without an echo."""
+    """Invalid input is a 422 with a sentence that does not repeat it."""
     await shop.world.post("timeout")
     browser = await shop.browser()
     page = await browser.opens("/incidents")
@@ -194,14 +197,14 @@ async def test_what_makes_no_sense_does_nothing(shop: Pages, written: dict[str, 
     ["state=x", "sort=x", "cursor=x", "q=service%3D~%22(%22", "q=" + "x" * 3_000, "q=%00", "q=%ff%fe"],
 )
 async def test_an_address_that_asks_for_nothing_sensible(shop: Pages, query: str) -> None:
-    """422 with a sentence, or an empty list; never worse."""
+    """An invalid address is a 422 with a sentence, or an empty list."""
     browser = await shop.browser()
     page = await browser.opens(f"/incidents?{query}")
     assert page.status in {200, 422}
 
 
 async def test_a_search_that_cannot_be_read_stays_in_its_form(shop: Pages) -> None:
-    """With the sentence under it, to be mended where it stands; nothing is listed."""
+    """A search that cannot be parsed stays in its field, with the sentence below; nothing is listed."""
     await shop.world.post("timeout")
     page = await (await shop.browser()).opens("/incidents?state=open&q=service%3D~%22(%22+%3Cb%3E")
     (search,) = [form for form in page.forms if form.method == "get"]
@@ -211,7 +214,7 @@ async def test_a_search_that_cannot_be_read_stays_in_its_form(shop: Pages) -> No
 
 
 async def test_what_events_say_stays_text(shop: Pages) -> None:
-    """In titles, labels and the search."""
+    """Text of events stays text in titles, labels and the search."""
     await shop.world.post(HOSTILE, service=HOSTILE, environment=HOSTILE)
     browser = await shop.browser()
     page = await browser.opens("/incidents?" + urlencode({"q": HOSTILE}))
@@ -225,7 +228,7 @@ async def test_what_events_say_stays_text(shop: Pages) -> None:
 
 
 async def test_new_ones_are_announced_and_do_not_move_the_list(shop: Pages) -> None:
-    """The list as the reader knows it, with the number of those that came meanwhile."""
+    """New incidents are counted above the list, which keeps its order."""
     await shop.world.post("first")
     browser = await shop.browser()
     page = await browser.opens("/incidents")
@@ -238,7 +241,7 @@ async def test_new_ones_are_announced_and_do_not_move_the_list(shop: Pages) -> N
 
 
 async def test_an_empty_list_says_how_to_begin(shop: Pages) -> None:
-    """With the way to a first event; a search that finds nothing says that instead."""
+    """An empty project links to the first event; a search without results says so."""
     browser = await shop.browser()
     page = await browser.opens("/incidents")
     assert "/setup" in page.hrefs()
@@ -254,7 +257,7 @@ async def test_an_empty_list_says_how_to_begin(shop: Pages) -> None:
 
 
 async def test_one_click_asks_for_a_severity_a_service_and_ones_own(shop: Pages) -> None:
-    """As a matcher in the address, beside whatever else is searched for; a second click takes it away."""
+    """A click filters by severity, service or own incidents, in addition to the search; a second click removes that."""
     ids = [
         await shop.world.post(title, severity=severity, service=f"of {title}")
         for title, severity in (("bad", "critical"), ("worse", "critical"), ("small", "warning"))
@@ -280,7 +283,7 @@ async def test_one_click_asks_for_a_severity_a_service_and_ones_own(shop: Pages)
 
 
 async def test_all_that_is_found_is_all_that_is_seen(shop: Pages) -> None:
-    """A search among those of one state acts on that state alone, and among one's own and the resolved on none."""
+    """A bulk act on a search in one state acts on that state only; own and resolved ones cannot be acted on."""
     ids = {title: await shop.world.post(f"timeout {title}") for title in ("theirs", "free")}
     await shop.world.database.write(lambda tx: actions.acknowledge(tx, actor(shop, "ann"), ids["theirs"]))
     browser = await shop.browser()
@@ -294,7 +297,7 @@ async def test_all_that_is_found_is_all_that_is_seen(shop: Pages) -> None:
 
 
 async def test_other_projects_are_not_seen(shop: Pages) -> None:
-    """Neither listed nor acted on."""
+    """Incidents of other projects are neither listed nor acted on."""
     id_ = await shop.world.post("ours")
     await shop.world.post("theirs", project="other")
     stranger = await shop.browser("stranger")
@@ -306,7 +309,7 @@ async def test_other_projects_are_not_seen(shop: Pages) -> None:
 
 
 async def test_a_long_list_goes_on(shop: Pages) -> None:
-    """Fifty at a time, each once; a later page that looks at itself again stays the one that it is."""
+    """The list has pages of fifty without repetition, and a later page stays itself after a refresh."""
     for n in range(60):
         await shop.world.post(f"broken {n}")
     browser = await shop.browser()
@@ -320,7 +323,10 @@ async def test_a_long_list_goes_on(shop: Pages) -> None:
 
 
 async def test_a_storm_is_a_few_rows_and_the_way_to_all(shop: Pages) -> None:
-    """The counts are of all, a critical of another service is seen, and all are acknowledged after a question."""
+    """A storm is a few rows with exact counts.
+
+    Other services stay visible, and all can be acknowledged after a question.
+    """
     world = shop.world
     await world.post("of another", service="search", severity="critical")
     name = 'shop "eu"'
@@ -342,7 +348,7 @@ async def test_a_storm_is_a_few_rows_and_the_way_to_all(shop: Pages) -> None:
 
 
 async def test_what_is_acknowledged_stands_below_all_that_is_open(shop: Pages) -> None:
-    """However bad it is, and however many they are."""
+    """Acknowledged incidents are below all open ones, whatever their severity and number."""
     world = shop.world
     taken = await world.post_all([world.event(f"taken {n}", severity="critical") for n in range(55)])
     await act_on_named(world.database, actor(shop, "ann"), AcknowledgeAction(), taken)

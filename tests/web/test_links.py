@@ -1,4 +1,4 @@
-"""The pages behind the links in mails: a GET asks and changes nothing, the POST of its form acts, once."""
+"""The pages behind the links in mails: GET changes nothing, and the POST of its form acts once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Reader:
         return await self.http.get(path)
 
     async def presses(self, path: str, **parts: Any) -> httpx.Response:
-        """The form's button."""
+        """Send the form of the page."""
         parts = parts or {"headers": {"content-type": "application/x-www-form-urlencoded"}}
         return await self.http.post(path, **parts)
 
@@ -67,7 +67,7 @@ class Reader:
         return await self.world.database.read(lambda tx: tx.run(query).one())
 
     async def does(self, action: Callable[..., str], who: str, **more: Any) -> None:
-        """Somebody acts by another way."""
+        """Perform an act by another interface."""
         actor = Actor(
             name=who, key_name="cli", project="shop", project_scope="shop", new_id=self.world.new_id
         )
@@ -76,7 +76,7 @@ class Reader:
 
 @pytest.fixture
 async def reader(world: World) -> AsyncIterator[Reader]:
-    """Somebody who was told of one open incident."""
+    """A person who was notified of one open incident."""
     transport = httpx.ASGITransport(LinkPages(world))
     async with httpx.AsyncClient(transport=transport, base_url="http://notifier") as http:
         made = Reader(http, world)
@@ -89,7 +89,7 @@ async def reader(world: World) -> AsyncIterator[Reader]:
 
 
 async def everything(world: World) -> str:
-    """All rows of all tables."""
+    """All rows of all tables, as text."""
 
     def read(tx: Any) -> str:
         return str([tx.run(sa.select(table)).all() for table in incidents.metadata.sorted_tables])
@@ -102,7 +102,7 @@ async def everything(world: World) -> str:
     [("acknowledge", "Acknowledge"), ("snooze", "Snooze for 4 hours"), ("resolve", "Resolve")],
 )
 async def test_a_get_asks_and_changes_nothing(reader: Reader, action: str, button: str) -> None:
-    """A mail scanner, a preview and a prefetch open links: the page says what would be done, and as whom."""
+    """GET, as from mail scanners and prefetches, shows what would be done and in whose name."""
     link = await reader.link(action)
     before = await everything(reader.world)
     page = await reader.opens(link)
@@ -125,7 +125,7 @@ async def test_a_get_asks_and_changes_nothing(reader: Reader, action: str, butto
 
 
 async def test_the_page_keeps_its_address_to_itself(reader: Reader) -> None:
-    """Nothing from elsewhere, no script, no frame, no cache, no referrer, no search engine; whatever the answer is."""
+    """Every answer forbids foreign content, scripts, frames, caching, referrers and indexing."""
     for path in (await reader.link(), "/actions/unknown"):
         page = await reader.opens(path)
         assert page.headers["cache-control"] == "no-store"
@@ -149,7 +149,7 @@ async def test_the_page_keeps_its_address_to_itself(reader: Reader) -> None:
 async def test_the_button_acts_in_the_recipients_name(
     reader: Reader, action: str, state: str, by: str
 ) -> None:
-    """The page says so, the incident says by whom, and the audit says by which way; whoever was told hears of it."""
+    """The act is in the recipient's name on the page, in the incident and in the audit trail, and is notified."""
     link = await reader.link(action)
     page = await reader.presses(link)
     assert page.status_code == 200
@@ -164,7 +164,7 @@ async def test_the_button_acts_in_the_recipients_name(
 
 
 async def test_snooze_is_for_the_hours_that_its_button_says(reader: Reader) -> None:
-    """Counted from the press, not from the mail."""
+    """The end of a snooze counts from the press, not from the mail."""
     link = await reader.link("snooze")
     reader.world.clock.advance(HOUR)
     assert (await reader.presses(link)).status_code == 200
@@ -174,7 +174,7 @@ async def test_snooze_is_for_the_hours_that_its_button_says(reader: Reader) -> N
 
 
 async def test_a_link_works_once(reader: Reader) -> None:
-    """The second press changes nothing, and says when it was used and what to do instead."""
+    """A second press changes nothing, and says when the link was used and what to do instead."""
     link = await reader.link()
     assert (await reader.presses(link)).status_code == 200
     await reader.does(actions.reopen, "bo")
@@ -188,7 +188,7 @@ async def test_a_link_works_once(reader: Reader) -> None:
 
 
 async def test_of_two_presses_at_a_time_one_acts(reader: Reader) -> None:
-    """A double click: one is done, the other finds the link used; one line in the audit."""
+    """Of two concurrent presses one acts, the other finds the link used; the audit trail has one entry."""
     link = await reader.link()
     pages = await asyncio.gather(*(reader.presses(link) for _ in range(2)))
     assert sorted(page.status_code for page in pages) == [200, 410]
@@ -197,7 +197,7 @@ async def test_of_two_presses_at_a_time_one_acts(reader: Reader) -> None:
 
 
 async def test_who_comes_too_late_is_told_who_was_faster(reader: Reader) -> None:
-    """409 with the name and the present state; the link is not spent, and works once the incident is open again."""
+    """A conflict is a 409 with the name and state; the link stays valid, and works once the incident is open again."""
     link = await reader.link()
     await reader.does(actions.acknowledge, "bo")
     asked = await reader.opens(link)
@@ -214,7 +214,7 @@ async def test_who_comes_too_late_is_told_who_was_faster(reader: Reader) -> None
 
 
 async def test_two_people_press_at_once(reader: Reader) -> None:
-    """One has it, and the other is told that."""
+    """Of two people who press at once, one acts and the other is told so."""
     links = [await reader.link(recipient=who) for who in (ANN, "bo@example.com")]
     pages = await asyncio.gather(*map(reader.presses, links))
     assert sorted(page.status_code for page in pages) == [200, 409]
@@ -225,7 +225,7 @@ async def test_two_people_press_at_once(reader: Reader) -> None:
 
 @pytest.mark.parametrize("action", ["acknowledge", "snooze", "resolve"])
 async def test_what_is_over_needs_no_button(reader: Reader, action: str) -> None:
-    """The link of an old mail, when the incident is resolved."""
+    """The link of an old mail shows that the incident is resolved, without a button."""
     link = await reader.link(action)
     await reader.does(actions.resolve, "bo")
     page = await reader.opens(link)
@@ -235,14 +235,14 @@ async def test_what_is_over_needs_no_button(reader: Reader, action: str) -> None
 
 
 async def test_two_mails_are_one_persons(reader: Reader) -> None:
-    """The second link of the same person is no conflict: it was done, and it is done."""
+    """A second link of the same person for the same act is no conflict."""
     first, second = await reader.link(), await reader.link()
     assert (await reader.presses(first)).status_code == 200
     assert (await reader.presses(second)).status_code == 200
 
 
 async def test_an_expired_link_says_no_more_than_what_to_do(reader: Reader) -> None:
-    """An old mail may be anywhere: it shows the number, and neither title nor state."""
+    """An expired link shows the incident's number, and neither title nor state."""
     link = await reader.link()
     reader.world.clock.advance(LIFETIME)
     for page in (await reader.opens(link), await reader.presses(link)):
@@ -258,7 +258,7 @@ async def test_an_expired_link_says_no_more_than_what_to_do(reader: Reader) -> N
     "token", ["", "x", "A" * 43, "A" * 5_000, "%00", "%ff", "../v1/events", "a/b", "%F0%9F%98%80" * 43]
 )
 async def test_what_is_no_link_is_not_found(reader: Reader, token: str) -> None:
-    """404 with what to do, for GET, HEAD and POST, and nothing of what was sent in it."""
+    """An invalid token is a 404 for GET, HEAD and POST, without an echo."""
     path = f"/actions/{token}"
     page = await reader.opens(path)
     assert page.status_code == 404
@@ -269,7 +269,7 @@ async def test_what_is_no_link_is_not_found(reader: Reader, token: str) -> None:
 
 
 async def test_guessing_costs_reads_alone(world: World) -> None:
-    """A stranger who tries tokens takes no time of the writer's, and learns nothing."""
+    """Invalid tokens cause no write transaction."""
 
     class Counting:
         rules, new_id = world.rules, world.new_id
@@ -292,14 +292,14 @@ async def test_guessing_costs_reads_alone(world: World) -> None:
 
 
 async def test_a_link_of_an_incident_that_is_gone(reader: Reader) -> None:
-    """Removed by retention: as if there were no link."""
+    """The link of a deleted incident is a 404."""
     link = await reader.link(incident=reader.number + 1)
     assert (await reader.opens(link)).status_code == 404
     assert (await reader.presses(link)).status_code == 404
 
 
 async def test_a_link_reaches_its_project_only(reader: Reader) -> None:
-    """Whatever number it carries."""
+    """A link works only in its project, whatever the incident's number."""
     link = await reader.link(project="other")
     assert (await reader.opens(link)).status_code == 404
     assert (await reader.presses(link)).status_code == 404
@@ -307,7 +307,7 @@ async def test_a_link_reaches_its_project_only(reader: Reader) -> None:
 
 
 async def test_other_methods_do_nothing(reader: Reader) -> None:
-    """405, and the methods that there are."""
+    """Other methods are 405 with the allowed ones."""
     link = await reader.link()
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
         page = await reader.http.request(method, link)
@@ -317,7 +317,7 @@ async def test_other_methods_do_nothing(reader: Reader) -> None:
 
 
 async def test_a_body_is_bounded(reader: Reader) -> None:
-    """The form sends none: more than a little is refused, and nothing is done."""
+    """A body of more than a little is refused, and nothing is done."""
     link = await reader.link()
     assert (await reader.presses(link, content=b"x" * 16_385)).status_code == 413
     assert (await reader.row()).state == "open"
@@ -325,7 +325,7 @@ async def test_a_body_is_bounded(reader: Reader) -> None:
 
 
 async def test_what_an_event_says_stays_text(reader: Reader) -> None:
-    """Neither its title nor a name on the page can add a tag."""
+    """Text of events does not change the tags of the page."""
     nasty = "<script>alert(1)</script>{{ 7*7 }}\u202e"
     id_ = await reader.world.post(nasty)
     await reader.world.alert()
@@ -340,7 +340,7 @@ async def test_what_an_event_says_stays_text(reader: Reader) -> None:
 
 
 async def test_while_the_database_is_away_the_link_stays_good(world: World) -> None:
-    """503, when to come again, and a page that says so."""
+    """If the database is unavailable the page is a 503 with `Retry-After`, and the link stays valid."""
 
     class Away:
         rules = world.rules

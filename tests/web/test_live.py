@@ -1,4 +1,4 @@
-"""Streams by which open pages hear of changes: who may listen, how many, and when a stream ends."""
+"""Event streams of open pages: who may connect, how many, and when they end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Listener:
-    """A page that listens, as a server hands its request to the application."""
+    """A client of a stream, at the ASGI interface."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -84,7 +84,7 @@ async def listening(
 
 
 async def test_a_stream_says_that_something_has_changed_and_nothing_else(shop: Pages) -> None:
-    """A new problem, an act, and one more event of a known problem; a proxy may buffer none of it."""
+    """A new incident, an act, or another event sends "changed", with headers against buffering."""
     browser = await shop.browser("reader")
     async with listening(shop, browser) as (listener, _):
         assert listener.headers["content-type"] == "text/event-stream"
@@ -97,7 +97,7 @@ async def test_a_stream_says_that_something_has_changed_and_nothing_else(shop: P
 
 
 async def test_a_session_that_is_over_ends_its_streams(shop: Pages) -> None:
-    """Also one that was ended elsewhere; that a page listens is no use of the session."""
+    """A session that ends, also elsewhere, ends its streams; a stream does not extend the session."""
     browser, other = await shop.browser("reader"), await shop.browser("reader")
     async with listening(shop, browser) as (listener, task):
         page = await other.opens("/sessions")
@@ -110,7 +110,7 @@ async def test_a_session_that_is_over_ends_its_streams(shop: Pages) -> None:
 
 
 async def test_strangers_hear_nothing(shop: Pages) -> None:
-    """Without a session 403; what is no stream's request, such as HEAD, is answered at once."""
+    """Without a session the answer is 403; other requests, such as HEAD, are answered at once."""
     async with listening(shop, shop.new_browser()) as (listener, _):
         assert listener.status == 403
     async with listening(shop, await shop.browser(), accept="*/*") as (listener, _):
@@ -118,7 +118,7 @@ async def test_strangers_hear_nothing(shop: Pages) -> None:
 
 
 async def test_a_key_that_may_read_listens(shop: Pages) -> None:
-    """As `notifier doctor` does; another is refused."""
+    """A key with `read` may connect, as `notifier doctor` does; another is refused."""
     stranger = shop.new_browser()
     async with listening(shop, stranger, key=shop.secrets["reader"]) as (listener, _):
         await listener.hears("retry: ")
@@ -128,7 +128,7 @@ async def test_a_key_that_may_read_listens(shop: Pages) -> None:
 
 
 async def test_streams_of_a_session_are_limited_and_freed(shop: Pages) -> None:
-    """Six; whoever leaves makes room at once."""
+    """A session has at most six streams, and closing one makes room at once."""
     browser = await shop.browser()
     opened = [listening(shop, browser) for _ in range(MOST_PER_SESSION)]
     for one in opened:
@@ -145,7 +145,7 @@ async def test_streams_of_a_session_are_limited_and_freed(shop: Pages) -> None:
 
 
 async def test_streams_end_when_the_service_stops(shop: Pages) -> None:
-    """At once, and none is opened after that."""
+    """Stopping the service ends every stream, and no further one is opened."""
     async with listening(shop, await shop.browser()) as (_, task):
         shop.site._live.end()
         async with asyncio.timeout(1):
@@ -155,7 +155,7 @@ async def test_streams_end_when_the_service_stops(shop: Pages) -> None:
 
 
 async def test_files_are_what_they_are_named(shop: Pages) -> None:
-    """The vendored script is its package's, byte for byte, with its licence; all of it is a small first load."""
+    """The vendored script equals its package's file, with its licence, and the first load is small."""
     htmx = assets()["htmx"]
     digest = hashlib.sha256(htmx.content).hexdigest()
     assert digest == "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"

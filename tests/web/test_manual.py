@@ -1,4 +1,4 @@
-"""`/manual`: chapters for whoever has signed in, their links and anchors, and the search."""
+"""`/manual`: the chapters, their links and anchors, and the search."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def test_a_stranger_is_sent_to_sign_in(shop: Pages) -> None:
 
 
 async def test_every_chapter_is_a_page_whose_links_lead_to_others(shop: Pages) -> None:
-    """Each within the manual; what the reference generates is on the page."""
+    """Every chapter is a page whose links lead to existing pages; generated parts are included."""
     browser = await shop.browser("reader")
     first = await browser.opens("/manual")
     assert f"Version {release()}" in first.text
@@ -42,7 +42,7 @@ async def test_every_chapter_is_a_page_whose_links_lead_to_others(shop: Pages) -
 
 
 async def test_the_search_finds_a_chapter_at_its_section(shop: Pages) -> None:
-    """What is asked stands in the field again, as text; where nothing answers, the page says what to try."""
+    """The query stays in the field, escaped; without results, the page suggests what to try."""
     browser = await shop.browser("reader")
     page = await browser.opens("/manual?q=rotate+a+key")
     assert "/manual/guides/keys#rotate-a-key" in page.hrefs()
@@ -58,7 +58,7 @@ async def test_each_page_leads_to_its_chapter(shop: Pages) -> None:
 
 
 def test_html_in_a_chapter_is_text() -> None:
-    """And links lead below the path that the service has."""
+    """HTML in a chapter is escaped, and links start with the service's path."""
     text = (
         "# A b\n\n<script>x</script> [see](../guides/email.md#details) [out](https://example.com)\n\n## A b\n"
     )

@@ -1,4 +1,4 @@
-"""`/monitors`: jobs that check in, those in trouble first, and one that is forgotten."""
+"""`/monitors`: the list, with monitors in trouble first, and removing one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOSTILE = "<b>job</b>"
 
 @dataclass(frozen=True)
 class Source:
-    """A key of the shop."""
+    """A key of the project."""
 
     project: str = "shop"
     key_id: str = "key"
@@ -33,7 +33,7 @@ class Source:
 
 
 async def check_in(shop: Pages, *names: str, status: CheckInStatus = "ok") -> None:
-    """Each expected every hour, and heard of now."""
+    """Check in hourly monitors now."""
     intake = MonitorIntake(
         shop.world.database,
         quota=KeyQuota(1_000, MINUTE),
@@ -47,7 +47,7 @@ async def check_in(shop: Pages, *names: str, status: CheckInStatus = "ok") -> No
 
 
 async def test_jobs_in_trouble_stand_first(shop: Pages) -> None:
-    """With the way to their incident, when they are due, and those that are declared and were never heard of."""
+    """The list shows their incidents and due times, and configured monitors without a check-in."""
     declared = {"nightly": DeclaredMonitor(schedule=MonitorSchedule(every=HOUR))}
     shop.service.settings = replace(shop.service.settings, monitors={**declared, "etl": declared["nightly"]})
     browser = await shop.browser()
@@ -67,7 +67,7 @@ async def test_jobs_in_trouble_stand_first(shop: Pages) -> None:
 
 
 async def test_a_job_is_forgotten_after_a_question(shop: Pages) -> None:
-    """By whoever may; in the own project, and once."""
+    """Removing asks for confirmation, needs the scope, and works once, in the own project."""
     await check_in(shop, HOSTILE)
     browser = await shop.browser()
     asked = await browser.sends((await browser.opens("/monitors")).form("/monitors/forget"))

@@ -1,4 +1,4 @@
-"""Signing in through an OpenID provider, which is real, and on loopback; and what it may get wrong."""
+"""Sign-in through a real OpenID provider on loopback, including faulty ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def provider(shop: Pages) -> Iterator[Provider]:
 
 
 def configure(shop: Pages, provider: Provider, roles: dict[str, Any] = ROLES) -> None:
-    """What a reload does."""
+    """Change the configuration, as a reload does."""
     oidc = OpenIdSettings(issuer=provider.url, client_id=CLIENT_ID, client_secret=CLIENT_SECRET, roles=roles)
     shop.service.settings = replace(shop.service.settings, auth=AuthSettings(oidc=oidc))
 
@@ -55,20 +55,20 @@ async def sent_away(browser: Browser, next_: str = "/") -> str:
 
 
 async def comes_in(shop: Pages, provider: Provider, next_: str = "/") -> tuple[Browser, SeenPage]:
-    """A person at a new browser, who agrees at the provider."""
+    """A person with a new browser, who consents at the provider."""
     browser = shop.new_browser()
     return browser, await browser.opens(provider.authorize(await sent_away(browser, next_)))
 
 
 async def test_a_person_signs_in_and_acts_by_name(shop: Pages, provider: Provider) -> None:
-    """The page of signing in has a link; the person arrives where it wanted to be, and its acts carry its name."""
+    """The sign-in page links to the provider; the person returns to the requested page, and acts by name."""
     await shop.world.post("TimeoutError: upstream")
     stranger = shop.new_browser()
     door = await stranger.opens("/incidents/1")
     (link,) = [href for href in door.hrefs() if "openid" in href]
     away = await stranger.http.get(link)
     page = await stranger.opens(provider.authorize(away.headers["location"]))
-    assert page.status == 404  # the incident is in another project of this person's
+    assert page.status == 404  # the incident is in another of this person's projects
     page = await stranger.sends(page.form("/project"), project="shop")
     assert page.status == 200
     assert page.answer.url.path == "/incidents/1"
@@ -85,14 +85,14 @@ async def test_a_person_signs_in_and_acts_by_name(shop: Pages, provider: Provide
 
 
 async def test_cookies_of_people_open_no_api(shop: Pages, provider: Provider) -> None:
-    """The pages are all that a session is for."""
+    """A person's session is not accepted by the API."""
     browser, _ = await comes_in(shop, provider)
     assert not shop.site.serves("/v1/incidents")
     assert (await browser.http.get("/v1/incidents")).status_code == 404
 
 
 async def test_scopes_are_those_of_the_roles_as_they_are_now(shop: Pages, provider: Provider) -> None:
-    """A reload that takes a role away takes effect at the next request; without a provider nobody is signed in."""
+    """Removing a role or the provider from the configuration takes effect at the next request."""
     browser, _ = await comes_in(shop, provider)
     assert (await browser.opens("/incidents")).status == 200
     assert not any(form.action.endswith("/status/reload") for form in (await browser.opens("/status")).forms)
@@ -108,7 +108,7 @@ async def test_scopes_are_those_of_the_roles_as_they_are_now(shop: Pages, provid
 
 
 async def test_a_person_of_several_projects_chooses_one(shop: Pages, provider: Provider) -> None:
-    """With the scopes of that one; what is none of the person's is not taken."""
+    """The scopes are those of the chosen project; a project that is not the person's is refused."""
     browser, page = await comes_in(shop, provider)
     assert "Project blog" in page.text
     page = await browser.sends(page.form("/project"), project="shop")
@@ -120,7 +120,7 @@ async def test_a_person_of_several_projects_chooses_one(shop: Pages, provider: P
 async def test_such_a_session_ends_after_twelve_hours_and_by_an_administrator(
     shop: Pages, provider: Provider
 ) -> None:
-    """However it is used: its groups are those of the moment of signing in."""
+    """The session ends after twelve hours of any use, because its groups are those of the sign-in."""
     browser, _ = await comes_in(shop, provider)
     for _ in range(3):
         shop.world.clock.advance(4 * HOUR - MINUTE)
@@ -179,7 +179,7 @@ BAD: list[tuple[str, Callable[[Provider], None], int, str]] = [
 
 
 async def test_what_proves_nothing_signs_nobody_in(shop: Pages, provider: Provider) -> None:
-    """A sentence and 403, or 503 where the provider fails; never 500, nobody signed in, no word of theirs shown."""
+    """An invalid token is a 403, a failing provider a 503; nobody is signed in, and their text is not shown."""
     for name, lie, status, sentence in BAD:
         provider.changes.clear()
         provider.broken.clear()
@@ -194,7 +194,9 @@ async def test_what_proves_nothing_signs_nobody_in(shop: Pages, provider: Provid
 
 
 async def test_a_state_is_of_one_browser_and_good_once(shop: Pages, provider: Provider) -> None:
-    """Another browser's, a second use, an old one, none, a huge one and a refusal of the provider's are 403."""
+    """A state is refused with 403 if it is another browser's, used, expired, missing, too long, or an error of the
+    provider.
+    """
     browser = shop.new_browser()
     back = provider.authorize(await sent_away(browser))
     other = shop.new_browser()
@@ -220,7 +222,7 @@ async def test_a_state_is_of_one_browser_and_good_once(shop: Pages, provider: Pr
 
 
 async def test_a_provider_that_is_down_or_another_is_said(shop: Pages, provider: Provider) -> None:
-    """503 with the form beside it, so that a key still signs in."""
+    """A failing provider is a 503 with the form for keys."""
     browser = shop.new_browser()
     for wrong in (
         {"issuer": "https://other.example"},
@@ -240,7 +242,7 @@ async def test_a_provider_that_is_down_or_another_is_said(shop: Pages, provider:
 async def test_what_the_provider_says_is_remembered_and_a_new_key_is_found(
     shop: Pages, provider: Provider
 ) -> None:
-    """Its description and keys are asked for once an hour, and once more for a key that is not known."""
+    """The description and keys are fetched hourly, and once more for an unknown key."""
     for _ in range(2):
         assert (await comes_in(shop, provider))[1].status == 200
     assert (provider.asked["/.well-known/openid-configuration"], provider.asked["/keys"]) == (1, 1)
@@ -251,7 +253,7 @@ async def test_what_the_provider_says_is_remembered_and_a_new_key_is_found(
 
 
 async def test_groups_may_come_from_userinfo(shop: Pages, provider: Provider) -> None:
-    """Where the token names none; and only of the same person."""
+    """Groups are taken from userinfo if the token has none, and only for the same subject."""
     provider.changes = {"groups": None}
     provider.userinfo = {"sub": "u-1", "groups": ["oncall"]}
     assert (await comes_in(shop, provider))[1].status == 200
@@ -260,7 +262,7 @@ async def test_groups_may_come_from_userinfo(shop: Pages, provider: Provider) ->
 
 
 async def test_the_way_back_is_below_the_path_of_the_service(shop: Pages, provider: Provider) -> None:
-    """The redirect address is of `server.url`, whatever the browser says its host is."""
+    """The redirect address is built from `server.url`, whatever the Host header says."""
     url = "https://alerts.example.com/notifier"
     server = shop.service.settings.server.model_copy(update={"url": url})
     shop.service.settings = replace(shop.service.settings, server=server)
@@ -269,7 +271,7 @@ async def test_the_way_back_is_below_the_path_of_the_service(shop: Pages, provid
 
 
 async def test_what_nobody_came_back_for_is_forgotten(shop: Pages, provider: Provider) -> None:
-    """Rows of sign-ins that were begun go after ten minutes, and beginning many is refused."""
+    """Pending sign-ins are deleted after ten minutes, and their number per address is limited."""
     browser = shop.new_browser()
     for _ in range(60):
         await sent_away(browser)

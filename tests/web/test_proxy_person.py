@@ -1,4 +1,4 @@
-"""People whom a proxy names in headers, and what is not taken from whoever is not that proxy."""
+"""People that a proxy names in headers, and forged headers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def status(shop: Pages, headers: Mapping[str, str] | list[tuple[str, str]]
 
 
 async def test_a_person_of_the_proxy_acts_by_name(shop: Pages) -> None:
-    """Without signing in, with the forms' token, and with no button that would not sign out."""
+    """The person needs no sign-in, uses form tokens, and gets no button to sign out."""
     configure(shop)
     await shop.world.post("TimeoutError: upstream")
     browser = shop.new_browser()
@@ -53,7 +53,7 @@ async def test_a_person_of_the_proxy_acts_by_name(shop: Pages) -> None:
 
 
 async def test_only_the_proxy_is_believed(shop: Pages) -> None:
-    """A wrong secret, none, or a header that stands there twice: as if there were none, and the log says so once."""
+    """With a wrong or missing secret, or a repeated header, the headers are ignored and logged once."""
     configure(shop)
     assert await status(shop, ANN) == 200
     with capture_logs() as logs:
@@ -69,7 +69,7 @@ async def test_only_the_proxy_is_believed(shop: Pages) -> None:
 
 
 async def test_groups_decide(shop: Pages) -> None:
-    """No group, or none with a role, is 403; without a header for groups a name is its own group."""
+    """Without a group that has a role the answer is 403; without a header for groups, the name is the group."""
     configure(shop)
     assert await status(shop, {**ANN, "x-groups": ""}) == 403
     assert await status(shop, {**PROVEN, "x-user": "oncall"}) == 403

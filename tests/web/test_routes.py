@@ -1,4 +1,4 @@
-"""The routes as they are configured, and who would be told of some labels; statistics; and channels."""
+"""The pages of routes, statistics and channels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
 async def test_labels_find_their_way_through_the_tree(shop: Pages) -> None:
-    """Who is told, by which line; and what nobody has ever sent is said to be odd."""
+    """A test shows the targets with their lines, and warns about labels that no event has had."""
     ann = await shop.browser()
     tree = await ann.opens("/routes")
     assert "notifier.yaml:9" in tree.text
@@ -39,7 +39,7 @@ async def test_labels_find_their_way_through_the_tree(shop: Pages) -> None:
 
 
 async def test_what_are_no_labels_is_said(shop: Pages) -> None:
-    """By its line, and the tree is shown all the same."""
+    """An invalid line is named, and the tree is shown all the same."""
     ann = await shop.browser()
     for labels in ("nonsense", "=x", "x" * 9_000, "\n".join(f"l{n}=x" for n in range(65))):
         page = await ann.opens(f"/routes?labels={quote(labels)}")
@@ -48,7 +48,7 @@ async def test_what_are_no_labels_is_said(shop: Pages) -> None:
 
 
 async def test_statistics_of_a_span(shop: Pages) -> None:
-    """Events by their type lead to their incidents; other spans than those offered are refused."""
+    """Error types link to their incidents; unknown spans are refused."""
     await shop.world.post("broken", labels={"exception": HOSTILE})
     ann = await shop.browser()
     for since in ("", "?since=1h", "?since=7d", "?since=30d"):
@@ -57,7 +57,7 @@ async def test_statistics_of_a_span(shop: Pages) -> None:
 
 
 async def test_channels_show_their_health(shop: Pages) -> None:
-    """With the last error in words; a test takes an admin, and a channel that there is not is unknown."""
+    """The page has the last error in words; testing needs `admin`, and an unknown channel is a 404."""
     shop.service.channels = {
         name: ChannelFacts(
             type={"mail": "email", "hook": "webhook"}[name],

@@ -1,4 +1,4 @@
-"""`/setup`: lines to copy, a key shown once, and a test event that arrives."""
+"""`/setup`: snippets, a key shown once, and a test event."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_lines_carry_this_services_address_and_a_new_key_once(shop: Pages) -> None:
-    """The key may only post; the page that is opened again does not have it."""
+    """The key has the scope `ingest` only, and is not shown again."""
     admin = await shop.browser("admin")
     page = await admin.opens("/setup")
     assert "ntf_" not in page.answer.text
@@ -33,7 +33,7 @@ async def test_lines_carry_this_services_address_and_a_new_key_once(shop: Pages)
 
 @pytest.mark.parametrize("host", ["a$(touch x)b", "x';id;'", "a b", "\u00e4.example", "x\ny", ""])
 def test_an_address_that_a_shell_would_read_is_not_shown(host: str) -> None:
-    """Where server.url is not set, the browser's own address is; unless it needs quoting."""
+    """Without server.url the browser's address is used, unless a shell would interpret it."""
     shown = setup_view(origin=f"http://{host}", base="", key=None, received=None, sent=None, now=0)
     assert shown.url == "http://127.0.0.1:8000"
     plain = setup_view(origin="http://[::1]:8000", base="/n", key=None, received=None, sent=None, now=0)
@@ -41,7 +41,7 @@ def test_an_address_that_a_shell_would_read_is_not_shown(host: str) -> None:
 
 
 async def test_the_test_event_arrives(shop: Pages) -> None:
-    """Through the limits of every event, with a traceback to look at; the page says which incident it is."""
+    """The test event passes through the usual limits, has a traceback, and its incident is shown."""
     async with Door.open(shop.world.database) as door:
         shop.service.acceptance = door.acceptance
         browser = await shop.browser()
@@ -59,7 +59,7 @@ async def test_the_test_event_arrives(shop: Pages) -> None:
 
 
 async def test_what_a_key_may_not_do_is_not_offered(shop: Pages) -> None:
-    """A reader sees the lines, and what the buttons would take."""
+    """Without the scopes there are no buttons, but their requirements."""
     page = await (await shop.browser("reader")).opens("/setup")
     assert [form.action for form in page.forms] == ["/sign-out"]
     assert "manage" in page.text

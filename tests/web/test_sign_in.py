@@ -1,4 +1,4 @@
-"""Signing in and out, and who is let through to the pages."""
+"""Signing in and out, and access to the pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_key_opens_a_session_and_leads_to_where_one_wanted_to_be(shop: Pages) -> None:
-    """A stranger is sent to the form with the page in mind, and arrives there."""
+    """A person without a session is sent to the form, and then to the requested page."""
     id_ = await shop.world.post("TimeoutError: upstream")
     browser = shop.new_browser()
     stranger = await browser.http.get(f"/incidents/1?id={id_}")
@@ -28,7 +28,7 @@ async def test_a_key_opens_a_session_and_leads_to_where_one_wanted_to_be(shop: P
 
 
 async def test_cookies_are_kept_to_themselves(shop: Pages) -> None:
-    """Behind https with the prefix that no subdomain can set, and never for a script."""
+    """Over https the cookie has the prefix `__Host-`; it is always HttpOnly."""
     browser = shop.new_browser()
     form = (await browser.opens("/sign-in")).form("/sign-in")
     answer = await browser.posts(form, {"key": shop.secrets["reader"]})
@@ -55,7 +55,7 @@ async def test_cookies_are_kept_to_themselves(shop: Pages) -> None:
     ],
 )
 async def test_nobody_is_sent_elsewhere_after_signing_in(shop: Pages, next_: str) -> None:
-    """What is no page of ours becomes the first page."""
+    """A `next` that is no page of ours becomes the first page."""
     browser = shop.new_browser()
     form = (await browser.opens("/sign-in")).form("/sign-in")
     answer = await browser.posts(form, {"key": shop.secrets["reader"], "next": next_})
@@ -63,7 +63,7 @@ async def test_nobody_is_sent_elsewhere_after_signing_in(shop: Pages, next_: str
 
 
 async def test_a_wrong_key_is_refused_and_tries_are_limited(shop: Pages) -> None:
-    """403 with a sentence; after ten tries 429 for a minute, with the right key too."""
+    """A wrong key is a 403; after ten attempts, 429 for a minute, even with the right key."""
     browser = shop.new_browser()
     for _ in range(10):
         page = await browser.signs_in("ntf_wrong<script>")
@@ -76,14 +76,14 @@ async def test_a_wrong_key_is_refused_and_tries_are_limited(shop: Pages) -> None
 
 
 async def test_a_key_that_may_not_read_opens_no_session(shop: Pages) -> None:
-    """A sender's key is everywhere its events come from."""
+    """A key without `read` opens no session."""
     page = await shop.new_browser().signs_in(shop.secrets["sender"])
     assert page.status == 403
     assert "lacks the scope `read`" in page.text
 
 
 async def test_a_form_of_another_browser_signs_nobody_in(shop: Pages) -> None:
-    """Before there is a session, the form belongs to a cookie."""
+    """The form is bound to a cookie before there is a session."""
     ours, theirs = shop.new_browser(), shop.new_browser()
     form = (await theirs.opens("/sign-in")).form("/sign-in")
     assert (await ours.posts(form, {"key": shop.secrets["reader"]})).status_code == 403
@@ -92,7 +92,7 @@ async def test_a_form_of_another_browser_signs_nobody_in(shop: Pages) -> None:
 
 
 async def test_a_session_ends(shop: Pages) -> None:
-    """After twelve hours of quiet, after thirty days however it was used, with its key, and by signing out."""
+    """A session ends after twelve idle hours, after thirty days, with its key, and by signing out."""
     clock = shop.world.clock
 
     async def let_in(browser: Browser) -> bool:
@@ -138,7 +138,7 @@ async def test_a_session_ends(shop: Pages) -> None:
 async def test_a_forged_press_does_nothing(
     shop: Pages, headers: dict[str, str], token: str, status: int
 ) -> None:
-    """A form of another site, or without the session's token, is refused."""
+    """A form from another site, or without the session's token, is refused."""
     id_ = await shop.world.post()
     browser = await shop.browser()
     form = (await browser.opens(f"/incidents/1?id={id_}")).form("/acknowledge")
@@ -150,7 +150,7 @@ async def test_a_forged_press_does_nothing(
 
 
 async def test_another_sessions_token_is_refused(shop: Pages) -> None:
-    """Each form belongs to one session."""
+    """A form token is valid for its session only."""
     await shop.world.post()
     one, other = await shop.browser(), await shop.browser()
     form = (await one.opens("/incidents/1")).form("/acknowledge")
@@ -159,7 +159,7 @@ async def test_another_sessions_token_is_refused(shop: Pages) -> None:
 
 
 async def test_a_key_that_may_only_read_sees_no_buttons_and_presses_none(shop: Pages) -> None:
-    """What is beyond the scope is not offered, and refused with the scope's name."""
+    """Acts beyond the key's scopes have no button, and are refused with the scope's name."""
     await shop.world.post()
     reader = await shop.browser("reader")
     page = await reader.opens("/incidents/1")
@@ -172,7 +172,7 @@ async def test_a_key_that_may_only_read_sees_no_buttons_and_presses_none(shop: P
 
 
 async def test_bodies_are_bounded(shop: Pages) -> None:
-    """More than a form holds is refused, however it is sent."""
+    """A body larger than a form is refused, with or without a length."""
     await shop.world.post()
     browser = await shop.browser()
     form = (await browser.opens("/incidents/1")).form("/note")
@@ -182,14 +182,14 @@ async def test_bodies_are_bounded(shop: Pages) -> None:
 
 @pytest.mark.parametrize("path", ["/incidents/1/none", "/groups", "/static/x.css", "/incidents/1/2/3"])
 async def test_what_there_is_not_is_not_found(shop: Pages, path: str) -> None:
-    """404 with a sentence."""
+    """An unknown path is a 404 with a sentence."""
     browser = await shop.browser()
     page = await browser.opens(path)
     assert page.status == 404
 
 
 async def test_an_error_leads_on(shop: Pages) -> None:
-    """To the list of its kind, to the page whose button was pressed, or to sign in and back to it; with the bar."""
+    """An error page links to the list, to the page whose form was sent, or to sign-in, and has the navigation."""
     browser = await shop.browser()
     for path, way in (
         ("/deliveries/none", "/deliveries"),
@@ -212,7 +212,7 @@ async def test_an_error_leads_on(shop: Pages) -> None:
 
 
 async def test_headers_keep_a_page_to_itself(shop: Pages) -> None:
-    """No cache, no frame, no referrer, and nothing from elsewhere: for pages and for errors."""
+    """Pages and errors forbid caching, frames, referrers and foreign content."""
     browser = await shop.browser()
     for path in ("/incidents", "/incidents/99"):
         headers = (await browser.http.get(path)).headers
@@ -231,7 +231,7 @@ async def test_headers_keep_a_page_to_itself(shop: Pages) -> None:
 
 
 async def test_tries_are_counted_for_who_is_behind_a_trusted_proxy(shop: Pages) -> None:
-    """One person's failures keep nobody else out, and who is let in has not used up a try."""
+    """Failed attempts are counted for the client's address; successful ones are not counted."""
     server = shop.service.settings.server.model_copy(update={"trusted_proxies": (ip_network("127.0.0.1"),)})
     shop.service.settings = replace(shop.service.settings, server=server)
     for _ in range(12):

@@ -1,4 +1,4 @@
-"""Silences as people make, try out, change, end and use them again, without a script."""
+"""Creating, previewing, changing, ending and copying silences, without scripts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def all_of(shop: Pages) -> list[Silence]:
 
 
 async def test_a_silence_is_tried_out_and_then_made(shop: Pages) -> None:
-    """The preview says what it would hold and silences nothing; the list shows whose it is and until when."""
+    """The preview shows the matches and silences nothing; the list shows author and end."""
     await shop.world.post("broken")
     ann = await shop.browser()
     page = await ann.opens("/silences/new")
@@ -62,7 +62,7 @@ async def test_a_silence_is_tried_out_and_then_made(shop: Pages) -> None:
 
 
 async def test_a_preview_as_it_is_written_takes_the_place_of_the_one_before(shop: Pages) -> None:
-    """The answer to the same form has what is shown in its place, also where the matchers make no sense."""
+    """The preview's answer replaces its part of the page, also for invalid matchers."""
     ann = await shop.browser()
     page = await ann.opens("/silences/new")
     (field,) = [attributes for _, attributes in page.tags if "hx-post" in attributes]
@@ -77,7 +77,7 @@ async def test_a_preview_as_it_is_written_takes_the_place_of_the_one_before(shop
 
 
 async def test_what_makes_no_silence_stays_in_the_form(shop: Pages) -> None:
-    """With a sentence that says what is wrong, and everything else as it was typed."""
+    """Invalid input keeps the form as entered, with a sentence."""
     ann = await shop.browser()
     form = (await ann.opens("/silences/new")).form("/silences")
     for fields, sentence in UNSOUND:
@@ -89,7 +89,7 @@ async def test_what_makes_no_silence_stays_in_the_form(shop: Pages) -> None:
 
 
 async def test_everything_is_silenced_only_by_who_says_so_twice(shop: Pages) -> None:
-    """The refused form offers it."""
+    """Silencing everything is refused first, and the form then offers to confirm it."""
     ann = await shop.browser()
     form = (await ann.opens("/silences/new")).form("/silences")
     refused = await ann.sends(form, matchers='service!="nobody"', comment="storm")
@@ -99,7 +99,7 @@ async def test_everything_is_silenced_only_by_who_says_so_twice(shop: Pages) -> 
 
 
 async def test_weekly_hours_are_kept_through_changes_and_used_again(shop: Pages) -> None:
-    """Given hours on days of some months, when it is changed, ended and made again, then they are still there."""
+    """Weekly hours with days and months survive changing, ending and copying the silence."""
     ann = await shop.browser()
     await ann.sends(
         (await ann.opens("/silences/new")).form("/silences"),
@@ -130,7 +130,7 @@ async def test_weekly_hours_are_kept_through_changes_and_used_again(shop: Pages)
 
 
 async def test_an_end_is_moved_and_what_is_over_stays(shop: Pages) -> None:
-    """A person who was slower hears that it is over."""
+    """An end can be moved; an expired silence cannot be changed."""
     ann = await shop.browser()
     new = (await ann.opens("/silences/new")).form("/silences")
     await ann.sends(new, matchers='service="billing"', comment="deploy", length="1h")
@@ -149,7 +149,7 @@ async def test_an_end_is_moved_and_what_is_over_stays(shop: Pages) -> None:
 
 
 async def test_who_only_reads_may_look(shop: Pages) -> None:
-    """No button, no way in by a form; another project's silence is unknown."""
+    """Without `manage` there are no buttons and no forms; a silence of another project is a 404."""
     ann, reader = await shop.browser(), await shop.browser("reader")
     new = (await ann.opens("/silences/new")).form("/silences")
     await ann.sends(new, matchers='service="billing"', comment="deploy")
@@ -166,7 +166,7 @@ async def test_who_only_reads_may_look(shop: Pages) -> None:
 
 
 async def test_an_author_from_right_to_left_keeps_the_key_behind_the_name(shop: Pages) -> None:
-    """The name is isolated within its sentence."""
+    """A right-to-left name is isolated in its sentence."""
     ann = await shop.browser()
     form = (await ann.opens("/silences/new")).form("/silences")
     made = await ann.sends(form, matchers='service="billing"', comment="מעבר", author="דנה")

@@ -1,4 +1,4 @@
-"""The page of status: what it says when something is lost, late or refused."""
+"""The page of status: losses, delays and problems."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def view(hold: HoldState | None = None, **changes: Any) -> StatusView:
 
 
 def test_books_that_balance_lose_nothing() -> None:
-    """Each equation is shown in numbers; what was shed is said."""
+    """Balanced equations are shown in numbers, and shed events are mentioned."""
     shown = view()
     assert not shown.lost
     assert [balance.sum for balance in shown.balances] == [
@@ -78,14 +78,14 @@ def test_books_that_balance_lose_nothing() -> None:
     ],
 )
 def test_books_that_do_not_balance_say_by_how_much(changes: dict[str, Any], sentence: str) -> None:
-    """In the line of the equation, and above everything."""
+    """A difference is shown at its equation and at the top."""
     shown = view(books=replace(BOOKS, **changes))
     assert shown.lost
     assert [balance.sentence for balance in shown.balances if not balance.holds] == [sentence]
 
 
 def test_a_difference_from_what_is_there_is_something_lost() -> None:
-    """The running figures balance among themselves and are wrong all the same."""
+    """Counters that balance but differ from the tables are shown as a loss."""
     check = BooksCheck(at=NOW, exact=BOOKS, differences=(Difference(term="dead", running=1, exact=2),))
     shown = view(books_check=check)
     assert shown.lost
@@ -93,7 +93,7 @@ def test_a_difference_from_what_is_there_is_something_lost() -> None:
 
 
 def test_troubles_are_sentences() -> None:
-    """Why it is not ready, a refused file, replicas that follow different configurations."""
+    """Readiness reasons, a refused configuration file and differing replicas are sentences."""
     beats = tuple(ReplicaBeat(name=name, seen_at=NOW, version=name) for name in ("v1", "v2"))
     oldest = UndeliveredRow(id="d", project="shop", channel="mail", created_at=NOW - 5)
     shown = view(
@@ -110,7 +110,7 @@ def test_troubles_are_sentences() -> None:
 
 
 def test_a_clock_that_went_far_ahead_is_a_trouble() -> None:
-    """How long nothing is removed, and what to do."""
+    """A clock that jumped ahead is mentioned, with the time without deletions and what to do."""
     shown = view(database=replace(STATUS.database, retention_waits_until=NOW + 23 * HOUR))
     (trouble,) = shown.troubles
     assert trouble.startswith(
@@ -123,13 +123,13 @@ def test_a_clock_that_went_far_ahead_is_a_trouble() -> None:
     ("count", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1 KB"), (1_234_567, "1.23 MB")]
 )
 def test_sizes_are_read_at_a_glance(count: int, words: str) -> None:
-    """Three digits and a unit."""
+    """Sizes have three digits and a unit."""
     assert size(count) == words
 
 
 @pytest.mark.anyio
 async def test_a_database_that_does_not_answer_is_a_sentence(shop: Pages) -> None:
-    """503, to be tried again; and no act for who only reads."""
+    """An unavailable database is a 503 that suggests trying again; readers see no acts."""
     reader = await shop.browser("reader")
     page = await reader.opens("/status")
     assert (page.status, page.answer.headers["retry-after"]) == (503, "2")

@@ -1,4 +1,4 @@
-"""Tasks and their runs as people see them, and a failed run asked for again."""
+"""The pages of tasks and their runs, and replaying a failed run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def runs(shop: Pages) -> None:
 
 
 async def test_a_task_leads_to_its_runs_and_a_run_is_replayed(shop: Pages) -> None:
-    """Whatever its name, its id and its error are; the new run is shown."""
+    """Any name, id and error are shown as text; the new run is shown after a replay."""
     await runs(shop)
     ann = await shop.browser()
     tasks = await ann.opens("/tasks")
@@ -57,7 +57,7 @@ async def test_a_task_leads_to_its_runs_and_a_run_is_replayed(shop: Pages) -> No
 
 
 async def test_runs_of_one_state(shop: Pages) -> None:
-    """The rest is not shown; a state that there is not is a sentence."""
+    """The filter by state shows only such runs; an unknown state gives a sentence."""
     await runs(shop)
     ann = await shop.browser()
     task = quote(HOSTILE, safe="")
@@ -70,7 +70,7 @@ async def test_runs_of_one_state(shop: Pages) -> None:
 
 
 async def test_who_only_reads_replays_nothing(shop: Pages) -> None:
-    """The page says which scope that takes; another project has no such task."""
+    """Without `manage` the page names the scope; a task of another project is unknown."""
     await runs(shop)
     reader, stranger = await shop.browser("reader"), await shop.browser("stranger")
     page = await reader.opens(f"/tasks/run?id={quote(HOSTILE, safe='')}")

@@ -1,4 +1,4 @@
-"""One-time links that sign in, and the list of who is signed in."""
+"""One-time sign-in links, and the list of sessions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def link_of(shop: Pages, key: str = "key-admin") -> str:
 
 
 async def test_a_link_signs_in_once_and_only_by_its_button(shop: Pages) -> None:
-    """Whatever looks at links first, a mail scanner or a preview, uses none up; of two people the first is let in."""
+    """GET does not use the link up; of two people who press the button, the first is signed in."""
     link = await link_of(shop)
     first, second = shop.new_browser(), shop.new_browser()
     for _ in range(2):
@@ -42,7 +42,7 @@ async def test_a_link_signs_in_once_and_only_by_its_button(shop: Pages) -> None:
 
 
 async def test_a_link_is_good_for_ten_minutes_and_no_longer_than_its_key(shop: Pages) -> None:
-    """Afterwards it is as if there were none."""
+    """A link expires after ten minutes or with its key."""
     old, revoked = await link_of(shop), await link_of(shop, "key-manager")
     await shop.world.database.write(lambda tx: keys.revoke(tx, "key-manager"))
     browser = shop.new_browser()
@@ -53,7 +53,7 @@ async def test_a_link_is_good_for_ten_minutes_and_no_longer_than_its_key(shop: P
 
 
 async def test_a_forged_press_uses_no_link_up(shop: Pages) -> None:
-    """The button belongs to the browser that was shown it."""
+    """The button is bound to the browser that got the page."""
     link = await link_of(shop)
     browser, other = shop.new_browser(), shop.new_browser()
     form = (await browser.opens(link)).form(link)
@@ -65,7 +65,7 @@ async def test_a_forged_press_uses_no_link_up(shop: Pages) -> None:
 
 @pytest.mark.parametrize("token", ["x", "%00", "%F0%9F%98%80", "<script>", "a" * 5_000])
 async def test_what_is_no_link_is_refused(shop: Pages, token: str) -> None:
-    """Without an echo."""
+    """An invalid link is refused without an echo."""
     browser = shop.new_browser()
     page = await browser.opens(f"/welcome/{token}")
     assert page.status == 404
@@ -73,7 +73,7 @@ async def test_what_is_no_link_is_refused(shop: Pages, token: str) -> None:
 
 
 async def test_a_session_is_ended_by_its_owner_or_an_administrator(shop: Pages) -> None:
-    """Each sees the sessions of the own key, an administrator all."""
+    """People see and end the sessions of their own key, administrators all."""
     one, two, admin = await shop.browser(), await shop.browser(), await shop.browser("admin")
     page = await one.opens("/sessions")
     assert page.text.count("(this one)") == 1
@@ -104,7 +104,7 @@ async def _session_of(shop: Pages, browser: object) -> sessions.Session:
 
 
 async def test_what_is_over_is_removed(shop: Pages) -> None:
-    """By housekeeping, in batches."""
+    """Housekeeping deletes expired rows in batches."""
     await link_of(shop)
     await shop.browser()
     database, clock = shop.world.database, shop.world.clock

@@ -1,4 +1,4 @@
-"""An incident has one form (RULES.md#the-incident): lists, webhooks and templates all show it."""
+"""The one JSON form of an incident (RULES.md#the-incident), in lists, webhooks and templates."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OF_THE_MESSAGE = ("reason", "actor", "flapping")
 
 
 def test_the_api_describes_what_is_encoded() -> None:
-    """The model has the incident's fields in the order of its JSON, and reads the same off either."""
+    """The model has the fields of the incident's JSON in order, and validates from either."""
     document = INCIDENT.as_json()
     assert list(document) == list(IncidentAnswer.model_fields) == list(Incident.__struct_fields__)
     assert IncidentAnswer.model_validate(INCIDENT).model_dump(mode="json") == document
@@ -41,7 +41,7 @@ def test_the_api_describes_what_is_encoded() -> None:
 
 
 def test_a_webhook_s_schema_describes_it_too() -> None:
-    """Its properties are those of the API's incident, and what the message says of it: why, by whom, that it flaps."""
+    """The webhook's schema has the API's properties, and those that a message adds."""
     schema = json.loads(files("notifier.channels").joinpath("webhook.schema.json").read_text())
     assert list(schema["$defs"]["incident"]["properties"]) == [
         *INCIDENT.as_json(),
@@ -53,7 +53,7 @@ def test_a_webhook_s_schema_describes_it_too() -> None:
 
 @pytest.mark.parametrize("resolved_at", [None, INCIDENT.resolved_at])
 def test_its_json_is_read_back(resolved_at: int | None) -> None:
-    """A stored snapshot is the incident again."""
+    """A stored snapshot is decoded to the same incident."""
     incident = Incident.from_json({**INCIDENT.as_json(), **({} if resolved_at else {"resolved_at": None})})
     assert incident.resolved_at == resolved_at
     assert Incident.from_json(incident.as_json()) == incident

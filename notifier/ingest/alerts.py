@@ -128,7 +128,7 @@ def judge_alerts(
     by_identity = statements.known(tx, identities)
     newest = statements.newest(tx, identities)
     judgements = tuple(
-        _judged(identity, *posted[identity], by_identity.get(identity), newest.get(identity), tx.now, timeout)
+        _judge(identity, *posted[identity], by_identity.get(identity), newest.get(identity), tx.now, timeout)
         for identity in identities
     )
     continuing = [judgement for judgement in judgements if judgement.verdict in {"goes_on", "stays_closed"}]
@@ -144,7 +144,7 @@ def judge_alerts(
     return judgements
 
 
-def _judged(
+def _judge(
     identity: Identity,
     position: int,
     alert: Alert,

@@ -78,7 +78,7 @@ class ProcessWatch:
     async def step(self) -> None:
         """One turn of the loop: checks the processes, updates the metrics, and waits."""
         await self.check()
-        self._set_metrics(await self._database.read(living, limit=LOOP))
+        self._set_metrics(await self._database.read(living_processes, limit=LOOP))
         await self._subscription.wait(POLL)
 
     async def check(self) -> None:
@@ -112,10 +112,10 @@ class ProcessWatch:
             intake.commit(tx, batch)
         return runs_of_ended
 
-    def _set_metrics(self, living: LivingProcesses) -> None:
-        self._metrics.processes.set(living.processes)
+    def _set_metrics(self, living_processes: LivingProcesses) -> None:
+        self._metrics.processes.set(living_processes.processes)
         self._metrics.client_reports.clear()
-        for (service, outcome), n in reports_by_service(living.reports).items():
+        for (service, outcome), n in reports_by_service(living_processes.reports).items():
             self._metrics.client_reports.labels(service, outcome).set(n)
 
 
@@ -136,7 +136,7 @@ def end_silent(tx: Tx, *, silence: Duration = SILENCE) -> EndedRuns:
     )
 
 
-def living(tx: Tx) -> LivingProcesses:
+def living_processes(tx: Tx) -> LivingProcesses:
     """The current figures. Reports of ended processes count while their rows are kept.
 
     Reports spooled by an ended process are left out: the process that adopts the spool counts them as captured.

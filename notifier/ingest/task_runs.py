@@ -115,8 +115,8 @@ class _RunReader(DocumentReader):
             service=self._required(self.text(clean, "service", "", schema.NAME_CHARS), "service"),
             environment=self.text(clean, "environment", "", schema.NAME_CHARS) or "production",
             state=state,
-            attempt=_counted(tree, "attempt") or 1,
-            max_attempts=_counted(tree, "max_attempts"),
+            attempt=_attempt_number(tree, "attempt") or 1,
+            max_attempts=_attempt_number(tree, "max_attempts"),
             created_at=self._created(queued, started),
             started_at=started,
             finished_at=self._request.received_at if finished is None and state.final else finished,
@@ -223,7 +223,7 @@ def _with_reason(run: TaskRun) -> TaskRun:
     return replace(run, error={**error, "reason": "interrupted"})
 
 
-def _counted(tree: Fields, name: str) -> int | None:
+def _attempt_number(tree: Fields, name: str) -> int | None:
     value = integer(tree, name, "")
     if value is not None and not 1 <= value <= runs.LARGEST_ATTEMPT:
         raise InvalidField(name, f"must be between 1 and {runs.LARGEST_ATTEMPT}")

@@ -47,7 +47,7 @@ def acknowledge(
     check_until(until, tx.now)
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
-        raise _over(incident, "reopen it if it is not over")
+        raise _refused_as_resolved(incident, "reopen it if it is not over")
     another = incident.acknowledged_by if incident.acknowledged_by != actor.name else None
     if another is not None and not take_over:
         raise _refused_as_taken(incident)
@@ -62,7 +62,7 @@ def unacknowledge(tx: Tx, actor: Actor, name: str) -> str:
     """Makes an acknowledged incident open again. A snooze continues."""
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
-        raise _over(incident, "reopen it if it is not over")
+        raise _refused_as_resolved(incident, "reopen it if it is not over")
     if incident.state is State.OPEN:
         _check_repeated(
             tx, actor, incident, "unacknowledge", "nobody has acknowledged it: there is nothing to take back"
@@ -79,7 +79,7 @@ def unsnooze(tx: Tx, actor: Actor, name: str) -> str:
     """Ends a snooze. An incident that is still open is notified."""
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
-        raise _over(incident, "there is no snooze to end")
+        raise _refused_as_resolved(incident, "there is no snooze to end")
     if incident.snoozed_until is None:
         _check_repeated(tx, actor, incident, "unsnooze", "it is not snoozed: there is nothing to end")
         return incident.id
@@ -93,7 +93,7 @@ def snooze(tx: Tx, actor: Actor, name: str, *, until: Instant) -> str:
     check_until(until, tx.now)
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
-        raise _over(incident, "there is nothing to snooze")
+        raise _refused_as_resolved(incident, "there is nothing to snooze")
     if incident.snoozed_until is not None and incident.snoozed_by != actor.name:
         raise Refused(
             f"it is snoozed by {incident.snoozed_by} until {rfc3339(incident.snoozed_until)}: "
@@ -112,7 +112,7 @@ def resolve(tx: Tx, actor: Actor, name: str) -> str:
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
         if incident.resolved_by != actor.name:
-            raise _over(incident, "there is nothing left to resolve")
+            raise _refused_as_resolved(incident, "there is nothing left to resolve")
         return incident.id
     effects.resolve(tx, incident, by=actor.name)
     actor.record(tx, "resolve", incident.id)
@@ -205,7 +205,7 @@ def _refused_as_taken(incident: LockedIncident) -> Refused:
     )
 
 
-def _over(incident: LockedIncident, advice: str) -> Refused:
+def _refused_as_resolved(incident: LockedIncident, advice: str) -> Refused:
     how = _RESOLVED_BY.get(incident.resolved_by or "", f"by {incident.resolved_by}")
     when = "" if incident.resolved_at is None else f" at {rfc3339(incident.resolved_at)}"
     return Refused(f"it was resolved {how}{when}: {advice}", state=incident.state.value)

@@ -79,19 +79,21 @@ async def remove(database: Database, subject: DataSubject, actor: Actor) -> Eras
     removed: dict[str, int] = {}
     if subject.label is not None:
         removed = {
-            "incidents": await _all(database, subject, erasure.incidents_of, erasure.remove_incidents),
-            "deliveries": await _all(database, subject, erasure.deliveries_of, erasure.remove_deliveries),
-            "notifications": await _all(
+            "incidents": await _remove_all(database, subject, erasure.incidents_of, erasure.remove_incidents),
+            "deliveries": await _remove_all(
+                database, subject, erasure.deliveries_of, erasure.remove_deliveries
+            ),
+            "notifications": await _remove_all(
                 database, subject, erasure.notifications_of, erasure.remove_notifications
             ),
-            "silences": await _all(database, subject, erasure.silences_of, silences.remove),
+            "silences": await _remove_all(database, subject, erasure.silences_of, silences.remove),
         }
     redacted = {table.name: await _redact(database, table, subject) for table in erasure.tables()}
-    await _all(database, subject, erasure.terms_of, erasure.remove_terms)
-    return Erasure(removed=_some(removed), redacted=_some(redacted))
+    await _remove_all(database, subject, erasure.terms_of, erasure.remove_terms)
+    return Erasure(removed=_nonzero(removed), redacted=_nonzero(redacted))
 
 
-async def _all(
+async def _remove_all(
     database: Database,
     subject: DataSubject,
     find: Callable[[Tx, DataSubject], Sequence[T]],
@@ -100,12 +102,14 @@ async def _all(
     """Finds and removes batches until there are none. Searching outside of the write lets commits through."""
     total = 0
     while batch := await database.read(lambda tx: find(tx, subject), limit=SEARCH_TIMEOUT):
-        await database.write(partial(_given, remove_them, batch), housekeeping=True, limit=HOUSEKEEPING)
+        await database.write(
+            partial(_remove_batch, remove_them, batch), housekeeping=True, limit=HOUSEKEEPING
+        )
         total += len(batch)
     return total
 
 
-def _given(remove_them: Callable[[Tx, Sequence[T]], None], batch: Sequence[T], tx: Tx) -> None:
+def _remove_batch(remove_them: Callable[[Tx, Sequence[T]], None], batch: Sequence[T], tx: Tx) -> None:
     remove_them(tx, batch)
 
 
@@ -149,5 +153,5 @@ def _removed_with(subject: DataSubject) -> frozenset[str]:
     return frozenset(table.name for table in erasure.tables()) - {"groups", "task_runs", "processes"}
 
 
-def _some(counts: Mapping[str, int]) -> Mapping[str, int]:
+def _nonzero(counts: Mapping[str, int]) -> Mapping[str, int]:
     return {name: count for name, count in counts.items() if count}

@@ -201,7 +201,7 @@ async def _with_details(database: Database, page: Listing[Incident], *, newest: 
     """The incidents of a page with their holds and counts."""
     numbers = [incident.number for incident in page.items]
 
-    def beside(tx: Tx) -> Inbox:
+    def work(tx: Tx) -> Inbox:
         since = tx.now - tx.now % BUCKET - (BUCKETS - 1) * BUCKET
         holds = views.holds_of(tx, numbers)
         counts = views.occurrences_of(tx, numbers, since=since, width=BUCKET)
@@ -216,4 +216,4 @@ async def _with_details(database: Database, page: Listing[Incident], *, newest: 
         )
         return Inbox(items=items, next_cursor=page.next_cursor, now=tx.now, since=since, newest=newest)
 
-    return await database.read(beside)
+    return await database.read(work)

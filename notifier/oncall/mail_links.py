@@ -38,13 +38,13 @@ async def find_offer(database: Database, token: str, *, url: str | None) -> Offe
     return await database.read(lambda tx: _offer(tx, token, url))
 
 
-async def take(database: Database, token: str, *, new_id: Callable[[], str]) -> bool:
+async def accept(database: Database, token: str, *, new_id: Callable[[], str]) -> bool:
     """Performs the action, once. Returns False if the link is spent or expired.
 
     Raises `Unknown` if there is no such link, and `Refused` if the incident's state does not allow the action. The
     link is not spent then, because the state may change again.
     """
-    return await database.write(lambda tx: _take(tx, token, new_id))
+    return await database.write(lambda tx: _accept(tx, token, new_id))
 
 
 def _offer(tx: Tx, token: str, url: str | None) -> Offer:
@@ -63,7 +63,7 @@ def _offer(tx: Tx, token: str, url: str | None) -> Offer:
     )
 
 
-def _take(tx: Tx, token: str, new_id: Callable[[], str]) -> bool:
+def _accept(tx: Tx, token: str, new_id: Callable[[], str]) -> bool:
     spent = tokens.spend(tx, token)
     if spent is None:
         if tokens.look(tx, token) is None:

@@ -40,13 +40,13 @@ def ids_by_name(
     Ids made by the service are found in capitals as well. Ids of runs are made by senders, and must match exactly.
     """
     spellings = {name: name if kind == "task run" else name.lower() for name in names}
-    ids_by_spelling = _ids_as_spelt(tx, kind, set(spellings.values()), project_scope)
+    ids_by_spelling = _ids_by_spelling(tx, kind, set(spellings.values()), project_scope)
     return {
         name: ids_by_spelling[spelling] for name, spelling in spellings.items() if spelling in ids_by_spelling
     }
 
 
-def _ids_as_spelt(
+def _ids_by_spelling(
     tx: Tx, kind: NamedKind, names: AbstractSet[str], project_scope: str | None
 ) -> dict[str, tuple[str, ...]]:
     ids: dict[str, tuple[str, ...]] = {}

@@ -115,7 +115,7 @@ class BackupSchedule:
         try:
             backup = await running.task
         except Exception as error:  # noqa: BLE001 - any failure is recorded and retried
-            await self._failed(running, sentence(error))
+            await self._failed(running, failure_reason(error))
             return
         seconds = time.monotonic() - running.started
         log.info(
@@ -186,7 +186,7 @@ def _remove_surplus(folder: Path, keep: int, newest: str) -> int:
     return policy.how_many(names) - len(surplus)
 
 
-def sentence(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
     """The reason of a failed backup, without paths."""
     if isinstance(error, StoreError):
         return str(error)

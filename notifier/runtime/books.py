@@ -31,7 +31,7 @@ class Books:
 
     async def read(self) -> tuple[Instant, Accounting]:
         """The time and the running figures. Small databases are counted in full as well."""
-        at, books, small = await self._database.read(_look, one_moment=True)
+        at, books, small = await self._database.read(_read, one_moment=True)
         if small:
             await self.check()
         return at, books
@@ -68,6 +68,6 @@ class Books:
         return time.monotonic() >= self._check_after
 
 
-def _look(tx: Tx) -> tuple[Instant, Accounting, bool]:
+def _read(tx: Tx) -> tuple[Instant, Accounting, bool]:
     books = ledger.running(tx)
     return tx.now, books, ledger.is_small(tx, books)

@@ -35,13 +35,13 @@ async def test_channel(
     )
     until = database.now() + TEST_TIMEOUT
     while True:
-        sent = await database.read(lambda tx: _sent(tx, ids))
+        sent = await database.read(lambda tx: _deliveries(tx, ids))
         if all(delivery.finished_at is not None for delivery in sent) or database.now() > until:
             return tuple(map(_outcome, sent))
         await asyncio.sleep(POLL_S)
 
 
-def _sent(tx: Tx, ids: Sequence[str]) -> list[DeliveryView]:
+def _deliveries(tx: Tx, ids: Sequence[str]) -> list[DeliveryView]:
     deliveries = (views.delivery(tx, id_, project=None) for id_ in ids)
     return [delivery for delivery in deliveries if delivery is not None]
 

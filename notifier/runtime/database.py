@@ -140,7 +140,7 @@ def check_database(path: str | None, environ: Mapping[str, str]) -> DatabaseChec
     return asyncio.run(check())
 
 
-def made_by(path: str | None, environ: Mapping[str, str]) -> str | None:
+def database_to_create(path: str | None, environ: Mapping[str, str]) -> str | None:
     """The database that a command on files would create. None if it exists."""
     path_of_new = new_database(load_for_database(path, environ))
     return None if path_of_new is None else str(path_of_new)

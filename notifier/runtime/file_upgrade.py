@@ -41,7 +41,7 @@ async def upgrade_file(database: SqliteDatabase, *, without_copy: bool = False) 
     copy, no_copy = None, ""
     if earlier:
         try:
-            copy = await _kept(path, f"{path.name}.before-upgrade-{before}")
+            copy = await _make_copy(path, f"{path.name}.before-upgrade-{before}")
         except StoreFull as error:
             if not without_copy:
                 raise
@@ -52,7 +52,7 @@ async def upgrade_file(database: SqliteDatabase, *, without_copy: bool = False) 
     return UpgradedFile(sentence=sentence, before=before if earlier else None, copy=copy, no_copy=no_copy)
 
 
-async def _kept(path: Path, name: str) -> Path:
+async def _make_copy(path: Path, name: str) -> Path:
     """Makes the copy with room to spare, because the migration's log may become as large as the file."""
     copy, stop = path.with_name(name), threading.Event()
     try:

@@ -53,7 +53,7 @@ class Reloader:
 
     def started(self) -> None:
         """Reports the first configuration, and starts to apply it to decisions of an earlier one."""
-        self._report.good(self._current_config.now.version, previous=None)
+        self._report.in_use(self._current_config.now.version, previous=None)
         self._settling.begin(None, self._current_config.now)
 
     async def reload(self, actor: Actor) -> Reloaded:

@@ -49,7 +49,7 @@ class ReloadReport:
             problems=tuple((place(problem), problem.message) for problem in problems),
         )
 
-    def good(self, version: str, *, previous: str | None) -> None:
+    def in_use(self, version: str, *, previous: str | None) -> None:
         """Records that the configuration of this version is in use."""
         self._last_told = ()
         self._loaded_at, self._refusal = self._database.now(), None
@@ -61,7 +61,7 @@ class ReloadReport:
 
     def reloaded(self, done: Reloaded) -> None:
         """Logs a successful reload, with its warnings and the settings that need a restart."""
-        self.good(done.version, previous=done.previous)
+        self.in_use(done.version, previous=done.previous)
         for warning in done.warnings:
             log.warning("configuration", problem=str(warning))
         for name in done.needs_restart:

@@ -84,8 +84,8 @@ def restore(
             )
         backups.remove(draft)
         _copy(backup, draft, beyond=_last_number(path) if path.exists() else 0)
-        (count, newest), waiting, check = asyncio.run(_prepared(draft, routes))
-        aside = _kept_aside(path) if path.exists() else None
+        (count, newest), waiting, check = asyncio.run(_prepare_draft(draft, routes))
+        aside = _keep_aside(path) if path.exists() else None
         backups.publish(draft, path)
         return RestoredDatabase(
             path=str(path), aside=aside, incidents=count, newest=newest, waiting=waiting, check=check
@@ -144,7 +144,7 @@ def _copy(backup: Path, draft: Path, *, beyond: int) -> None:
         raise StoreError(f"the backup cannot be read as a database ({name}): take another copy") from error
 
 
-async def _prepared(
+async def _prepare_draft(
     draft: Path, routes: Mapping[str, str]
 ) -> tuple[tuple[int, str | None], tuple[HeldAfterRestore, ...], DatabaseCheck]:
     """Migrates the draft to this version's schema, sets the hold, and checks it."""
@@ -172,7 +172,7 @@ def _waiting(tx: Tx, routes: Mapping[str, str]) -> tuple[HeldAfterRestore, ...]:
     )
 
 
-def _kept_aside(path: Path) -> str:
+def _keep_aside(path: Path) -> str:
     """Keeps the old database under another name too, after merging its log into it. Returns that name."""
     with closing(sqlite3.connect(path)) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -68,7 +68,7 @@ async def running(
         await _hold(
             database, by="serve --hold" if hold else "delivery.hold" if settings.delivery.hold else None
         )
-        await _renumbered(database)
+        await _skip_used_numbers(database)
         channel_pool = ChannelPool(database)
         stack.push_async_callback(channel_pool.aclose)
         opened = await channel_pool.open(settings, configs)
@@ -128,7 +128,7 @@ async def _hold(database: Database, *, by: str | None) -> None:
         log.warning("on_hold", since=rfc3339(held.since), by=held.by, end="notifier release")
 
 
-async def _renumbered(database: Database) -> None:
+async def _skip_used_numbers(database: Database) -> None:
     """Skips incident numbers after a restore, so that new ones do not repeat numbers in earlier messages."""
     following = await database.write(restored.renumber)
     if following is not None:

@@ -55,7 +55,7 @@ class LinkPages:
         try:
             if (before := await self._offer(token)).over:
                 return link_pages.question(before)
-            done = await mail_links.take(service.database, token, new_id=service.new_id)
+            done = await mail_links.accept(service.database, token, new_id=service.new_id)
             offer = await self._offer(token)
         except Refused as error:
             return link_pages.refused(await self._offer(token), str(error))

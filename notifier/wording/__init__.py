@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from notifier.wording.blocks import ACTIONS, IncidentBlock, where
-from notifier.wording.episodes import change, episode, left
+from notifier.wording.episodes import change, episode, open_state
 from notifier.wording.evidence import Evidence, Frame, Link, links_of, top_frame
 from notifier.wording.messages import RenderedMessage, RenderOptions, footer, headline, render
 from notifier.wording.plain_text import brief_line, lines
 from notifier.wording.reasons import REASONS, state, why
-from notifier.wording.subjects import converse, scope, subject
+from notifier.wording.subjects import conversation_of, scope, subject
 from notifier.wording.text import NOTE, TITLE, counted, inline, number, plain
 from notifier.wording.times import Moment, ago, duration, moment, with_age
 
@@ -27,18 +27,18 @@ __all__ = [
     "ago",
     "brief_line",
     "change",
-    "converse",
+    "conversation_of",
     "counted",
     "duration",
     "episode",
     "footer",
     "headline",
     "inline",
-    "left",
     "lines",
     "links_of",
     "moment",
     "number",
+    "open_state",
     "plain",
     "render",
     "scope",

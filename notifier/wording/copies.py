@@ -16,7 +16,7 @@ from notifier.domain.incident import Incident
 from notifier.wording.reasons import owner, service_of
 from notifier.wording.text import TITLE, counted, escaped_unseen, plain
 from notifier.wording.times import moment
-from notifier.wording.tracebacks import printed
+from notifier.wording.tracebacks import traceback_of
 
 COMMAND_BYTES = 100_000
 """Most systems limit an argument of a command to 128 KiB."""
@@ -39,7 +39,7 @@ def as_markdown(incident: Incident) -> str:
         f"- {counted(incident.count, 'event')} {span}",
     ]
     facts += [f"- <{incident.url}>"] if incident.url else []
-    text = printed(incident.latest_event).text or _message(incident.latest_event)
+    text = traceback_of(incident.latest_event).text or _message(incident.latest_event)
     return "\n".join(
         [
             f"**Incident {incident.number}:** {_code(incident.title)}",

@@ -60,7 +60,7 @@ def change(message: Message, options: RenderOptions | None = None) -> RenderedMe
     return messages.render(replace(message, told=listed, more=left_out, events=events), options)
 
 
-def left(message: Message) -> tuple[bool, bool, str | None]:
+def open_state(message: Message) -> tuple[bool, bool, str | None]:
     """Whether an incident is open, whether one is unresolved, and a link to the first of them."""
     standing = message.standing
     told = tuple(told.incident for told in by_weight(message.told))

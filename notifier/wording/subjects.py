@@ -45,7 +45,7 @@ def opening(message: Message) -> str:
     return sentence(f"[{scope(message)}] {first.severity.value}: {title}{more}{project}", SUBJECT)
 
 
-def converse(message: Message, before: Conversation | None) -> Conversation:
+def conversation_of(message: Message, before: Conversation | None) -> Conversation:
     """The conversation of a message. A raise to critical opens another one, which refers to `before`."""
     severities = [told.incident.severity for told in message.told]
     unresolved = [

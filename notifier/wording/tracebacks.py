@@ -38,7 +38,7 @@ class RaisedException:
     """One exception of a chain: its frames, outermost first, its last line (`TimeoutError: no`) and its notes."""
 
     runs: tuple[FrameRun, ...]
-    said: str
+    last_line: str
     notes: tuple[str, ...]
 
 
@@ -54,7 +54,7 @@ class PrintedTraceback:
         return f"\n\n{_BETWEEN}\n\n".join("\n".join(_lines(exception)) for exception in self.exceptions)
 
 
-def printed(event: Mapping[str, Any] | None) -> PrintedTraceback:
+def traceback_of(event: Mapping[str, Any] | None) -> PrintedTraceback:
     """The traceback of an event, empty if it has no exception."""
     exception = event.get("exception") if isinstance(event, Mapping) else None
     chain = [_raised(link) for link in _chain(exception)]
@@ -77,7 +77,9 @@ def _raised(exception: Mapping[str, Any]) -> RaisedException:
     )
     notes = exception.get("notes")
     texts = (multiline(note, _NOTE) for note in (notes if isinstance(notes, list | tuple) else ()))
-    return RaisedException(runs=runs, said=_last_line(exception), notes=tuple(text for text in texts if text))
+    return RaisedException(
+        runs=runs, last_line=_last_line(exception), notes=tuple(text for text in texts if text)
+    )
 
 
 def _last_line(exception: Mapping[str, Any]) -> str:
@@ -115,5 +117,5 @@ def _lines(exception: RaisedException) -> Iterator[str]:
             yield f"  {frame.place}"
             if frame.code:
                 yield f"    {frame.code}"
-    yield exception.said
+    yield exception.last_line
     yield from exception.notes

@@ -140,7 +140,7 @@ def message(reason: Reason, *told: Told, **changes: Any) -> Message:
         actions=acts(*(one.incident for one in shown)),
     )
     made = replace(made, **changes)
-    return replace(made, conversation=wording.converse(made, None))
+    return replace(made, conversation=wording.conversation_of(made, None))
 
 
 def told(shown: Incident, reason: Reason = Reason.OPENED, **changes: Any) -> Told:

@@ -88,7 +88,7 @@ async def test_a_mail_arrives_with_what_a_person_needs() -> None:
 
 def test_the_subject_stays_when_the_state_changes() -> None:
     """Mail clients thread by subject: opened and resolved share that of their conversation, whoever is told of."""
-    opened = wording.converse(message(), None)
+    opened = wording.conversation_of(message(), None)
     mails = [
         mail_of(
             message(
@@ -135,7 +135,7 @@ def conversations(*told: Message) -> list[Message]:
     said: list[Message] = []
     for one in told:
         before = said[-1].conversation if said else None
-        said.append(replace(one, conversation=wording.converse(one, before)))
+        said.append(replace(one, conversation=wording.conversation_of(one, before)))
     return said
 
 

@@ -16,7 +16,14 @@ from notifier.domain.value import replace
 from notifier.ingest import heartbeats, intake, run_intake
 from notifier.ingest.heartbeats import ProcessHeartbeat
 from notifier.ingest.intake import Intake
-from notifier.ingest.processes import OTHERS, EndedRuns, ProcessWatch, end_silent, living, reports_by_service
+from notifier.ingest.processes import (
+    OTHERS,
+    EndedRuns,
+    ProcessWatch,
+    end_silent,
+    living_processes,
+    reports_by_service,
+)
 from notifier.runtime.housekeeper import Housekeeper
 from notifier.settings.sections import RetentionSettings
 from notifier.store import views
@@ -189,7 +196,7 @@ class TestHeartbeats:
         assert [(await get(bench, id_)).process for id_ in ("run", "b", "c")] == ["host", "host", "old"]
         await beat(bench, process="second", reports={"captured": 4})
         await beat(bench)
-        alive = await bench.database.read(living)
+        alive = await bench.database.read(living_processes)
         assert alive.processes == 2
         assert alive.reports == {
             ("billing", "captured"): 7,
@@ -227,7 +234,7 @@ class TestHeartbeats:
             COMPLETED, RUNNING, RUNNING,
         ]  # fmt: skip
         assert (await check(bench)).lost == ()
-        assert (await bench.database.read(living)).processes == 0
+        assert (await bench.database.read(living_processes)).processes == 0
 
     async def test_a_goodbye_has_half_a_minute_too(self, bench: Bench) -> None:
         """What it left unfinished is lost as `interrupted`, once its last words have had time to come."""
@@ -253,7 +260,7 @@ class TestHeartbeats:
         assert (found.state, found.attempt, found.error, found.finished_at) == (RUNNING, 2, None, None)
         assert (await row(bench)).letter is None
         assert (await get(bench, "b")).state is LOST
-        assert (await bench.database.read(living)).processes == 1
+        assert (await bench.database.read(living_processes)).processes == 1
         await tell(bench, run(state=RETRYING, attempt=2))
         assert (await get(bench)).state is RETRYING
         bench.clock.advance(30 * SECOND)
@@ -318,7 +325,7 @@ class TestWatch:
         metrics = Metrics()
         watch = ProcessWatch(bench.database, new_id=new_id, metrics=metrics)
         await beat(bench, reports={"captured": 3, "sent": 1, "spooled": 0, "dropped": {"a": 1, "b": 1}})
-        watch._set_metrics(await bench.database.read(living))
+        watch._set_metrics(await bench.database.read(living_processes))
         assert b"notifier_processes 1.0" in metrics.render()
         assert b'notifier_client_reports{outcome="dropped",service="billing"} 2.0' in metrics.render()
 

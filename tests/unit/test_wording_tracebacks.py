@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from notifier.wording.tracebacks import printed
+from notifier.wording.tracebacks import traceback_of
 
 FRAME = {"file": "billing/tasks.py", "function": "charge", "line": 88, "code": "await pay()", "in_app": True}
 LIBRARY = {"file": "httpx/_client.py", "function": "send", "line": 9, "code": "raise error", "in_app": False}
@@ -52,7 +52,7 @@ def test_the_text_is_pythons_own() -> None:
             "cause": reported(one.__cause__),
         }
 
-    text = printed({"exception": reported(error)}).text
+    text = traceback_of({"exception": reported(error)}).text
     python = "".join(traceback.format_exception(error)).rstrip("\n")
     marks = {line for line in python.splitlines() if set(line.strip()) <= set("~^") and line.strip()}
     assert text == "\n".join(line for line in python.splitlines() if line not in marks)
@@ -60,25 +60,25 @@ def test_the_text_is_pythons_own() -> None:
 
 def test_frames_that_follow_each_other_are_one_run() -> None:
     """Own frames and a library's, in their order."""
-    (one,) = printed(event(frames=[FRAME, LIBRARY, LIBRARY, FRAME])).exceptions
+    (one,) = traceback_of(event(frames=[FRAME, LIBRARY, LIBRARY, FRAME])).exceptions
     assert [(run.own, len(run.frames)) for run in one.runs] == [(True, 1), (False, 2), (True, 1)]
-    assert one.said == "ValueError: no"
+    assert one.last_line == "ValueError: no"
 
 
 def test_where_nobody_said_which_frames_are_own() -> None:
     """What is not marked is taken for own; of libraries alone the innermost stays open."""
     unmarked = {name: value for name, value in FRAME.items() if name != "in_app"}
-    (one,) = printed(event(frames=[unmarked, LIBRARY])).exceptions
+    (one,) = traceback_of(event(frames=[unmarked, LIBRARY])).exceptions
     assert [run.own for run in one.runs] == [True, False]
-    (one,) = printed(event(frames=[LIBRARY, LIBRARY])).exceptions
+    (one,) = traceback_of(event(frames=[LIBRARY, LIBRARY])).exceptions
     assert [(run.own, len(run.frames)) for run in one.runs] == [(False, 1), (True, 1)]
 
 
 def test_a_type_is_named_with_its_module() -> None:
     """As Python does, but for builtins and for what names its module already."""
-    assert printed(event(module="httpx")).exceptions[0].said == "httpx.ValueError: no"
-    assert printed(event(type="a.B", module="httpx")).exceptions[0].said == "a.B: no"
-    assert printed(event(type=None, module="x")).exceptions[0].said == "no"
+    assert traceback_of(event(module="httpx")).exceptions[0].last_line == "httpx.ValueError: no"
+    assert traceback_of(event(type="a.B", module="httpx")).exceptions[0].last_line == "a.B: no"
+    assert traceback_of(event(type=None, module="x")).exceptions[0].last_line == "no"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_type_is_named_with_its_module() -> None:
 )
 def test_any_document_has_a_traceback(document: Any) -> None:
     """Samples of old versions, and of restored databases, may hold anything."""
-    assert isinstance(printed(document).text, str)
+    assert isinstance(traceback_of(document).text, str)
 
 
 def test_a_chain_without_end_ends() -> None:
@@ -103,12 +103,12 @@ def test_a_chain_without_end_ends() -> None:
     exception: dict[str, Any] = {"type": "E", "message": "m"}
     for _ in range(50):
         exception = {"type": "E", "message": "m", "cause": exception}
-    assert len(printed({"exception": exception}).exceptions) == 11
+    assert len(traceback_of({"exception": exception}).exceptions) == 11
 
 
 def test_what_cannot_be_seen_is_gone_and_lines_stay() -> None:
     """Neither an escape of a terminal nor an override of the direction of text is printed."""
-    text = printed(event(message="a\x1b[31m\u202e\n\tb", frames=[{**FRAME, "file": 'x\n"y'}])).text
+    text = traceback_of(event(message="a\x1b[31m\u202e\n\tb", frames=[{**FRAME, "file": 'x\n"y'}])).text
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert 'File "x "y"' in text

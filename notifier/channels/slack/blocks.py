@@ -129,7 +129,7 @@ def _text(rendered: RenderedMessage) -> str:
 
 def _buttons(message: Message, options: BlockOptions) -> list[InteractiveElement]:
     """Buttons that fit the state: no "Acknowledge" for an acknowledged incident, none at all for a resolved one."""
-    waits, unresolved, url = wording.left(message)
+    waits, unresolved, url = wording.open_state(message)
     thread = message.thread_id
     elements: list[InteractiveElement] = []
     if waits:

@@ -125,7 +125,11 @@ def _event(event: Any, service: str | None) -> Tree | str:
     if "fault" in event:
         return str(event["fault"])
     data = _decoded(event) if "data_base64" in event else event.get("data")
-    body = dict(data) if isinstance(data, dict) and _is_native(data) else _foreign(event, data, service)
+    body = (
+        dict(data)
+        if isinstance(data, dict) and _is_native(data)
+        else _from_foreign_data(event, data, service)
+    )
     return _without_nones(
         {
             "timestamp": as_rfc3339(event.get("time")),
@@ -145,7 +149,7 @@ def _is_native(data: Tree) -> bool:
     return isinstance(what[0], str) or isinstance(what[1], dict) or what[2] == "resolved"
 
 
-def _foreign(event: Tree, data: Any, service: str | None) -> Tree:
+def _from_foreign_data(event: Tree, data: Any, service: str | None) -> Tree:
     tree = object_of(data)
     words = [data, *(tree.get(name) for name in _MESSAGES)]
     message = next((text for text in words if isinstance(text, str) and text.strip()), None)

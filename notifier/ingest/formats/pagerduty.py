@@ -73,12 +73,12 @@ def read_alert(body: bytes, *, service: str | None) -> PagerDutyAlert:
     if errors:
         raise InvalidAlert(*errors)
     named = _service(payload, service)
-    key = key or _key_of(payload, named)
+    key = key or _derived_key(payload, named)
     fingerprint = (NAME, service or "", key)
     event = {
         "service": named or UNKNOWN_SERVICE,
         "fingerprint": list(fingerprint),
-        **_told(tree, payload),
+        **_event_tree(tree, payload),
         **({"status": "resolved"} if action == "resolve" else {}),
     }
     read = ParsedBody([] if action == "acknowledge" else [event], warnings=() if named else (NO_SERVICE,))
@@ -115,7 +115,7 @@ def _errors(action: Any, payload: Tree, key: str | None) -> Iterator[str]:
         yield f"'dedup_key' must have at most {DEDUP_KEY_CHARS} characters"
 
 
-def _key_of(payload: Tree, service: str | None) -> str:
+def _derived_key(payload: Tree, service: str | None) -> str:
     """A key for an event without `dedup_key`: equal events of a service get equal keys."""
     parts = (service or "", *(text_of(payload.get(name)) or "" for name in _GROUPED_BY))
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -132,7 +132,7 @@ def _service(payload: Tree, service: str | None) -> str | None:
     )
 
 
-def _told(tree: Tree, payload: Tree) -> dict[str, Any]:
+def _event_tree(tree: Tree, payload: Tree) -> dict[str, Any]:
     labels = {name: text for name in _LABELS if (text := text_of(payload.get(name))) is not None}
     details = payload.get("custom_details")
     fields = {

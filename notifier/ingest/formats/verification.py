@@ -36,11 +36,11 @@ def verified(verify: VerifyBlock | None, headers: Mapping[str, str], body: bytes
 def _matches(verify: VerifyBlock, value: str, secret: str, body: bytes) -> bool:
     """Whether a header's value is the token, or the body's signature."""
     if verify.type == "token":
-        return _same(value, secret)
-    return _same(_written(value, verify), _digest(secret, body, verify))
+        return _equal(value, secret)
+    return _equal(_normalised(value, verify), _digest(secret, body, verify))
 
 
-def _written(header: str, verify: VerifyBlock) -> str:
+def _normalised(header: str, verify: VerifyBlock) -> str:
     return header.lower() if verify.encoding == "hex" else header
 
 
@@ -60,7 +60,7 @@ def _standard(secret: str, headers: Mapping[str, str], body: bytes, now: Instant
     expected = base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode("ascii")
     sent = headers.get("webhook-signature", "").split(" ", _MAX_SIGNATURES)
     return any(
-        _same(signature.removeprefix("v1,"), expected) for signature in sent if signature.startswith("v1,")
+        _equal(signature.removeprefix("v1,"), expected) for signature in sent if signature.startswith("v1,")
     )
 
 
@@ -74,6 +74,6 @@ def _key(secret: str) -> bytes:
     return secret.encode("utf-8", "replace")
 
 
-def _same(value: str, expected: str) -> bool:
+def _equal(value: str, expected: str) -> bool:
     """Whether two texts are equal, compared in constant time. `value` is a header's bytes as Latin-1."""
     return hmac.compare_digest(value.encode("latin-1", "replace"), expected.encode("utf-8", "replace"))

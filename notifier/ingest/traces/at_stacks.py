@@ -238,10 +238,10 @@ def _dotnet(line: str) -> Frame | None:
     if match is None:
         return None
     foreign = match[1].startswith(_DOTNET_LIBRARIES)
-    return frame(match[2], _written(match[1]), match[3], foreign=foreign)
+    return frame(match[2], _source_name(match[1]), match[3], foreign=foreign)
 
 
-def _written(method: str) -> str:
+def _source_name(method: str) -> str:
     """The method as written in the source. Compilers rename async methods, lambdas and local functions."""
     match = _COMPILED.match(method)
     return method if match is None else f"{match['owner']}.{match['method']}"

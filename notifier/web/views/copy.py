@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from notifier.domain.incident import Incident
 from notifier.wording import copies
-from notifier.wording.tracebacks import printed
+from notifier.wording.tracebacks import traceback_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class CopyView:
 def copy_view(incident: Incident, base: str) -> CopyView:
     """The texts of an incident with the shown sample; `base` is the address of the service."""
     post = copies.post_command(incident, base)
-    traceback = printed(incident.latest_event).text
+    traceback = traceback_of(incident.latest_event).text
     texts = [
         *([CopyText(name="Traceback", means="As Python prints it.", text=traceback)] if traceback else []),
         CopyText(name="Markdown", means="For an issue or a chat.", text=copies.as_markdown(incident)),

@@ -26,7 +26,7 @@ from notifier.wording.links import PageLink, page_links
 from notifier.wording.reasons import owner, service_of
 from notifier.wording.text import TITLE, escaped_unseen, inline, multiline, plain
 from notifier.wording.timeline import HistoryItem
-from notifier.wording.tracebacks import PrintedTraceback, printed
+from notifier.wording.tracebacks import PrintedTraceback, traceback_of
 
 DELIVERIES_AT_MOST = 50
 HISTORY_AT_MOST = 100
@@ -229,7 +229,7 @@ def _evidence(details: IncidentDetails) -> IncidentEvidence:
         links=page_links(event),
         links_from=None if event is None else places.get(event.get("links_from") or ""),
         message=_message(incident, event),
-        traceback=printed(event),
+        traceback=traceback_of(event),
         facts=tuple(fact for fact in _facts(event) if fact not in named),
         labels=labels,
         varying=tuple(plain(name) for name in incident.varying),

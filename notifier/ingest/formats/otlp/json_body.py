@@ -23,7 +23,7 @@ def read_json(body: bytes) -> tuple[list[LogRecord], int]:
     try:
         tree = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        tree = _leniently(body)
+        tree = _read_leniently(body)
     if not isinstance(tree, dict):
         raise Malformed("the body must be a JSON object with resourceLogs")
     records: list[LogRecord] = []
@@ -38,7 +38,7 @@ def read_json(body: bytes) -> tuple[list[LogRecord], int]:
     return records, dropped
 
 
-def _leniently(body: bytes) -> Any:
+def _read_leniently(body: bytes) -> Any:
     try:
         return sanitise.read(body)
     except sanitise.UnreadableJson as error:

@@ -173,9 +173,9 @@ def _context(event: Fields, tags: Mapping[str, str], values: Values) -> dict[str
     context: dict[str, Any] = {
         "logger": text_of(event.get("logger")),
         "transaction": text_of(event.get("transaction")),
-        "mechanism": _only(mechanism, ("type", "handled")),
+        "mechanism": _selected(mechanism, ("type", "handled")),
         "request": _request(event.get("request")),
-        "user": _only(event.get("user"), _USER),
+        "user": _selected(event.get("user"), _USER),
         "tags": tags,
     }
     extra = {name: value for name, value in object_of(event.get("extra")).items() if name not in context}
@@ -184,8 +184,10 @@ def _context(event: Fields, tags: Mapping[str, str], values: Values) -> dict[str
         "contexts": {
             name: value for name, value in object_of(event.get("contexts")).items() if name != "trace"
         },
-        "threads": [_only(thread, ("name", "crashed", "current")) for thread in values_of(event, "threads")],
-        "sdk": _only(event.get("sdk"), ("name", "version")),
+        "threads": [
+            _selected(thread, ("name", "crashed", "current")) for thread in values_of(event, "threads")
+        ],
+        "sdk": _selected(event.get("sdk"), ("name", "version")),
     }
     whole = {
         name: value for name, value in {**context, **extra, **later}.items() if value not in (None, {}, [])
@@ -194,14 +196,14 @@ def _context(event: Fields, tags: Mapping[str, str], values: Values) -> dict[str
     return first_fitting(bounded_context, CONTEXT_BYTES)
 
 
-def _only(value: Any, names: Iterable[str]) -> dict[str, Any]:
+def _selected(value: Any, names: Iterable[str]) -> dict[str, Any]:
     fields = object_of(value)
     return {name: fields[name] for name in names if fields.get(name) is not None}
 
 
 def _request(value: Any) -> dict[str, Any]:
     """The request without its body and cookies."""
-    request = _only(value, _REQUEST)
+    request = _selected(value, _REQUEST)
     headers = request.get("headers")
     if isinstance(headers, list):
         request["headers"] = dict(_tags(headers))
@@ -209,7 +211,7 @@ def _request(value: Any) -> dict[str, Any]:
 
 
 def _crumb(crumb: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {name: value for name, value in _only(crumb, _CRUMB).items() if value != {}}
+    fields = {name: value for name, value in _selected(crumb, _CRUMB).items() if value != {}}
     fields["timestamp"] = _timestamp(crumb.get("timestamp"))
     message = fields.get("message")
     if isinstance(message, str):

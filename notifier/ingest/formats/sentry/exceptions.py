@@ -36,7 +36,7 @@ def values_of(event: Mapping[str, Any], name: str) -> Values:
 
 def exception_of(values: Values, frames: Sequence[Any]) -> dict[str, Any] | None:
     """The raised exception with its causes. If it has no frames it gets `frames`, those of the failing thread."""
-    chain = [value for value in _chain(values) if _says_something(value)]
+    chain = [value for value in _chain(values) if _has_content(value)]
     if not chain:
         return None
     most = max(_FEWEST_FRAMES, FRAMES // len(chain))
@@ -102,14 +102,14 @@ def _source(value: Mapping[str, Any]) -> Any:
     return object_of(value.get("mechanism")).get("source")
 
 
-def _says_something(value: Mapping[str, Any]) -> bool:
+def _has_content(value: Mapping[str, Any]) -> bool:
     return bool(text_of(value.get("type")) or text_of(value.get("value")))
 
 
 def _siblings(values: Values, chain: Values) -> list[str]:
     """The other exceptions of a group, as notes."""
     chain_ids = {id(value) for value in chain}
-    others = [value for value in values if id(value) not in chain_ids and _says_something(value)]
+    others = [value for value in values if id(value) not in chain_ids and _has_content(value)]
     return [
         f"and {text_of(value.get('type')) or 'an exception'}: {text_of(value.get('value')) or ''}"[
             :NOTE_CHARS

@@ -87,7 +87,7 @@ class SmtpSession:
         stage.at = "greeting"
         await client.connect()
         stage.at = "hello"
-        await client.ehlo()
+        await self._greet(client)
         if self.security == "starttls":
             stage.at = "encryption"
             await self._encrypt(client)
@@ -106,6 +106,15 @@ class SmtpSession:
         stage.at = "data"
         await client.data(mail)
 
+    async def _greet(self, client: aiosmtplib.SMTP) -> None:
+        """Sends EHLO, and HELO where a firewall or a small relay does not know that."""
+        try:
+            await client.ehlo()
+        except aiosmtplib.SMTPHeloError as error:
+            if error.code not in _NOT_IMPLEMENTED:
+                raise
+            await client.helo()
+
     async def _encrypt(self, client: aiosmtplib.SMTP) -> None:
         if not client.supports_extension("starttls"):
             raise SendError(
@@ -118,6 +127,9 @@ class SmtpSession:
     async def _quit(self, client: aiosmtplib.SMTP) -> None:
         with contextlib.suppress(OSError, EOFError, TimeoutError, aiosmtplib.SMTPException):
             await client.quit(timeout=self.quit_timeout / SECOND)
+
+
+_NOT_IMPLEMENTED = frozenset({500, 502, 504})
 
 
 @dataclass(slots=True)

@@ -26,6 +26,18 @@ _ABOUT: tuple[tuple[Subject, str], ...] = (
     ("client", r"client host|blocked using|block ?list|reverse (dns|hostname)|\bptr\b|your (ip|host) "),
     ("sender", r"sender (address )?(rejected|verif|not)|sending as|send as"),
 )
+# Enhanced codes (RFC 3463) without their class, and words of servers that give none. The first is no sender's.
+_CASES: tuple[tuple[str, frozenset[str], re.Pattern[str]], ...] = (
+    ("full", frozenset({"2.2"}), re.compile(r"mailbox (is )?full|over ?quota", re.IGNORECASE)),
+    (
+        "size",
+        frozenset({"3.4", "2.3"}),
+        re.compile(r"message (size|too (big|large))|size limit", re.IGNORECASE),
+    ),
+    ("greylisted", frozenset(), re.compile(r"gr[ae]y ?-?list", re.IGNORECASE)),
+)
+_UNKNOWN = frozenset({"1.2", "1.3", "1.6", "1.10", "2.1", "4.1"})
+_OF_ONE_MAIL = frozenset({"size", "full", "greylisted", "unknown"})
 _ADDRESS = re.compile(r"<[^<>]*>|\S*@\S*|\[[^\[\]]*\]")
 
 REFUSED: dict[str, tuple[str, str]] = {
@@ -45,6 +57,11 @@ REFUSED: dict[str, tuple[str, str]] = {
     "client": ("this machine's address", "its reverse name, or a block list that it is on, is why"),
     "sender": ("the sender", "may it send as the address in `from`, by this login?"),
     "recipient": ("the recipient", "its log says why"),
+    "login later": ("the login for now", "it cannot check logins, or there were too many: it is tried again"),
+    "size": ("a mail of this size", "raise the limit of the server, or of the mailbox"),
+    "full": ("the recipient", "the mailbox is full: make room there, or name another address"),
+    "greylisted": ("the mail for now (greylisting)", "it is sent again, and taken then"),
+    "unknown": ("the recipient", "there is no such mailbox, or it takes no mail: correct the address, or remove it"),
     "gone": ("the recipient", "there is no such mailbox: correct the address, or remove it"),
     "data": ("the data", "its log says why"),
     "policy": ("the data", "its rules (size, SPF, DKIM, DMARC) are against it: its log says which"),
@@ -61,9 +78,12 @@ def refusal(at: At, code: int, text: str) -> SendError:
     )
     about = _about(at, code, text)
     outcome = _outcome(about, code, enhanced)
-    what, to_do = REFUSED[_case(about, outcome, enhanced)]
-    whole = code >= 500 and (
-        at not in {"recipient", "data"} or code == 530 or about in {"hello", "tls first"}
+    case = _case(about, outcome, code, enhanced, text)
+    what, to_do = REFUSED[case]
+    whole = (
+        code >= 500
+        and case not in _OF_ONE_MAIL
+        and (at not in {"recipient", "data"} or code == 530 or about in {"hello", "tls first"})
     )
     return SendError(outcome, f"{PEER} refused {what}: {codes}; {to_do}", whole_channel=whole)
 
@@ -79,10 +99,26 @@ def _about(at: At, code: int, text: str) -> str:
     return subject_of_text if at in {"greeting", "data"} and subject_of_text in {"hello", "client"} else at
 
 
-def _case(about: str, outcome: Outcome, enhanced: str) -> str:
+def _case(about: str, outcome: Outcome, code: int, enhanced: str, text: str) -> str:
     if outcome is Outcome.GONE:
         return "gone"
-    return "policy" if about == "data" and enhanced.startswith(("5.7.", "5.3.4", "5.2.3")) else about
+    if about == "login" and code < 500:
+        return "login later"
+    if about not in {"sender", "recipient", "data"}:
+        return about
+    return _case_of_mail(about, code, enhanced, text)
+
+
+def _case_of_mail(about: str, code: int, enhanced: str, text: str) -> str:
+    detail, said = enhanced.partition(".")[2], _ADDRESS.sub(" ", text)
+    for case, codes, words in _CASES[about == "sender" :]:
+        if detail in codes or words.search(said):
+            return case
+    if about == "sender":
+        return "size" if code == 552 else about
+    if about == "recipient":
+        return "unknown" if detail in _UNKNOWN or code in {551, 553} else about
+    return "policy" if enhanced.startswith("5.7.") else about
 
 
 def _outcome(about: str, code: int, enhanced: str) -> Outcome:

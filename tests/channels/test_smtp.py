@@ -154,6 +154,20 @@ async def test_a_refused_name_is_said_to_be_that() -> None:
         ("data", 550, "5.7.1 rule HELO_MISC_IP", "the data", False),
         ("data", 550, "5.7.26 unauthenticated mail", "SPF", False),
         ("data", 552, "5.3.4 too big", "size", False),
+        ("data", 552, "message size exceeds fixed limit", "size", False),
+        ("sender", 552, "5.3.4 Message size exceeds fixed maximum message size", "size", False),
+        ("sender", 552, "", "size", False),
+        ("sender", 550, "5.4.5 Daily user sending quota exceeded", "`from`", True),
+        ("recipient", 552, "5.2.2 over quota", "mailbox is full", False),
+        ("recipient", 452, "4.2.2 The email account that you tried to reach is over quota", "full", False),
+        ("data", 552, "Mailbox full", "mailbox is full", False),
+        ("recipient", 450, "4.2.0 <ann@example.com>: Greylisted for 300 seconds", "greylisting", False),
+        ("data", 451, "4.7.1 Greylisting in action, please come back later", "greylisting", False),
+        ("recipient", 550, "5.4.1 Recipient address rejected: Access denied", "no such mailbox", False),
+        ("recipient", 501, "5.1.3 Bad recipient address syntax", "no such mailbox", False),
+        ("recipient", 551, "User not local; please try <bo@example.com>", "no such mailbox", False),
+        ("login", 454, "4.7.0 Temporary authentication failure", "tried again", False),
+        ("login", 421, "4.7.0 Too many login attempts", "tried again", False),
     ],
 )  # fmt: skip
 def test_a_refusal_is_about_what_its_words_say(
@@ -166,6 +180,37 @@ def test_a_refusal_is_about_what_its_words_say(
     assert str(code) in error.detail
     for word in ("example", "192.0.2.7", "zen", "owned"):
         assert word not in error.detail
+
+
+async def test_a_server_that_knows_no_ehlo_is_greeted_as_of_old() -> None:
+    """HELO, as a small relay or a firewall in between wants it (RFC 5321, 3.2)."""
+    heard: list[str] = []
+    replies = {"EHLO": "502 not implemented", "DATA": "354 go on", ".": "250 taken", "QUIT": "221 bye"}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx.example.com\r\n")
+        in_data = False
+        while line := (await reader.readline()).decode():
+            word = line.split()[0] if line.strip() else ""
+            if in_data and word != ".":
+                continue
+            heard.append(word)
+            in_data = word == "DATA"
+            writer.write(f"{replies.get(word, '250 fine')}\r\n".encode())
+        writer.close()
+        await writer.wait_closed()
+        ended.set()
+
+    ended = asyncio.Event()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        smtp = {"host": "127.0.0.1", "port": port, "hello": "n.example.com"}
+        options = {"smtp": smtp, "from": "notifier@example.com", "to": "ann@example.com"}
+        receipt = await told(email.EmailChannel(email.EmailSettings.model_validate(options)))
+        await ended.wait()
+    assert not isinstance(receipt, SendError), receipt
+    assert heard[:4] == ["EHLO", "HELO", "MAIL", "RCPT"]
 
 
 @given(st.sampled_from(["greeting", "hello", "sender", "recipient", "data"]), st.integers(-1, 999), st.text())

@@ -141,7 +141,7 @@ def _write(target: Path, chunks: Iterator[bytes]) -> int:
 
 
 def give_name(part: Path, target: Path, link: Callable[[Path, Path], None] = os.link) -> None:
-    """Give a file a second name, which nobody has; where a disk has no links, as a stick or a share, its only one."""
+    """Give the file a name that must be free: by a hard link, or by renaming if the disk has no links."""
     try:
         link(part, target)
     except FileExistsError:

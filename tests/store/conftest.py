@@ -1,4 +1,4 @@
-"""The store's tests drive the transactions by hand, under a manual clock, with a routing tree of their own."""
+"""Fixtures of the store's tests: transactions are run by hand, under a manual clock, with their own routing tree."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _numbers = count(1)
 
 
 def new_id() -> str:
-    """Ids in order, as UUIDv7 are."""
+    """Ids in increasing order, like UUIDv7."""
     return f"id-{next(_numbers):08d}"
 
 
 @dataclass
 class Bench:
-    """Everything between a posted event and a claimed delivery, one call each."""
+    """Every step from a posted event to a claimed delivery, one call each."""
 
     database: Database
     clock: Any
@@ -71,7 +71,7 @@ class Bench:
         )
 
     async def start(self) -> None:
-        """What a start of the service does with the database."""
+        """The database work of a service's start."""
         self.targets = await self.database.write(lambda tx: sync_targets(tx, self.channels))
 
     def event(self, fingerprint: str = "fp", **changes: Any) -> Event:
@@ -106,7 +106,7 @@ class Bench:
         return (await self.database.write(lambda tx: intake.commit(tx, work))).stored
 
     async def alert(self) -> list[tuple[str, str]]:
-        """Run both alerting loops until nothing is due; the groups told, with their reasons."""
+        """Run both alerting loops until nothing is due; returns the notified groups with their reasons."""
         while (await self.database.write(lambda tx: alerting.route_incidents(tx, self.rules))).more:
             pass
         told: list[tuple[str, str]] = []
@@ -153,7 +153,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(database: Database, clock: Any) -> AsyncIterator[Bench]:
-    """A started bench; after every test the accounting must balance."""
+    """A started bench; after every test the accounting equations must balance."""
     made = Bench(database, clock)
     await made.start()
     yield made

@@ -1,4 +1,4 @@
-"""What people do to incidents, on both engines: one winner, a clear answer to the other, and told at once."""
+"""Acts of people on incidents, on both engines: one winner, a clear refusal for others, and prompt notification."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def _audited(bench: Bench, id_: str) -> list[tuple[str, str, str | None]]:
 
 
 async def _told(bench: Bench, **fields: Any) -> str:
-    """An incident that has been told of; its id."""
+    """The id of an incident that was notified."""
     (stored,) = await bench.post(bench.event(**fields))
     await bench.alert()
     await bench.deliver_all()
@@ -71,13 +71,13 @@ async def _reasons(bench: Bench) -> list[str]:
 
 
 async def test_who_acknowledges_has_it(bench: Bench) -> None:
-    """The row, the audit and the group that is due at once."""
+    """The incident's row, the audit entry, and the group, which is due at once."""
     id_ = await _told(bench)
     bench.clock.advance(MINUTE)
     until = bench.clock.now() + HOUR
     ends = bench.database.signals.subscribe("ends")
     assert await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_, until=until)) == id_
-    # Who waits for what ends by itself hears of an end that may come before that of all others.
+    # The waiter for timed ends is woken, as this end may come first.
     await asyncio.wait_for(ends.wait(None), 60)
     row = await _row(bench, id_)
     assert (row.state, row.acknowledged_by, row.acknowledged_at) == ("acknowledged", "ann", bench.clock.now())
@@ -94,7 +94,7 @@ async def test_who_acknowledges_has_it(bench: Bench) -> None:
 
 
 async def test_the_same_again_changes_nothing(bench: Bench) -> None:
-    """A second click of the same person is no second action; another end is one, and keeps the beginning."""
+    """A repeated act changes nothing; another end is a new act, and keeps the start."""
     id_ = await _told(bench)
     at = bench.clock.now()
     for _ in range(2):
@@ -116,7 +116,7 @@ async def test_the_same_again_changes_nothing(bench: Bench) -> None:
 
 
 async def test_another_person_hears_who_has_it(bench: Bench) -> None:
-    """The refusal says by whom, since when, and how to take it over; a hand-over is a reopening in between."""
+    """The refusal names the owner, the time, and how to take over; reopening in between hands over."""
     id_ = await _told(bench)
     at = rfc3339(bench.clock.now())
     await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_))
@@ -131,7 +131,7 @@ async def test_another_person_hears_who_has_it(bench: Bench) -> None:
 
 
 async def test_what_is_resolved_takes_no_other_action(bench: Bench) -> None:
-    """Whoever is late hears by whom and when it was resolved."""
+    """The refusal says who resolved it and when."""
     id_ = await _told(bench)
     at = rfc3339(bench.clock.now())
     await _do(bench, lambda tx: actions.resolve(tx, ANN, id_))
@@ -148,7 +148,7 @@ async def test_what_is_resolved_takes_no_other_action(bench: Bench) -> None:
 
 @pytest.mark.parametrize("how", ["event", "auto"])
 async def test_what_resolved_itself_says_so(bench: Bench, how: str) -> None:
-    """Nobody can have resolved again what an event or silence has."""
+    """An incident resolved by an event or by auto_resolve is not resolved again by a person."""
     id_ = await _told(bench)
     if how == "event":
         await bench.post(bench.event(status="resolved"))
@@ -161,7 +161,7 @@ async def test_what_resolved_itself_says_so(bench: Bench, how: str) -> None:
 
 
 async def test_a_resolution_is_told_and_ends_what_was_on(bench: Bench) -> None:
-    """State, who and when; the snooze and the end of the acknowledgement go, and its thread hears of it at once."""
+    """State, person and time are set, the snooze and the acknowledgement's end removed, and the thread is notified."""
     id_ = await _told(bench)
     until = bench.clock.now() + DAY
     await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_, until=until))
@@ -179,7 +179,7 @@ async def test_a_resolution_is_told_and_ends_what_was_on(bench: Bench) -> None:
 
 
 async def test_resolved_before_anybody_heard_balances(bench: Bench) -> None:
-    """A person may be faster than the group's wait: nothing is told, and the books say why."""
+    """An incident resolved before group_wait is not notified, and the equations balance."""
     (stored,) = await bench.post(bench.event())
     await _do(bench, lambda tx: actions.resolve(tx, ANN, stored.incident_id or ""))
     assert await bench.alert() == []
@@ -189,7 +189,7 @@ async def test_resolved_before_anybody_heard_balances(bench: Bench) -> None:
 
 
 async def test_a_reopened_incident_is_open_in_every_respect(bench: Bench) -> None:
-    """Its row forgets who had it and who resolved it; events count on it again, and it is told as reopened."""
+    """Owner and resolver are cleared; events count again, and it is notified as reopened."""
     id_ = await _told(bench)
     await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_))
     await _do(bench, lambda tx: actions.resolve(tx, ANN, id_))
@@ -206,7 +206,7 @@ async def test_a_reopened_incident_is_open_in_every_respect(bench: Bench) -> Non
 
 
 async def test_a_reopened_incident_has_a_whole_quiet_period(bench: Bench) -> None:
-    """What auto-resolve closed yesterday is not closed again at its next look."""
+    """Auto-resolve waits its whole period again after a reopening."""
     id_ = await _told(bench)
     bench.clock.advance(DAY)
     await bench.database.write(lambda tx: auto_resolve(tx, DAY))
@@ -220,7 +220,7 @@ async def test_a_reopened_incident_has_a_whole_quiet_period(bench: Bench) -> Non
 
 
 async def test_what_is_open_is_not_reopened(bench: Bench) -> None:
-    """409 for everybody but the one who did it."""
+    """The answer is 409, except for the person who reopened it."""
     id_ = await _told(bench)
     assert (await _refused(bench, lambda tx: actions.reopen(tx, ANN, id_))).state == "open"
     await _do(bench, lambda tx: actions.resolve(tx, ANN, id_))
@@ -230,7 +230,7 @@ async def test_what_is_open_is_not_reopened(bench: Bench) -> None:
 
 
 async def test_only_the_newest_incident_of_a_problem_is_reopened(bench: Bench) -> None:
-    """Older ones name the newer, whether that is open or resolved itself."""
+    """Older incidents are refused with the newer one's number, open or resolved."""
     first = await _told(bench)
     await _do(bench, lambda tx: actions.resolve(tx, ANN, first))
     bench.clock.advance(MINUTE)
@@ -248,7 +248,7 @@ async def test_only_the_newest_incident_of_a_problem_is_reopened(bench: Bench) -
 
 
 async def test_a_snooze_is_its_owners(bench: Bench) -> None:
-    """Who set it may move it; another must reopen first; when it is over anybody may."""
+    """Only its owner can change a snooze, unless it is reopened or the snooze is over."""
     id_ = await _told(bench)
     until = bench.clock.now() + HOUR
     await _do(bench, lambda tx: actions.snooze(tx, ANN, id_, until=until + HOUR))
@@ -265,7 +265,7 @@ async def test_a_snooze_is_its_owners(bench: Bench) -> None:
 
 
 async def test_an_acknowledgement_ends_by_itself(bench: Bench) -> None:
-    """At its moment it is open again and its group is due; until the loop has looked, nobody is refused for it."""
+    """At its end the incident is open and its group due; before the loop runs, nobody is refused because of it."""
     ids = [await _told(bench, fingerprint=name) for name in ("one", "two", "three")]
     until = bench.clock.now() + HOUR
     for id_, end in zip(ids, (until, until, until + HOUR), strict=True):
@@ -283,7 +283,7 @@ async def test_an_acknowledgement_ends_by_itself(bench: Bench) -> None:
 
 
 async def test_an_end_that_no_longer_matters_is_forgotten(bench: Bench) -> None:
-    """An event resolved it before its acknowledgement ran out: it stays resolved, and is not looked at again."""
+    """If an event resolved the incident first, the end of the acknowledgement has no effect."""
     id_ = await _told(bench)
     until = bench.clock.now() + HOUR
     await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_, until=until))
@@ -297,7 +297,7 @@ async def test_an_end_that_no_longer_matters_is_forgotten(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("after", "word"), [(0, "past"), (-HOUR, "past"), (101 * YEAR, "100 years")])
 async def test_an_end_lies_ahead_and_not_too_far(bench: Bench, after: int, word: str) -> None:
-    """422 for yesterday, and for what nobody means."""
+    """A past or very distant end is a 422."""
     id_ = await _told(bench)
     until = bench.clock.now() + after
     for action in (actions.acknowledge, actions.snooze):
@@ -307,7 +307,7 @@ async def test_an_end_lies_ahead_and_not_too_far(bench: Bench, after: int, word:
 
 
 async def test_another_projects_incident_is_none(bench: Bench) -> None:
-    """It looks like one that does not exist; without a scope all are seen."""
+    """An incident of another project is like one that does not exist; without a scope, all are visible."""
     id_ = await _told(bench)
     stranger = person("eve", project_scope="other")
     for name in (id_, "1", "nothing", "9" * 30, "a\0b"):
@@ -318,7 +318,7 @@ async def test_another_projects_incident_is_none(bench: Bench) -> None:
 
 
 async def test_a_note_is_kept_whatever_the_state(bench: Bench) -> None:
-    """Its text is the audit row's detail; it changes nothing and tells nobody."""
+    """A note is the audit entry's detail; it changes nothing and notifies nobody."""
     id_ = await _told(bench)
     await _do(bench, lambda tx: actions.note(tx, ANN, id_, "restarted the relay"))
     assert await bench.alert() == []
@@ -334,7 +334,7 @@ async def test_a_note_is_kept_whatever_the_state(bench: Bench) -> None:
 
 
 async def test_an_action_hurries_every_group_of_its_incident_alone(bench: Bench) -> None:
-    """Another incident of the same group keeps its pace, and a group that is due sooner stays so."""
+    """Other incidents of the group keep their timing, and a group that is due earlier stays so."""
     bench.route = Route(
         key="root",
         name="default",
@@ -361,7 +361,7 @@ async def test_an_action_hurries_every_group_of_its_incident_alone(bench: Bench)
 
 
 async def test_of_two_at_once_one_wins(bench: Bench) -> None:
-    """Eight people acknowledge at the same moment: one has it, and seven hear who."""
+    """Of eight concurrent acknowledgements one succeeds, and seven are refused with its actor."""
     id_ = await _told(bench)
     people = [person(f"p{number}") for number in range(8)]
     answers = await asyncio.gather(
@@ -378,7 +378,7 @@ async def test_of_two_at_once_one_wins(bench: Bench) -> None:
 
 
 async def test_actions_events_and_flushes_meet_without_harm(bench: Bench) -> None:
-    """Reopening races with an event that opens the next incident: never two that are not resolved."""
+    """Reopening concurrently with an event that opens the next incident never leaves two unresolved."""
     for turn in range(10):
         id_ = await _told(bench, fingerprint=f"fp{turn}")
         await _do(bench, partial(actions.resolve, actor=ANN, name=id_))
@@ -403,7 +403,7 @@ async def test_actions_events_and_flushes_meet_without_harm(bench: Bench) -> Non
 
 
 async def test_an_action_answers_the_incident(database: Database, bench: Bench) -> None:
-    """`perform` shows it as it is afterwards."""
+    """`perform` returns the incident after the act."""
     id_ = await _told(bench)
     incident = await actions.perform(
         database, lambda tx: actions.acknowledge(tx, ANN, id_), url="https://n.example.com"
@@ -418,7 +418,7 @@ async def test_an_action_answers_the_incident(database: Database, bench: Bench) 
     [("1970-01-01T01:00:00+01:00", 0), ("1970-01-01t00:00:00.5z", 500), ("1969-12-31T23:00:00-01:00", 0)],
 )
 def test_a_moment_has_its_offset(text: str, at: int) -> None:
-    """RFC 3339, in any zone."""
+    """RFC 3339 times in any zone are accepted."""
     assert actions.moment(text) == at
 
 
@@ -426,6 +426,6 @@ def test_a_moment_has_its_offset(text: str, at: int) -> None:
     "text", ["", "tomorrow", "2026-11-22T09:00:00", "2026-13-22T09:00:00Z", "09:00", "2026-11-22"]
 )
 def test_a_moment_without_its_offset_is_refused(text: str) -> None:
-    """A local time would be read as UTC, hours off."""
+    """A time without an offset is refused, because it would be read as UTC."""
     with pytest.raises(Unreadable):
         actions.moment(text)

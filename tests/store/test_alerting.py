@@ -1,4 +1,4 @@
-"""Who is told, when and why: the two alerting transactions on both engines, under a manual clock."""
+"""Who is notified, when and why: both alerting transactions on both engines, under a manual clock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _first_link(job: Job) -> str:
 
 
 async def test_an_opened_incident_is_told_after_group_wait(bench: Bench) -> None:
-    """Nothing before the ten seconds, `opened` after them, and then nothing more."""
+    """Nothing is sent before ten seconds; then `opened`, once."""
     bench.route = ROOT
     await bench.post(bench.event())
     assert await _reasons(bench) == []
@@ -43,11 +43,11 @@ async def test_an_opened_incident_is_told_after_group_wait(bench: Bench) -> None
 
 
 async def test_a_second_incident_of_the_group_waits_for_group_interval(bench: Bench) -> None:
-    """What opens after a message waits until five minutes after it."""
+    """An incident that opens after a message waits for group_interval."""
     bench.route = ROOT
     await bench.post(bench.event("one"))
     bench.clock.advance(10 * SECOND)
-    assert await _reasons(bench) == []  # attention falls after the wait: the change is when it was noticed
+    assert await _reasons(bench) == []  # attention is processed after the wait: the change counts from then
     bench.clock.advance(10 * SECOND)
     assert await _reasons(bench) == ["opened"]
     await bench.post(bench.event("two"))
@@ -58,7 +58,7 @@ async def test_a_second_incident_of_the_group_waits_for_group_interval(bench: Be
 
 
 async def test_a_critical_incident_waits_for_group_wait_only(bench: Bench) -> None:
-    """First told at critical, or raised to it: group_interval does not hold it."""
+    """A new critical incident, or a raise to critical, does not wait for group_interval."""
     bench.route = replace(ROOT, group_wait=0)
     await bench.post(bench.event("one"))
     assert await _reasons(bench) == ["opened"]
@@ -69,7 +69,7 @@ async def test_a_critical_incident_waits_for_group_wait_only(bench: Bench) -> No
 
 
 async def test_a_repeat_needs_new_events(bench: Bench) -> None:
-    """After repeat_interval only an incident that went on is told again, with what was suppressed."""
+    """After repeat_interval only an incident with new events is repeated, with the suppressed count."""
     bench.route = replace(ROOT, group_wait=0)
     await bench.post(bench.event())
     assert await _reasons(bench) == ["opened"]
@@ -84,7 +84,7 @@ async def test_a_repeat_needs_new_events(bench: Bench) -> None:
 
 
 async def test_a_quiet_incident_waits_and_its_next_event_wakes_it(bench: Bench) -> None:
-    """Nothing had arrived when the repeat was due; the next event is told at once."""
+    """Without events the repeat is skipped, and the next event triggers it at once."""
     bench.route = replace(ROOT, group_wait=0)
     await bench.post(bench.event())
     await bench.alert()
@@ -97,7 +97,7 @@ async def test_a_quiet_incident_waits_and_its_next_event_wakes_it(bench: Bench) 
 
 
 async def test_resolved_is_told_once_and_reopening_is_a_new_episode(bench: Bench) -> None:
-    """opened, resolved, reopened: the third in a new thread that knows the one before."""
+    """The reopened incident starts a new thread that refers to the old one."""
     bench.route = replace(ROOT, group_wait=0, group_interval=0)
     await bench.post(bench.event())
     assert await _reasons(bench) == ["opened"]
@@ -115,7 +115,7 @@ async def test_resolved_is_told_once_and_reopening_is_a_new_episode(bench: Bench
 
 
 async def test_send_resolved_false_keeps_quiet(bench: Bench) -> None:
-    """A route that does not want resolutions gets none."""
+    """With `send_resolved: false` no resolution is sent."""
     bench.route = replace(ROOT, group_wait=0, group_interval=0, send_resolved=False)
     await bench.post(bench.event())
     assert await _reasons(bench) == ["opened"]
@@ -124,7 +124,7 @@ async def test_send_resolved_false_keeps_quiet(bench: Bench) -> None:
 
 
 async def test_opened_and_resolved_before_the_wait_is_never_told(bench: Bench) -> None:
-    """What was over before anybody was told is counted, and held by a name."""
+    """An incident resolved before group_wait is counted, and held by a named reason."""
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()
@@ -148,7 +148,7 @@ async def test_notify_after_holds_until_the_threshold(bench: Bench) -> None:
 
 
 async def test_auto_resolve_ends_what_is_quiet(bench: Bench) -> None:
-    """A day without events resolves; an event in between starts the day anew."""
+    """A day without events resolves; an event restarts the day."""
     bench.route = replace(ROOT, group_wait=0, group_interval=0)
     await bench.post(bench.event())
     await bench.alert()
@@ -176,7 +176,7 @@ async def test_groups_hold_what_shares_their_labels_and_projects_never_share(ben
 
 
 async def test_continue_tells_two_routes(bench: Bench) -> None:
-    """An incident that two routes match is told by both, each in its own group."""
+    """An incident that matches two routes is notified by both, each with its own group."""
     match = (Matcher(name="severity", op="=", value="error"),)
     bench.channels = {"mail": ("a@example.com",), "chat": ("#x",)}
     await bench.start()
@@ -194,7 +194,7 @@ async def test_continue_tells_two_routes(bench: Bench) -> None:
 
 
 async def test_a_raise_to_critical_reaches_the_critical_route(bench: Bench) -> None:
-    """The route that was chosen first stays and hears of the raise; the one for `critical` is told, too."""
+    """A raise is notified by the original route and by the one for `critical`."""
     match = (Matcher(name="severity", op="=", value="critical"),)
     bench.channels = {"mail": ("a@example.com",), "chat": ("#x",)}
     await bench.start()
@@ -210,7 +210,7 @@ async def test_a_raise_to_critical_reaches_the_critical_route(bench: Bench) -> N
 
 
 async def test_links_of_an_earlier_event_stay(bench: Bench) -> None:
-    """The newest event has none, be it a repeat or the end: the newest that one of the incident's gave is told."""
+    """A message has the incident's newest links, even if the latest event has none."""
     bench.route = replace(ROOT, group_wait=0)
     linked = '{"service":"billing","links":[{"title":"runbook","url":"https://wiki.example/%s"}]}'
     await bench.post(bench.event(document=linked % "old"), bench.event(document=linked % "new"))
@@ -225,7 +225,7 @@ async def test_links_of_an_earlier_event_stay(bench: Bench) -> None:
 
 
 async def test_a_storm_of_causes_is_one_message_with_totals(bench: Bench) -> None:
-    """Two hundred and fifty causes at once: one message that shows twenty and counts the rest."""
+    """Two hundred and fifty causes are one message, which lists twenty and counts the rest."""
     bench.route = replace(ROOT, group_wait=0)
     await bench.post(*(bench.event(f"fp-{n}") for n in range(250)))
     assert await _reasons(bench) == ["opened"]

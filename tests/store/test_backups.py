@@ -1,4 +1,4 @@
-"""One backup at a time: the row that replicas share."""
+"""Exclusive backups: the row that replicas share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def _is_due(database: Database) -> bool:
 
 
 async def test_one_takes_it_on_and_another_after_its_lease(database: Database, clock: ManualClock) -> None:
-    """The first is due at once. Who has lost the lease neither renews nor ends it, and says nothing of it."""
+    """The first backup is due at once. A replica that lost the lease neither renews nor ends it."""
     assert await database.read(backups.state) is None
     assert await _is_due(database)
     mine = await database.write(lambda tx: backups.begin(tx, DAY))
@@ -45,7 +45,7 @@ async def test_one_takes_it_on_and_another_after_its_lease(database: Database, c
 
 
 async def test_a_failure_is_known_until_one_is_made(database: Database, clock: ManualClock) -> None:
-    """It is tried again from the moment that was said; a process that stops lets others begin at once."""
+    """A failed backup is retried at its time; a process that stops lets others start at once."""
     lease = await database.write(lambda tx: backups.begin(tx, DAY))
     assert lease is not None
     again = clock.now() + MINUTE

@@ -1,4 +1,4 @@
-"""The books of the service: running figures that are shown, and compared with what there is."""
+"""The ledger: running counters, compared with the tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_what_is_lost_is_said_once_and_shown(world: World) -> None:
-    """A row that goes behind everybody's back is a CRITICAL line, a metric, and no balance; nothing is put right."""
+    """A missing row is logged as CRITICAL once and shown in a metric; nothing is corrected."""
     metrics = Metrics()
     books = Books(world.database, metrics)
     await world.post_all([world.event(f"cause {number}") for number in range(3)])

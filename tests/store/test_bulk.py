@@ -1,4 +1,4 @@
-"""One act on many incidents, and acts that follow each other: told together, each incident once."""
+"""Bulk acts and rapid acts: collected into few notifications, each incident once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ANN, BO = person("ann"), person("bo")
 
 
 async def _told(bench: Bench, n: int, **fields: Any) -> list[str]:
-    """Incidents of one group that were told of a while ago; their ids."""
+    """Incidents of one group that were notified some time ago; their ids."""
     bench.route = Route(key="root", name="default", channels=("mail",), group_wait=0)
     stored = await bench.post(*(bench.event(f"fp {number}", **fields) for number in range(n)))
     await bench.alert()
@@ -50,7 +50,7 @@ async def _messages(bench: Bench) -> int:
 
 
 async def test_thirty_acknowledgements_in_a_row_are_two_messages(bench: Bench) -> None:
-    """The first is told at once, and those of the next three seconds together at their end."""
+    """The first act is notified at once, and those of the next three seconds together."""
     ids = await _told(bench, 30)
     before = await _messages(bench)
     await _acknowledge(bench, ids[0])
@@ -69,7 +69,7 @@ async def test_thirty_acknowledgements_in_a_row_are_two_messages(bench: Bench) -
 
 
 async def test_acts_of_several_kinds_in_a_row_are_two_messages(bench: Bench) -> None:
-    """A snooze, which is not told, brings nothing of what waits forward."""
+    """A snooze, which is not notified, does not hurry others."""
     ids = await _told(bench, 9)
     before = await _messages(bench)
     until = bench.clock.now() + HOUR
@@ -90,7 +90,7 @@ async def test_acts_of_several_kinds_in_a_row_are_two_messages(bench: Bench) -> 
 
 
 async def test_a_later_act_is_told_at_once_again(bench: Bench) -> None:
-    """Three seconds are over, and the next act is a first one."""
+    """After three seconds the next act is notified at once again."""
     ids = await _told(bench, 3)
     before = await _messages(bench)
     for number, id_ in enumerate(ids, 1):
@@ -100,7 +100,7 @@ async def test_a_later_act_is_told_at_once_again(bench: Bench) -> None:
 
 
 async def test_an_act_that_waits_to_be_told_has_its_effect(bench: Bench) -> None:
-    """Repeats stop with the act's commit, told or not."""
+    """An acknowledgement stops repeats at its commit, whether notified or not."""
     ids = await _told(bench, 2)
     bench.clock.advance(4 * HOUR)
     await bench.post(bench.event("fp 1"))
@@ -122,7 +122,7 @@ async def test_an_act_that_waits_to_be_told_has_its_effect(bench: Bench) -> None
     ],
 )
 async def test_one_call_acts_on_all_that_are_named(bench: Bench, act: Any, state: str) -> None:
-    """By id or number, each once; what cannot be done is named with its reason, and the audit has a row for each."""
+    """Each incident is acted on once, by id or number; refusals have reasons, and each act is audited."""
     if getattr(act, "until", None):
         act = type(act)(until=bench.clock.now() + 2 * HOUR)
     ids = await _told(bench, 4)
@@ -141,7 +141,7 @@ async def test_one_call_acts_on_all_that_are_named(bench: Bench, act: Any, state
 
 
 async def test_what_another_has_is_skipped(bench: Bench) -> None:
-    """`taken` by another, `already` by oneself, `resolved` whoever did it; and another project's are unknown."""
+    """`taken` by another, `already` by oneself, `resolved` by anyone; another project's are unknown."""
     ids = await _told(bench, 4)
     await bench.database.write(lambda tx: actions.acknowledge(tx, BO, ids[0]))
     await bench.database.write(lambda tx: actions.acknowledge(tx, ANN, ids[1]))
@@ -160,7 +160,7 @@ async def test_what_another_has_is_skipped(bench: Bench) -> None:
 
 
 async def test_a_query_acts_on_what_is_unresolved(bench: Bench) -> None:
-    """Matchers and words; resolved ones are not even named."""
+    """Matchers and words select unresolved incidents only."""
     ids = await _told(bench, 3)
     await bench.database.write(lambda tx: actions.resolve(tx, BO, ids[2]))
     done = await bulk.act_on_matches(
@@ -173,7 +173,7 @@ async def test_a_query_acts_on_what_is_unresolved(bench: Bench) -> None:
 
 
 async def test_more_than_a_thousand_are_refused_with_their_number(bench: Bench) -> None:
-    """Nothing is done then."""
+    """A query with more than a thousand matches is refused with their number, and nothing is done."""
     await _told(bench, 1_001)
     with pytest.raises(Unreadable, match=r"1,001 incidents match.*nothing was done"):
         await bulk.act_on_matches(bench.database, ANN, bulk.ResolveAction(), 'service="billing"')

@@ -1,4 +1,4 @@
-"""What a claim takes of a backlog, what it costs, and what several outcomes in one transaction come to."""
+"""Claims: what is taken from a backlog, its cost, and several outcomes in one transaction."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def _test_message(bench: Bench) -> None:
 
 
 async def test_tests_go_first_then_severity_then_age(bench: Bench) -> None:
-    """Whatever has waited longer behind a target that was slow."""
+    """Channel tests come first, then severity, then age, whatever waits behind a slow target."""
     bench.digest = False
     await _backlog(bench, 20, severity=Severity.WARNING)
     await _backlog(bench, 2, severity=Severity.CRITICAL)
@@ -67,7 +67,7 @@ async def test_tests_go_first_then_severity_then_age(bench: Bench) -> None:
 
 
 async def test_a_claim_reads_what_it_takes_and_no_more(bench: Bench) -> None:
-    """However much waits: the rows that one claim reads do not grow with the backlog."""
+    """The rows that a claim reads do not grow with the backlog."""
     read = []
     for count in (30, 300):
         await _backlog(bench, count, severity=Severity.ERROR if count == 30 else Severity.WARNING)
@@ -98,7 +98,7 @@ async def test_a_claim_reads_what_it_takes_and_no_more(bench: Bench) -> None:
 
 
 async def test_one_of_several_targets_has_its_share(bench: Bench) -> None:
-    """And what waits behind it stays due, for when it has fewer in flight."""
+    """A target gets its share, and its backlog stays due until it has fewer in flight."""
     bench.channels = {"mail": ("a@example.com", "b@example.com")}
     await bench.start()
     bench.digest = False
@@ -111,7 +111,7 @@ async def test_one_of_several_targets_has_its_share(bench: Bench) -> None:
 
 
 async def test_outcomes_are_recorded_together_in_their_order(bench: Bench) -> None:
-    """A failure after a success counts as one in a row, a success after a failure forgives it."""
+    """A failure after a success is one in a row; a success after a failure resets it."""
     bench.digest = False
     await _backlog(bench, 4)
     jobs = (await _claim(bench, slots=4)).jobs
@@ -133,7 +133,7 @@ async def test_outcomes_are_recorded_together_in_their_order(bench: Bench) -> No
 
 
 async def test_what_was_recorded_already_is_recorded(bench: Bench) -> None:
-    """A commit whose answer was lost is written again by whoever did not hear it: once."""
+    """An outcome written again after a lost commit answer is recorded once."""
     await _backlog(bench, 3)
     jobs = (await _claim(bench, slots=3)).jobs
     await bench.deliver(jobs[1])
@@ -147,7 +147,7 @@ async def test_what_was_recorded_already_is_recorded(bench: Bench) -> None:
 
 
 async def test_who_lost_its_lease_records_nothing(bench: Bench) -> None:
-    """Beside others that hold theirs."""
+    """An outcome without a lease is ignored, those of others are recorded."""
     await _backlog(bench, 2)
     jobs = (await _claim(bench, slots=2)).jobs
     await bench.sweep(restarted=True)
@@ -159,7 +159,7 @@ async def test_who_lost_its_lease_records_nothing(bench: Bench) -> None:
 
 
 async def test_what_was_not_begun_goes_back_as_if_it_had_not_been_claimed(bench: Bench) -> None:
-    """Not counted, not frozen, and due."""
+    """A released delivery is due, without a counted attempt or frozen content."""
     await _backlog(bench, 2)
     jobs = (await _claim(bench, slots=2)).jobs
     await bench.database.write(lambda tx: delivery.give_back(tx, jobs))
@@ -168,7 +168,7 @@ async def test_what_was_not_begun_goes_back_as_if_it_had_not_been_claimed(bench:
         ("pending", 0, None, None)
     ] * 2
     assert {job.id for job in (await _claim(bench, slots=2)).jobs} == {job.id for job in jobs}
-    # The lease of before no longer counts.
+    # The earlier lease is no longer valid.
     await bench.database.write(lambda tx: delivery.give_back(tx, jobs))
     assert {
         row.state for row in await bench.database.read(lambda tx: tx.run(sa.select(deliveries)).all())
@@ -176,13 +176,13 @@ async def test_what_was_not_begun_goes_back_as_if_it_had_not_been_claimed(bench:
 
 
 async def _lose(bench: Bench, jobs: tuple[Job, ...]) -> None:
-    """The worker ends with these in flight."""
+    """Let the worker end with these deliveries in flight."""
     assert jobs
     await bench.sweep(restarted=True)
 
 
 async def test_what_ended_a_worker_takes_nobody_along(bench: Bench) -> None:
-    """One of fifty ends whoever sends it: the others arrive, and it alone is quarantined."""
+    """Of fifty deliveries, the one that crashes its worker is quarantined; the others are delivered."""
     bench.digest = False
     await _backlog(bench, 50)
     poison = (await _claim(bench, slots=8)).jobs[3].id
@@ -205,7 +205,7 @@ async def test_what_ended_a_worker_takes_nobody_along(bench: Bench) -> None:
 
 
 async def test_what_must_go_alone_waits_for_quiet_and_keeps_its_turn(bench: Bench) -> None:
-    """Its channel claims nothing else until it is idle; after a second loss the whole process must be."""
+    """A quarantined delivery is sent when its channel is idle, and after a second loss when the whole process is."""
     bench.channels = {"mail": ("a@example.com", "b@example.com")}
     await bench.start()
     await _backlog(bench, 1)
@@ -221,7 +221,7 @@ async def test_what_must_go_alone_waits_for_quiet_and_keeps_its_turn(bench: Benc
 
 
 async def test_a_disabled_target_gives_up_all_that_waits(bench: Bench) -> None:
-    """Some at a time, due or not, whatever there is."""
+    """The backlog of a disabled target is discarded in batches, due or not."""
     bench.digest = False
     await _backlog(bench, 30)
     await bench.database.write(

@@ -1,4 +1,4 @@
-"""A conversation in mail: decided with the message that opens it, kept, and the same for all that follow."""
+"""A mail conversation: created with its opening message, stored, and used by all that follow."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ ROUTE = Route(key="root", name="default", channels=("mail",), group_wait=0, grou
 
 @pytest.fixture
 async def bench(bench: Bench) -> Bench:
-    """One group for the service."""
+    """A bench with one group for the service."""
     bench.route = ROUTE
     await bench.start()
     return bench
 
 
 async def tell(bench: Bench, fingerprint: str = "fp", **changes: Any) -> Job:
-    """Post, wait for the group's time, and take the one message of it."""
+    """Post, wait for the group's timer, and claim its single message."""
     await bench.post(bench.event(fingerprint, **changes))
     bench.clock.advance(6 * MINUTE)
     await bench.alert()
@@ -54,7 +54,7 @@ def where(job: Job) -> tuple[int, str]:
 
 
 async def test_a_subject_is_of_the_first_message_and_stays(bench: Bench) -> None:
-    """Whatever comes into the group later, however bad below critical, and at its end."""
+    """The subject stays the same for later incidents below critical, and for the resolution."""
     first = await tell(bench, severity=Severity.WARNING)
     assert where(first) == (0, "[billing/production] warning: TimeoutError: fp")
     for more in (
@@ -66,7 +66,7 @@ async def test_a_subject_is_of_the_first_message_and_stays(bench: Bench) -> None
 
 
 async def test_a_raise_to_critical_opens_another_and_what_follows_goes_there(bench: Bench) -> None:
-    """Once in an episode: what is critical already is raised no further."""
+    """A raise to critical opens a second conversation, once per episode."""
     first = await tell(bench)
     raised = await tell(bench, severity=Severity.CRITICAL)
     assert where(raised) == (1, "[billing/production] critical: TimeoutError: fp")
@@ -80,7 +80,7 @@ async def test_a_raise_to_critical_opens_another_and_what_follows_goes_there(ben
 
 
 async def test_a_new_episode_is_a_new_conversation(bench: Bench) -> None:
-    """Named after what it begins with."""
+    """A new episode has a new conversation, named after its first incident."""
     await tell(bench, severity=Severity.CRITICAL)
     await tell(bench, status="resolved")
     bench.clock.advance(5 * HOUR)
@@ -88,7 +88,7 @@ async def test_a_new_episode_is_a_new_conversation(bench: Bench) -> None:
 
 
 async def test_the_worst_and_biggest_names_it_and_the_others_are_counted(bench: Bench) -> None:
-    """Of thirty causes the critical one, though it came last; twenty are shown, by severity and then by count."""
+    """Of thirty causes the critical one names the conversation; twenty are listed, by severity and count."""
     await bench.post(*(bench.event(f"fp-{n}") for n in range(28)), *(bench.event("big") for _ in range(9)),
                      bench.event("bad", severity=Severity.CRITICAL))  # fmt: skip
     await bench.alert()
@@ -100,7 +100,7 @@ async def test_the_worst_and_biggest_names_it_and_the_others_are_counted(bench: 
 
 
 async def test_a_failed_and_a_superseded_delivery_change_nothing(bench: Bench) -> None:
-    """What carries an older message is in the conversation of the newer one."""
+    """A carried older message is in the conversation of the newer one."""
     await bench.post(bench.event())
     await bench.alert()
     (opened,) = (await bench.claim()).jobs
@@ -116,7 +116,7 @@ async def test_a_failed_and_a_superseded_delivery_change_nothing(bench: Bench) -
 
 
 async def test_an_escalation_is_of_the_same_conversation(bench: Bench) -> None:
-    """And tells whoever is new to it under the subject that the others know."""
+    """An escalation is in the same conversation, with its subject."""
     bench.route = replace(ROUTE, escalate=(Step(after=15 * MINUTE, channels=("boss",)),))
     bench.channels = {"mail": ("a@example.com",), "boss": ("boss@example.com",)}
     await bench.start()
@@ -129,7 +129,7 @@ async def test_an_escalation_is_of_the_same_conversation(bench: Bench) -> None:
 
 
 async def test_what_was_running_before_conversations_were_kept_gets_one(bench: Bench) -> None:
-    """With its next message, which may be an escalation; a message that was stored without one is sent without."""
+    """Threads without a conversation get one with their next message; messages stored without one are sent without."""
     bench.route = replace(ROUTE, escalate=(Step(after=15 * MINUTE, channels=("mail",)),))
     await bench.start()
     await tell(bench)
@@ -142,7 +142,7 @@ async def test_what_was_running_before_conversations_were_kept_gets_one(bench: B
 
 
 async def test_an_acknowledgement_of_several_stays_in_it(bench: Bench) -> None:
-    """The act of a person names nothing anew."""
+    """An acknowledgement stays in the conversation."""
     first = await tell(bench, severity=Severity.CRITICAL)
     incident = first.message.told[0].incident.id
     actor = Actor(name="ann", key_name="key", project="default", project_scope=None, new_id=new_id)
@@ -154,7 +154,7 @@ async def test_an_acknowledgement_of_several_stays_in_it(bench: Bench) -> None:
 
 @pytest.mark.parametrize("scattered", [False, True])
 async def test_a_reload_keeps_it(bench: Bench, scattered: bool) -> None:
-    """To one group or to several: people have it in their mailbox under its subject."""
+    """After a reload that moves incidents to one or several groups, their conversation stays."""
     billing = Route(
         key="billing", name="billing", match=(parse('service="billing"'),), channels=("mail",), group_wait=0
     )
@@ -175,7 +175,7 @@ async def test_a_reload_keeps_it(bench: Bench, scattered: bool) -> None:
 
 
 async def test_a_digest_is_its_own_and_what_it_carried_goes_on(bench: Bench) -> None:
-    """Its subject is what it says; the end of one of them is in the conversation that was never sent by itself."""
+    """A digest has its own subject; later messages are in the conversations of the carried ones."""
     bench.route = replace(ROUTE, group_by=("incident",), group_interval=0)
     bench.rate_limit = RateLimit(messages=1, per=HOUR, burst=1)
     await bench.start()

@@ -1,4 +1,4 @@
-"""A group with more members to tell of than one flush decides for. On both engines."""
+"""Groups with more members than one flush handles, on both engines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CROWD = 2 * MEMBERS_AT_ONCE + 100
 
 
 async def _crowd(world: World) -> None:
-    """A crowd of causes, of which the last is critical, in one group that is due."""
+    """A due group with very many causes, the last of them critical."""
     world.rules = replace(world.rules, tree=ROOT)
     causes = [world.event(f"cause {number}") for number in range(CROWD - 1)]
     await world.post_all([*causes, world.event("disk full", severity=Severity.CRITICAL)])
@@ -41,7 +41,7 @@ async def _flush_once(world: World) -> None:
 
 
 async def _arrived(world: World) -> list[Message]:
-    """What is due now, delivered."""
+    """Deliver what is due now."""
     jobs: tuple[Job, ...] = await world.claim()
     for job in jobs:
         await world.deliver(job)
@@ -49,7 +49,7 @@ async def _arrived(world: World) -> list[Message]:
 
 
 async def _told(world: World) -> dict[str, int]:
-    """How many incidents of each service have been told."""
+    """The number of notified incidents by service."""
     query = sa.select(incidents.c.labels).join(members, members.c.incident == incidents.c.number)
     query = query.where(members.c.told_at.is_not(None))
     labels = await world.database.read(lambda tx: tx.run(query).scalars().all())
@@ -63,7 +63,7 @@ def _standing(message: Message) -> tuple[int, int, int, int]:
 
 
 async def test_a_crowd_is_told_in_one_message(world: World) -> None:
-    """What comes while the crowd is being decided about waits for the interval, as after any message."""
+    """Incidents that arrive during the flush wait for group_interval."""
     await _crowd(world)
     await _flush_once(world)
     assert await _arrived(world) == []
@@ -89,7 +89,7 @@ async def test_a_crowd_is_told_in_one_message(world: World) -> None:
 
 
 async def test_a_crowd_that_takes_long_is_told_bit_by_bit(world: World) -> None:
-    """Each message says how the episode stands with what it tells."""
+    """If a crowd takes several messages, each has the state of the whole episode."""
     await _crowd(world)
     await _flush_once(world)
     world.clock.advance(GATHERED_FOR)
@@ -110,7 +110,7 @@ async def test_a_crowd_that_takes_long_is_told_bit_by_bit(world: World) -> None:
 
 
 async def test_others_do_not_wait_for_the_end_of_a_crowd(world: World) -> None:
-    """One transaction decides about a crowd's worth of members at most, and the next begins with the other groups."""
+    """One transaction handles at most one crowd's worth of members, and the next starts with other groups."""
     await _crowd(world)
     await world.post("all alone", service="mail")
     await world.attend()
@@ -122,7 +122,7 @@ async def test_others_do_not_wait_for_the_end_of_a_crowd(world: World) -> None:
 
 
 async def test_a_crowd_is_escalated_in_one_message(world: World) -> None:
-    """It says how all stands, as its first message did."""
+    """The escalation is one message with the state of all."""
     await _crowd(world)
     step = Step(after=15 * MINUTE, channels=("mail",))
     world.rules = replace(world.rules, tree=replace(ROOT, escalate=(step,)))

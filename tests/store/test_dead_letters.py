@@ -1,4 +1,4 @@
-"""Dead letters by their reason: counted, listed and decided about together, on both engines."""
+"""Dead letters by reason: counted, listed and decided together, on both engines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def dead(world: World) -> None:
-    """Two mails that were refused, one hook that was gone, one run of each of two tasks; and another project's."""
+    """Two refused mails, a hook that is gone, a run of each of two tasks, and those of another project."""
     await world.mark_dead("refused")
     await world.post("gone", severity="critical", service="shipping")
     await world.alert()
@@ -37,7 +37,7 @@ def actor(world: World) -> Actor:
 
 
 async def test_dead_letters_are_counted_by_channel_and_reason(world: World) -> None:
-    """Of the project alone, the most first; runs by their task."""
+    """The counts are the project's, largest first; runs are counted by task."""
     await dead(world)
     counts = await dead_letters.count(world.database, project="shop")
     assert counts.deliveries == (
@@ -49,7 +49,7 @@ async def test_dead_letters_are_counted_by_channel_and_reason(world: World) -> N
 
 
 async def test_too_many_are_not_all_counted(world: World) -> None:
-    """A page counts so many and no more: what it shows is said not to be the whole."""
+    """Counting stops at a limit, and the result says that it is incomplete."""
     await dead(world)
     some = await world.database.read(lambda tx: views.count_dead(tx, project="shop", most=2))
     assert sum(part.count for part in some) == 2
@@ -67,7 +67,7 @@ async def test_too_many_are_not_all_counted(world: World) -> None:
 async def test_what_is_listed_is_what_is_decided_about(
     world: World, chosen: dict[str, object], expected: int
 ) -> None:
-    """The same filter lists and discards; the rest stays."""
+    """The same filter lists and discards."""
     await dead(world)
     usual = {"channel": None, "kind": None, **chosen}
     before = await dead_letters.find(
@@ -85,7 +85,7 @@ async def test_what_is_listed_is_what_is_decided_about(
 
 
 async def test_a_delivery_shows_what_it_carried(world: World) -> None:
-    """Before it was claimed the notification's message, after that its own, each under the delivery's id."""
+    """Before the claim, the notification's message is shown; afterwards the delivery's own."""
     await world.post("refused")
     await world.alert()
     listed = await deliveries.find(

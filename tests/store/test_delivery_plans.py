@@ -1,4 +1,4 @@
-"""The index by which SQLite, which has no statistics, finds a page of deliveries."""
+"""The index that SQLite, without statistics, uses for a page of deliveries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEWEST, STATE, CHANNEL = "sqlite_autoindex_deliveries_1", "ix_deliveries_state",
 async def test_a_page_is_found_without_sorting_all(
     state: str | None, channel: str | None, index: str, sqlite_path: Path, clock: ManualClock
 ) -> None:
-    """Among a million deliveries the wrong one reads them all for a page of twenty."""
+    """The wrong index would read all of a million deliveries for a page of twenty."""
     database = SqliteDatabase(sqlite_path, clock=clock)
     search = DeliverySearch(
         project="shop", channel=channel, state=None if state is None else DeliveryState(state)

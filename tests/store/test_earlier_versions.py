@@ -1,4 +1,4 @@
-"""Databases of earlier versions are brought up to date on both engines: nothing that they hold is lost."""
+"""Migration of databases of earlier versions on both engines, without loss."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.postgres import PostgresCluster
 
 pytestmark = pytest.mark.anyio
 
-COUNT_FROM_ELSEWHERE = {"routed", "rank"}  # a severity `none` came below the others
+COUNT_FROM_ELSEWHERE = {"routed", "rank"}  # a severity `none` sorted below the others
 NO_ROWS_OF_OURS = {"alembic_version", "ledger"}
 
 
@@ -39,7 +39,7 @@ def empty_postgres_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
 async def upgraded(
     request: pytest.FixtureRequest, old: Earlier, clock: ManualClock, tmp_path: Path
 ) -> AsyncIterator[Database]:
-    """The earlier database, with the rows that it had, after this version's migrations."""
+    """The earlier database with its rows, after this version's migrations."""
     if request.param == "sqlite":
         old.write(tmp_path / "notifier.db")
         database: Database = SqliteDatabase(tmp_path / "notifier.db", clock=clock)
@@ -55,7 +55,7 @@ async def upgraded(
 
 
 def _filled(tx: Tx, old: Earlier) -> None:
-    """The earlier version's tables with its rows, as that version would have made them on this engine."""
+    """The earlier version's tables with its rows, as that version would write them on this engine."""
     migrate.upgrade(tx.conn, to=old.version)
     found = sa.MetaData()
     found.reflect(tx.conn)
@@ -74,7 +74,7 @@ def _sorted(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 async def test_every_row_is_there_and_the_books_balance(upgraded: Database, old: Earlier) -> None:
-    """Incidents with their counts, what waits to be sent, silences, keys, runs: as they were, and all of it whole."""
+    """Incidents, counts, pending deliveries, silences, keys and runs are unchanged, and the equations balance."""
     before = old.rows()
     for name, rows in before.items():
         if rows and name not in NO_ROWS_OF_OURS:

@@ -1,4 +1,4 @@
-"""What is kept about a label or a person is handed over, and is in no table once it was removed."""
+"""Export and removal of the data about a label or a person, from every table."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def dump(world: World) -> Mapping[str, str]:
 
 
 async def lived(world: World) -> None:
-    """Two incidents of the customer, a stranger's beside them in the same group, people's acts, and a run."""
+    """Two incidents of the customer, another's in the same group, acts of people, and a run."""
     await world.post("it broke", labels={"customer": VALUE}, severity="critical")
     await world.post("it broke again", labels={"customer": VALUE})
     await world.post("somebody else's", labels={"customer": "another"})
@@ -75,7 +75,7 @@ async def lived(world: World) -> None:
 
 
 async def resolve(world: World) -> None:
-    """All of it, and told."""
+    """Resolve and notify everything."""
     values = {"state": "resolved", "closed": incidents.c.number, "resolved_at": world.clock.now()}
     await world.database.write(
         lambda tx: tx.run(sa.update(incidents).where(incidents.c.labels.contains(VALUE)).values(**values))
@@ -83,7 +83,7 @@ async def resolve(world: World) -> None:
 
 
 async def test_a_label_goes_with_its_incidents_and_the_books_balance(world: World) -> None:
-    """Not before they are over; a stranger's incident stays as it was."""
+    """Removal is refused while incidents are open; another customer's incident is unchanged."""
     await lived(world)
     with pytest.raises(Refused, match="incidents of it that are not over: 2"):
         await erasure.remove(world.database, LABEL, actor(world))
@@ -107,7 +107,7 @@ async def test_a_label_goes_with_its_incidents_and_the_books_balance(world: Worl
 
 
 async def test_a_person_is_taken_out_wherever_the_words_stand(world: World) -> None:
-    """In whatever case, and not from longer words; incidents stay, and a run is not replayed with other arguments."""
+    """A name is removed in any case, but not from longer words; a redacted run cannot be replayed."""
     await lived(world)
     await world.post(f"could not mail {ANN}", labels={"user": ANN})
     await world.attend()

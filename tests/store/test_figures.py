@@ -1,4 +1,4 @@
-"""Running figures: whatever is done in whatever order, they equal what is counted row by row."""
+"""Running statistics equal those counted row by row, after any sequence of steps."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TYPES = ("TimeoutError", "KeyError", "")
 
 @dataclass
 class Walk:
-    """Acts of senders, people, receivers and time, each at random."""
+    """Random steps of senders, people, receivers and time."""
 
     world: World
     dice: random.Random
@@ -60,7 +60,7 @@ class Walk:
         return self.world.database
 
     async def post(self) -> None:
-        """A few events; a cause may come with another type than before."""
+        """Post a few events, some of a known cause with another type."""
         await self.world.post_all(
             [
                 self.world.event(
@@ -76,7 +76,7 @@ class Walk:
         await self.world.alert(self.dice.randrange(1, 20) * MINUTE)
 
     async def send(self) -> None:
-        """Each claimed delivery is delivered, fails for good or for now."""
+        """Claim deliveries, and let each succeed or fail, permanently or not."""
         for job in await self.world.claim():
             self.world.clock.advance(self.dice.randrange(5_000))
             match self.dice.randrange(4):
@@ -86,7 +86,7 @@ class Walk:
                     await self.world.deliver(job)
 
     async def decide(self) -> None:
-        """People resolve and reopen incidents, redeliver and discard dead letters."""
+        """Resolve and reopen incidents, redeliver and discard dead letters."""
         rows = await self.database.read(lambda tx: tx.run(sa.select(incidents.c.id, incidents.c.state)).all())
         dead = await self.database.read(
             lambda tx: list(tx.run(sa.select(deliveries.c.id).where(deliveries.c.state == "dead")).scalars())
@@ -105,7 +105,7 @@ class Walk:
         return Actor(name="ann", key_name="ann", project="shop", project_scope=None, new_id=self.world.new_id)
 
     async def run(self) -> None:
-        """Runs begin, go on, and end."""
+        """Start, continue and end task runs."""
         now = self.world.clock.now()
         for _ in range(3):
             begun = TaskRun(
@@ -143,7 +143,7 @@ class Walk:
 
 
 def _events(tx: Tx) -> dict[str | None, int]:
-    """By type, counted in the tallies of the incidents as they are."""
+    """Events by type, counted from the incidents' tallies."""
     rows = tx.run(
         sa.select(incidents.c.labels, sa.func.sum(tallies.c.n).label("n"))
         .select_from(incidents.join(tallies, tallies.c.incident == incidents.c.number))
@@ -189,7 +189,7 @@ def _by_step(tx: Tx, table: sa.Table, value: str) -> dict[int, int]:
 
 
 def _equal(tx: Tx) -> None:
-    """What figures say, beside what is counted."""
+    """Assert that the statistics equal the counted values."""
     errors = views.error_figures(tx, project="shop", since=0)
     assert {one.type: one.count for one in errors} == _events(tx)
     tasks = views.task_figures(tx, project="shop", since=0)
@@ -209,7 +209,7 @@ def _equal(tx: Tx) -> None:
 
 
 async def test_figures_equal_what_is_counted(world: World) -> None:
-    """Posts, acts, outcomes, runs, retention: after each the sums are the same, and the books agree."""
+    """Posts, acts, outcomes, runs and retention keep the sums equal and the ledger balanced."""
     walk = Walk(world, random.Random(1))
     for _ in range(STEPS_TAKEN):
         await walk.dice.choice(walk.acts)()
@@ -219,7 +219,7 @@ async def test_figures_equal_what_is_counted(world: World) -> None:
 
 
 async def test_a_lost_row_is_a_difference(world: World) -> None:
-    """Who takes rows away behind the figures' back is found by counting, and nothing is put right."""
+    """Rows deleted behind the service's back are found by counting, and not corrected."""
     await world.post_all([world.event(f"cause {n}") for n in range(5)])
     await world.database.write(
         lambda tx: tx.run(sa.delete(incidents).where(incidents.c.number == 3)).rowcount
@@ -232,7 +232,7 @@ async def test_a_lost_row_is_a_difference(world: World) -> None:
 
 
 async def test_a_delivery_lost_without_a_word_is_seen_at_once(world: World) -> None:
-    """The running figures themselves no longer balance: what was created is not what there is and was pruned."""
+    """A deleted pending delivery unbalances the running counters at once."""
     await world.post()
     await world.alert()
     await world.database.write(lambda tx: tx.run(sa.delete(deliveries)).rowcount)
@@ -240,7 +240,7 @@ async def test_a_delivery_lost_without_a_word_is_seen_at_once(world: World) -> N
 
 
 async def test_figures_that_count_nothing_go(world: World) -> None:
-    """Once what they counted is gone, housekeeping removes them; minutes of events go after two days."""
+    """Housekeeping deletes statistics whose rows are gone, and minutes of events after two days."""
     await world.database.write(
         lambda tx: keys.create(
             tx, id_="k", secret=keys.make_secret(), project="shop", name="k", scopes=["read"]
@@ -264,7 +264,7 @@ async def test_figures_that_count_nothing_go(world: World) -> None:
 
 class TestPercentiles:
     async def test_of_many_runs_they_are_within_three_per_cent(self, world: World) -> None:
-        """Beyond a thousand runs of a task they are estimated, and say so."""
+        """Above a thousand runs of a task the durations are estimated, and marked as such."""
         dice = random.Random(3)
         took = sorted(dice.lognormvariate(4, 2) for _ in range(EXACT_AT_MOST + 200))
         begin = world.clock.now()
@@ -284,7 +284,7 @@ class TestPercentiles:
             assert alone == (figures,)
 
     async def test_a_part_of_a_step_is_read_run_by_run(self, world: World) -> None:
-        """A span that begins within a step is estimated from its own runs alone."""
+        """A span that starts within a step is estimated from its own runs."""
         begin = world.clock.now() // DAY * DAY + 5 * HOUR + 7 * MINUTE
         before = [{"created_at": begin - SECOND, "duration_ms": 10.0} for _ in range(EXACT_AT_MOST)]
         after = [{"created_at": begin + SECOND, "duration_ms": 1_000.0} for _ in range(EXACT_AT_MOST + 1)]
@@ -294,7 +294,7 @@ class TestPercentiles:
         assert found.p50_ms == pytest.approx(1_000, rel=0.03)
 
     def test_the_middle_of_a_bucket_is_near(self) -> None:
-        """Whatever falls into a bucket, as SQL finds it, is within 3 % of its middle."""
+        """Every value in a bucket, as SQL computes it, is within 3 % of the bucket's middle."""
         statement = f"SELECT {bucket('?1')}"
         with closing(sqlite3.connect(":memory:")) as connection:
             for value in (*range(400), 12_345, 999_999, 10**9 + 7, 10**14):
@@ -303,12 +303,12 @@ class TestPercentiles:
                 assert abs(middle(least) - value) <= 0.03 * value
 
     def test_ranks(self) -> None:
-        """The smallest bucket that at least so many per cent do not exceed."""
+        """The smallest bucket that covers the percentile."""
         assert [ranked([(1, 1), (2, 1), (3, 2)], percent) for percent in (25, 50, 51, 100)] == [1, 2, 3, 3]
 
 
 def test_a_span_is_covered_once() -> None:
-    """Steps of all sizes follow each other without a gap, the coarsest to the end."""
+    """Steps of all sizes cover the span without gaps, with the coarsest last."""
     for begin in (0, MINUTE, HOUR - MINUTE, 5 * DAY + 7 * HOUR + 3 * MINUTE):
         parts = stretches(begin)
         assert parts[0].begin == begin

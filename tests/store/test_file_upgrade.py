@@ -1,4 +1,4 @@
-"""A file of an earlier version is copied before it is migrated: one copy stays, and a full disk stops no service."""
+"""The copy of a file that is made before its migration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def version(path: Path) -> str:
 
 
 async def test_the_newest_copy_stays_and_strangers_too(tmp_path: Path, clock: ManualClock) -> None:
-    """It is as the earlier version left it; nothing is copied once the file is of this version."""
+    """The latest copy and other programs' files are kept; a current file is not copied."""
     path = tmp_path / "notifier.db"
     names = ("before-upgrade-0001", "before-upgrade-0003", "before-upgrade-0003-2", "before-upgrade-mine")
     for name in names:
@@ -50,7 +50,10 @@ async def test_the_newest_copy_stays_and_strangers_too(tmp_path: Path, clock: Ma
 
 
 async def test_a_disk_without_room_for_a_copy(tmp_path: Path, clock: ManualClock) -> None:
-    """Whoever wants one is refused, and nothing is changed; a service starts, and says why there is none."""
+    """If the disk is full, a requested copy is refused without changes.
+
+    A service starts, and reports why there is none.
+    """
     with small_disk(tmp_path / "disk") as disk:
         async with opened(disk / "notifier.db", clock) as database:
             with pytest.raises(StoreFull, match="there is no room for a copy"):

@@ -1,4 +1,4 @@
-"""A problem that goes and comes back is told within its limits, in one thread, and by its name."""
+"""A flapping problem is notified within its limits, in one thread, and as flapping."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def reasons(heard: Sequence[Heard]) -> list[tuple[str, ...]]:
 
 
 async def test_twenty_pairs_within_two_intervals_are_a_few_messages(flapper: Flapper) -> None:
-    """One identity makes at most one message in each `group_interval`, however often it opens and resolves."""
+    """One identity has at most one message per `group_interval`."""
     for _ in range(20):
         await flapper.open()
         await flapper.wait(15 * SECOND)
@@ -50,7 +50,7 @@ async def test_twenty_pairs_within_two_intervals_are_a_few_messages(flapper: Fla
 async def test_a_critical_one_is_urgent_once(
     flapper: Flapper, severity: str, group_by: tuple[str, ...]
 ) -> None:
-    """What was told at critical within the last `group_interval` waits like everything else."""
+    """A critical incident whose identity was notified as critical within `group_interval` waits."""
     flapper.severity = severity
     flapper.use(replace(PER_INCIDENT, group_by=group_by))
     for _ in range(12):
@@ -64,7 +64,7 @@ async def test_a_critical_one_is_urgent_once(
 
 
 async def test_a_first_rise_to_critical_does_not_wait(flapper: Flapper) -> None:
-    """A warning that comes back as critical is told at once."""
+    """A warning that returns as critical is notified at once."""
     flapper.severity = "warning"
     await flapper.open()
     await flapper.wait(20 * SECOND)
@@ -77,7 +77,7 @@ async def test_a_first_rise_to_critical_does_not_wait(flapper: Flapper) -> None:
 
 
 async def test_a_return_before_the_all_clear_is_one_message(flapper: Flapper) -> None:
-    """The old incident is told as resolved and the new one as reopened, together."""
+    """The resolved and the reopened incident are in one message."""
     first = await flapper.open()
     await flapper.wait(MINUTE)
     await flapper.end()
@@ -92,7 +92,7 @@ async def test_a_return_before_the_all_clear_is_one_message(flapper: Flapper) ->
 
 
 async def test_the_first_all_clear_leaves_and_later_ones_wait(flapper: Flapper) -> None:
-    """After a return within the last hour an all-clear is held for `group_interval`."""
+    """After a return within the last hour, a resolution is delayed by `group_interval`."""
     await flapper.open()
     await flapper.wait(10 * MINUTE)
     await flapper.end()
@@ -113,7 +113,7 @@ async def test_the_first_all_clear_leaves_and_later_ones_wait(flapper: Flapper) 
 async def test_resolve_after_is_the_route_s_word(
     flapper: Flapper, resolve_after: Duration, group_by: tuple[str, ...]
 ) -> None:
-    """Set, it holds the first all-clear as well; zero never waits, not even after a return."""
+    """`resolve_after` delays the first resolution as well; zero never delays."""
     flapper.use(replace(PER_INCIDENT, group_by=group_by, resolve_after=resolve_after))
     for _ in range(2):
         await flapper.open()
@@ -129,7 +129,7 @@ async def test_resolve_after_is_the_route_s_word(
 
 
 async def test_what_a_person_resolves_is_told_at_once(flapper: Flapper) -> None:
-    """`resolve_after` waits for machines to change their mind, not for people."""
+    """`resolve_after` does not delay a person's resolution."""
     flapper.use(replace(PER_INCIDENT, resolve_after=20 * MINUTE))
     id_ = await flapper.open()
     await flapper.wait(MINUTE)
@@ -140,7 +140,7 @@ async def test_what_a_person_resolves_is_told_at_once(flapper: Flapper) -> None:
 
 
 async def test_the_thread_goes_on_for_an_hour_and_then_anew(flapper: Flapper) -> None:
-    """Within an hour of its end it is the same conversation; later a new one that names the old."""
+    """A return within an hour continues the thread; later it is a new one that refers to the old."""
     for pause in (50 * MINUTE, 70 * MINUTE):
         await flapper.open()
         await flapper.wait(10 * MINUTE)
@@ -158,7 +158,7 @@ async def test_the_thread_goes_on_for_an_hour_and_then_anew(flapper: Flapper) ->
 
 
 async def test_a_flapping_problem_is_called_one(flapper: Flapper) -> None:
-    """From its third time on a message says how often it has come since when."""
+    """From its third return on, a message says how often it has returned, and since when."""
     began = flapper.world.clock.now()
     for _ in range(4):
         await flapper.open()
@@ -171,7 +171,7 @@ async def test_a_flapping_problem_is_called_one(flapper: Flapper) -> None:
 
 
 async def test_escalation_counts_from_the_first_message_of_the_thread(flapper: Flapper) -> None:
-    """Flapping does not put off the next in line, and a step is taken once."""
+    """Flapping does not delay escalation, and each step is taken once."""
     step = Step(after=15 * MINUTE, channels=("hook",))
     flapper.use(replace(PER_INCIDENT, escalate=(step, Step(after=30 * MINUTE, channels=("hook",)))))
     began = flapper.world.clock.now()
@@ -185,7 +185,7 @@ async def test_escalation_counts_from_the_first_message_of_the_thread(flapper: F
 
 
 async def test_other_problems_are_not_slowed_down(flapper: Flapper) -> None:
-    """A group of its own is limited by its own messages alone."""
+    """Another group is limited by its own messages only."""
     await flapper.open(fingerprint="one")
     await flapper.wait(SECOND)
     await flapper.open(fingerprint="two")
@@ -194,7 +194,7 @@ async def test_other_problems_are_not_slowed_down(flapper: Flapper) -> None:
 
 
 async def test_an_incident_in_a_group_of_the_old_key_stays_there(flapper: Flapper) -> None:
-    """An incident that was open when the keys of such groups changed is not told twice when it gets worse."""
+    """An incident that was open when the group keys changed is not notified twice."""
     await flapper.open()
     await flapper.wait(MINUTE)
 
@@ -212,7 +212,7 @@ async def test_an_incident_in_a_group_of_the_old_key_stays_there(flapper: Flappe
 
 @pytest.mark.parametrize("group_by", [("incident",), ("service",)])
 async def test_what_flaps_unseen_is_no_all_clear(flapper: Flapper, group_by: tuple[str, ...]) -> None:
-    """Over when its group may tell again, as it was six times before: the all-clear waits, and names the flapping."""
+    """The resolution of an incident that flapped between two messages waits, and mentions it."""
     flapper.use(replace(PER_INCIDENT, group_by=group_by))
     for _ in range(7):
         await flapper.open()

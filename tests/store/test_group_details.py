@@ -1,4 +1,4 @@
-"""What the page of a group shows, on both engines, and one act on all of its incidents."""
+"""The query behind a group's page, on both engines, and bulk acts on the group."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def actor(world: World, name: str = "ann", project: str = "shop") -> Actor:
 
 
 async def group_with(world: World, id_: str) -> str:
-    """The group of an incident, as its page links to it."""
+    """The group of an incident, as its page links it."""
     found = await details(world.database, world.rules, id_, project_scope="shop", url=None)
     (membership,) = found.history.memberships
     return membership.group_id
@@ -40,7 +40,7 @@ async def shown(world: World, id_: str, project: str = "shop") -> GroupDetails:
 
 
 async def test_causes_stand_by_count_and_what_is_over_last(world: World) -> None:
-    """Totals are of all; each cause has its own count."""
+    """Causes are ordered by count, resolved ones last; totals include all."""
     ids = {}
     for title, count in (("rare", 1), ("often", 5), ("over", 9), ("some", 3)):
         for _ in range(count):
@@ -59,7 +59,7 @@ async def test_causes_stand_by_count_and_what_is_over_last(world: World) -> None
 
 
 async def test_what_was_told_when_and_to_whom(world: World) -> None:
-    """Newest first, with what became of each delivery."""
+    """Notifications are newest first, with the state of each delivery."""
     id_ = await world.post("first")
     await world.alert()
     first, second = await world.claim()
@@ -80,7 +80,7 @@ async def test_what_was_told_when_and_to_whom(world: World) -> None:
 
 
 async def test_all_are_acknowledged_but_what_another_has(world: World) -> None:
-    """One press; what somebody else has is named, and what is over is left alone."""
+    """One act acknowledges all but those of others, which are named, and resolved ones."""
     ids = [await world.post(f"cause {number}") for number in range(4)]
     await world.database.write(lambda tx: actions.resolve(tx, actor(world), ids[0]))
     await world.database.write(lambda tx: actions.acknowledge(tx, actor(world, "bo"), ids[1]))
@@ -99,7 +99,7 @@ async def test_all_are_acknowledged_but_what_another_has(world: World) -> None:
 
 
 async def test_of_a_huge_group_the_newest_are_read(world: World) -> None:
-    """Counts, causes and acts are of the same incidents, and it can be told that there are more."""
+    """Counts, causes and acts use the same incidents, and the result says if there are more."""
     for title, count in (("first", 9), ("second", 1), ("third", 2)):
         for _ in range(count):
             id_ = await world.post(title)
@@ -116,7 +116,7 @@ async def test_of_a_huge_group_the_newest_are_read(world: World) -> None:
 
 
 async def test_a_group_of_another_project_is_unknown(world: World) -> None:
-    """As one that there is none of; and nothing is done to it."""
+    """A group of another project is unknown, and cannot be acted on."""
     id_ = await world.post()
     await world.alert()
     group = await group_with(world, id_)
@@ -128,7 +128,7 @@ async def test_a_group_of_another_project_is_unknown(world: World) -> None:
 
 
 async def test_none_of_it_reads_a_whole_table(world: World) -> None:
-    """Every statement of the page goes by an index, whatever lies beside the group."""
+    """Every statement of the page uses an index."""
     id_ = await world.post()
     await world.alert()
     group = await group_with(world, id_)

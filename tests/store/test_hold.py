@@ -1,4 +1,4 @@
-"""While deliveries are held nothing goes out, nothing expires and nobody is fetched; a release lets all of it go."""
+"""During a hold nothing is sent, expires or escalates; the release sends everything."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def held(bench: Bench) -> Bench:
 
 
 async def test_nothing_goes_out_and_nothing_dies(held: Bench) -> None:
-    """Two days, a day longer than a delivery lives: no send, no death, no fallback, no step; the books balance."""
+    """In two days, longer than a delivery's lifetime, nothing is sent, dies or escalates, and the equations balance."""
     await held.post(held.event())
     assert [reason for _, reason in await held.alert()] == ["opened"]
     for _ in range(48):
@@ -60,7 +60,7 @@ async def test_nothing_goes_out_and_nothing_dies(held: Bench) -> None:
 
 
 async def test_a_release_lets_everything_go(held: Bench) -> None:
-    """What waited is sent, the time to expire and to tell the fallback counts from then, and steps are taken."""
+    """After the release, waiting deliveries are sent, and expiry, fallback and escalation count from then."""
     await held.post(held.event())
     await held.alert()
     held.clock.advance(2 * DAY)
@@ -79,7 +79,7 @@ async def test_a_release_lets_everything_go(held: Bench) -> None:
 
 
 async def test_steps_are_not_taken_of_what_somebody_took_meanwhile(held: Bench) -> None:
-    """An acknowledgement under the hold ends escalation as ever."""
+    """An acknowledgement during the hold prevents escalation."""
     (stored,) = await held.post(held.event())
     await held.alert()
     held.clock.advance(HOUR)
@@ -93,7 +93,7 @@ async def test_steps_are_not_taken_of_what_somebody_took_meanwhile(held: Bench) 
 
 
 async def test_a_channel_test_passes(held: Bench) -> None:
-    """Whoever restores a backup tries the channels before anybody is told."""
+    """A channel test is sent during a hold."""
     await held.post(held.event())
     await held.alert()
     message = Message(
@@ -110,7 +110,7 @@ async def test_a_channel_test_passes(held: Bench) -> None:
 
 
 async def test_what_was_being_sent_is_returned_and_waits(held: Bench) -> None:
-    """A backup that was taken in the middle of a send: the lease ends as ever."""
+    """A lease in the backup expires as usual, and its delivery waits."""
     await _release(held)
     await held.post(held.event())
     await held.alert()
@@ -125,7 +125,7 @@ async def test_what_was_being_sent_is_returned_and_waits(held: Bench) -> None:
 
 
 async def test_messages_of_one_thread_are_one_after_the_release(held: Bench) -> None:
-    """Opened and over while all was held: one message, as it is then."""
+    """Opened and resolved during the hold is one message about the final state."""
     await held.post(held.event())
     await held.alert()
     held.clock.advance(HOUR)
@@ -137,7 +137,7 @@ async def test_messages_of_one_thread_are_one_after_the_release(held: Bench) -> 
 
 
 async def test_a_hold_outlives_who_began_it(held: Bench) -> None:
-    """It is a row: beginning again changes nothing, and says since when."""
+    """A hold is stored; starting it again changes nothing, and says since when it exists."""
     first = await held.database.read(hold.current)
     held.clock.advance(HOUR)
     assert not await held.database.write(lambda tx: hold.begin(tx, by="another"))
@@ -145,7 +145,7 @@ async def test_a_hold_outlives_who_began_it(held: Bench) -> None:
 
 
 async def test_a_release_without_a_fallback(held: Bench) -> None:
-    """Nobody is told of what fails, and what waited goes all the same."""
+    """Without a fallback, the release sends what waited."""
     held.fallback = None
     await held.post(held.event())
     await held.alert()

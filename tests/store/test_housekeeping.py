@@ -1,4 +1,4 @@
-"""Retention, the size bound and compaction on both engines: what is undelivered stays, what goes is counted."""
+"""Retention, the size limit and compaction on both engines: undelivered data stays, removed data is counted."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ async def _count(bench: Bench, table: sa.Table) -> int:
 
 
 async def test_everything_old_goes_and_the_books_balance(bench: Bench) -> None:
-    """Two years later a resolved incident has left with all that hung on it, and the pruned counts say so."""
+    """After two years a resolved incident is gone with everything about it, and counted as pruned."""
     bench.route = ROOT
     bench.inhibit = (Inhibition(key="rule", source=(), target=(), equal=("service",)),)
     await bench.post(*(bench.event() for _ in range(30)))
     await bench.alert()
     await bench.deliver_all()
-    # A rule that is gone looks after none of its rows.
+    # The rows of a removed rule are deleted by no other.
     bench.inhibit = ()
     assert await _count(bench, inhibitors) == 1
     await bench.post(bench.event(status="resolved"))
@@ -89,7 +89,7 @@ async def test_everything_old_goes_and_the_books_balance(bench: Bench) -> None:
 
 
 async def test_what_is_undelivered_stays(bench: Bench) -> None:
-    """A pending delivery and its notification outlive every retention; a dead letter lives as long as deliveries do."""
+    """Pending deliveries are kept with their notifications; dead letters are kept as long as deliveries."""
     bench.route = ROOT
     bench.expires_after = 1000 * DAY
     await bench.post(bench.event())
@@ -105,7 +105,7 @@ async def test_what_is_undelivered_stays(bench: Bench) -> None:
 
 
 async def test_the_newest_sample_of_an_open_incident_stays(bench: Bench) -> None:
-    """Old samples go; what an open incident last looked like does not."""
+    """Old samples are deleted, except an open incident's newest."""
     await bench.post(*(bench.event() for _ in range(40)))
     await bench.alert()
     bench.clock.advance(31 * DAY)
@@ -115,7 +115,7 @@ async def test_the_newest_sample_of_an_open_incident_stays(bench: Bench) -> None
 
 
 async def test_minutes_become_hours_with_the_same_sum(bench: Bench) -> None:
-    """After 48 hours tallies are by the hour, exact as before."""
+    """After 48 hours tallies are per hour, with the same sums."""
     for _ in range(130):
         await bench.post(bench.event())
         bench.clock.advance(MINUTE)
@@ -129,7 +129,7 @@ async def test_minutes_become_hours_with_the_same_sum(bench: Bench) -> None:
 
 
 async def test_minutes_of_many_incidents_become_hours_a_part_at_a_time(bench: Bench) -> None:
-    """However far apart their numbers are, and however many minutes one has; a young minute stays."""
+    """Compaction works in batches, for any numbers of incidents and minutes; recent minutes are kept."""
     now = bench.clock.now()
     old, young = (now - 5 * DAY) // HOUR * HOUR, now // HOUR * HOUR - HOUR + MINUTE
     minutes = [(number, old + n * MINUTE) for number in (1, 2 * INCIDENTS_WALKED) for n in range(BATCH + 30)]
@@ -147,7 +147,7 @@ async def test_minutes_of_many_incidents_become_hours_a_part_at_a_time(bench: Be
 
 
 async def test_tokens_of_links_go_a_day_after_they_expired(bench: Bench) -> None:
-    """Until then a page can say that a link has expired."""
+    """A link's token is kept for a day after it expires, so that its page can say so."""
     now = bench.clock.now()
     await bench.database.write(
         lambda tx: tokens.mint(
@@ -163,7 +163,7 @@ async def test_tokens_of_links_go_a_day_after_they_expired(bench: Bench) -> None
 
 
 async def test_ids_are_kept_for_a_day_at_least(bench: Bench) -> None:
-    """A repeat a day later is still a duplicate."""
+    """A repeated id after a day is still a duplicate."""
     await bench.post(bench.event(id="same"))
     await bench.alert()
     bench.clock.advance(25 * HOUR)
@@ -173,7 +173,7 @@ async def test_ids_are_kept_for_a_day_at_least(bench: Bench) -> None:
 
 
 async def test_near_the_bound_samples_and_finished_deliveries_go_early_and_are_counted(bench: Bench) -> None:
-    """At 90 % of max_size the oldest go; counts stay exact, and what is dead or pending stays."""
+    """At 90 % of max_size the oldest samples and deliveries are deleted early; counts stay exact."""
     if bench.database.dialect == "postgresql":
         pytest.skip("max_size bounds a SQLite file; PostgreSQL's disk is its operator's")
     bench.route = replace(ROOT, group_by=("incident",))
@@ -194,7 +194,7 @@ async def test_near_the_bound_samples_and_finished_deliveries_go_early_and_are_c
 
 
 async def test_a_full_database_refuses_ingest_and_goes_on_delivering(bench: Bench) -> None:
-    """At 100 % a batch is refused whole, while claims and outcomes are still written; with room it is taken again."""
+    """At 100 % batches are refused while deliveries continue; with room they are accepted again."""
     if bench.database.dialect == "postgresql":
         pytest.skip("max_size bounds a SQLite file; PostgreSQL's disk is its operator's")
     bench.route = ROOT
@@ -214,7 +214,7 @@ async def test_a_full_database_refuses_ingest_and_goes_on_delivering(bench: Benc
 
 
 async def test_a_configuration_lives_as_long_as_its_decisions(bench: Bench) -> None:
-    """Old ones that nothing refers to go; the newest stays, and so does one that an open incident was told under."""
+    """Unused configurations are deleted, except the newest and those of open incidents."""
     bench.route = ROOT
     rules = replace(bench.rules, version="used")
     await bench.post(bench.event())

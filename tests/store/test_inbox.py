@@ -1,4 +1,4 @@
-"""The list of incidents with what stands beside each, on both engines."""
+"""The query behind the list of incidents, on both engines."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def listed(world: World, project: str = "shop") -> Inbox:
 
 
 async def test_each_hour_of_a_day_is_counted(world: World) -> None:
-    """The last of 24 is the present hour; what is older is left out."""
+    """The last of 24 buckets is the current hour."""
     for passed in (0, 1, 1, 23, 2):
         world.clock.advance(passed * HOUR)
         await world.post("broken")
@@ -54,7 +54,7 @@ async def test_each_hour_of_a_day_is_counted(world: World) -> None:
 
 
 async def test_what_holds_it_and_who_has_it_until_when(world: World) -> None:
-    """A silence with its author, a snooze, an acknowledgement with its end."""
+    """An incident has its silence with author, its snooze, and its acknowledgement with end."""
     now = world.clock.now()
     draft = Draft(matchers=['service="quiet"'], ends_at=rfc3339(now + HOUR), author="bo", comment="known")
     await world.database.write(lambda tx: silences.create(tx, actor(world), draft))
@@ -73,7 +73,7 @@ async def test_what_holds_it_and_who_has_it_until_when(world: World) -> None:
 
 
 async def test_it_shows_one_project(world: World) -> None:
-    """And nothing where there is nothing."""
+    """Only the project's incidents are listed."""
     await world.post("broken")
     assert (await listed(world, "other")).items == ()
 
@@ -105,7 +105,7 @@ async def storm(
 
 
 async def test_a_storm_of_one_service_hides_no_other(world: World) -> None:
-    """Of two services a few are listed, and all counted by severity; what else there is goes on, page by page."""
+    """A storm of one service is sampled and counted by severity, so that others are visible, over all pages."""
     others = [world.event("small", service=f"other {n}", severity="info") for n in range(COLLAPSE_FROM + 5)]
     await world.post_all([*others, world.event("waits", service="search", severity="critical")])
     for service in ("shop", "cart"):
@@ -132,7 +132,7 @@ async def test_a_storm_of_one_service_hides_no_other(world: World) -> None:
 
 
 async def test_what_hides_nothing_is_listed_whole(world: World) -> None:
-    """All that is open is of one service; or that is what was asked for."""
+    """All incidents are listed if they are of one service, or if that was requested."""
     await storm(world, "shop")
     alone = await apart(world)
     assert (len(alone.items), alone.collapsed) == (COLLAPSE_FROM + 1, ())
@@ -142,7 +142,7 @@ async def test_what_hides_nothing_is_listed_whole(world: World) -> None:
 
 
 async def test_services_that_fail_together_are_crowds(world: World) -> None:
-    """None of them has most of a page, and page after page would be theirs."""
+    """Several services that fail together are each sampled."""
     services = [f"shop {n}" for n in range(5)]
     causes = [world.event(f"no database {n}", service=service) for n in range(20) for service in services]
     await world.post_all([world.event("waits", service="search"), *causes])

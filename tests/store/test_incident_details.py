@@ -1,4 +1,4 @@
-"""What the page of an incident shows, on both engines."""
+"""The query behind an incident's page, on both engines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def shown(world: World, name: str, sample: int | None = None) -> IncidentD
 
 
 async def test_events_are_counted_by_spans_of_time(world: World) -> None:
-    """Every event is in the span in which it happened, those without any are 0, and the sum is the count."""
+    """Every event is in the bucket of its time, empty buckets are 0, and the sum is the count."""
     world.clock.advance(MINUTE - world.clock.now() % MINUTE)
     id_ = await world.post()
     world.clock.advance(2 * MINUTE)
@@ -46,7 +46,7 @@ async def test_events_are_counted_by_spans_of_time(world: World) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, MINUTE, HOUR, 47 * HOUR, 3 * DAY, 365 * DAY, 500 * 365 * DAY])
 async def test_there_are_few_spans_however_long_it_lasts(length: int) -> None:
-    """They reach from before the first event to the last; what is kept by the hour is not split further."""
+    """The buckets cover all events, and hourly tallies are not split further."""
     now = 2_000_000_000_000
     since, width, count = spans(now - length, now, now)
     assert 1 <= count <= MAX_SPANS
@@ -56,7 +56,7 @@ async def test_there_are_few_spans_however_long_it_lasts(length: int) -> None:
 
 
 async def test_a_sample_is_shown_by_its_place(world: World) -> None:
-    """The newest unless another is asked for, and in the place of one that is gone."""
+    """The newest sample is shown by default, and in place of a deleted one."""
     id_ = await world.post()
     for _ in range(3):
         await world.post()
@@ -72,7 +72,7 @@ async def test_a_sample_is_shown_by_its_place(world: World) -> None:
 
 
 async def ended(world: World, id_: str, *notes: str) -> None:
-    """Ann notes something, then Bo resolves it."""
+    """Add notes as Ann, then resolve as Bo."""
     for text in notes:
         await world.database.write(partial(actions.note, actor=actor(world), name=id_, text=text))
     await world.database.write(partial(actions.resolve, actor=actor(world, "bo"), name=id_))
@@ -80,7 +80,7 @@ async def ended(world: World, id_: str, *notes: str) -> None:
 
 
 async def test_how_it_ended_the_last_times(world: World) -> None:
-    """The earlier incidents of the problem, the last first, who ended each, the last note on it; and the newer one."""
+    """Earlier incidents are listed latest first, with who resolved them and the last note, and the newer one."""
     ids = []
     for number in range(3):
         id_ = await world.post()
@@ -101,7 +101,7 @@ async def test_how_it_ended_the_last_times(world: World) -> None:
 
 
 async def test_what_it_follows_is_named_though_the_rules_have_changed(world: World) -> None:
-    """After an upgrade the incident before has another fingerprint."""
+    """The previous incident is found even if an upgrade changed the fingerprint."""
     before = await world.post(fingerprint="old")
     await world.database.write(lambda tx: actions.resolve(tx, actor(world), before))
     after = await world.post(fingerprint="new")
@@ -118,7 +118,7 @@ async def test_what_it_follows_is_named_though_the_rules_have_changed(world: Wor
 
 
 async def test_the_runs_whose_events_it_counts(world: World) -> None:
-    """The last first; another incident's are not among them."""
+    """Runs with events in this incident are listed latest first."""
     runs = ["01-run", "02-run", "03-run"]
     await world.ran(*({"id": run, "state": "failed", "replayable": "yes"} for run in (*runs, "04-run")))
     id_ = await world.post()
@@ -131,7 +131,7 @@ async def test_the_runs_whose_events_it_counts(world: World) -> None:
 
 
 async def test_an_incident_of_another_project_is_unknown(world: World) -> None:
-    """As one that there is none of."""
+    """An incident of another project is unknown."""
     theirs = await world.post(project="other")
     for name in (theirs, "999", "no-such-id", "\0"):
         with pytest.raises(Unknown):
@@ -139,7 +139,7 @@ async def test_an_incident_of_another_project_is_unknown(world: World) -> None:
 
 
 async def test_none_of_it_reads_a_whole_table(world: World) -> None:
-    """Every statement of the page goes by an index, whatever lies beside the incident."""
+    """Every statement of the page uses an index."""
     id_ = await world.post(run="01-run")
     await world.ran({"id": "01-run"})
     await world.alert()
@@ -149,7 +149,7 @@ async def test_none_of_it_reads_a_whole_table(world: World) -> None:
 
 
 async def test_a_delivery_says_why_it_told_of_this_incident(world: World) -> None:
-    """In one message of a group some are new and others over: each incident has its own reason."""
+    """Each incident of a message has its own reason."""
     over = await world.post("over")
     await world.alert()
     await world.database.write(partial(actions.resolve, actor=actor(world), name=over))

@@ -1,4 +1,4 @@
-"""Intake: what a committed batch leaves behind, on both engines."""
+"""Intake: the rows after a committed batch, on both engines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def _incidents(bench: Bench) -> Sequence[sa.Row[Any]]:
 
 
 async def test_equal_events_are_one_incident_with_an_exact_count(bench: Bench) -> None:
-    """A thousand equal events in one batch, and more in another, make one incident that counts them all."""
+    """A thousand equal events, over two batches, are one incident with the exact count."""
     first = await bench.post(*(bench.event() for _ in range(1000)))
     second = await bench.post(*(bench.event() for _ in range(7)))
     assert len({stored.incident_id for stored in first + second}) == 1
@@ -34,7 +34,7 @@ async def test_equal_events_are_one_incident_with_an_exact_count(bench: Bench) -
 
 
 async def test_samples_are_the_first_ten_then_powers_of_two_and_always_the_newest(bench: Bench) -> None:
-    """Of a hundred events in uneven batches the right ones stay."""
+    """Of a hundred events in uneven batches, the specified samples are kept."""
     for size in (3, 40, 1, 56):
         await bench.post(*(bench.event() for _ in range(size)))
     kept = await bench.database.read(
@@ -44,7 +44,7 @@ async def test_samples_are_the_first_ten_then_powers_of_two_and_always_the_newes
 
 
 async def test_a_given_id_is_counted_once(bench: Bench) -> None:
-    """The same id again, in the same batch or later, answers with the first incident and counts nothing."""
+    """A repeated id is answered with the first incident and not counted, in the same batch or later."""
     one = bench.event(id="same")
     stored = await bench.post(one, bench.event(id="same", fingerprint="other"))
     again = await bench.post(bench.event(id="same", fingerprint="third"))
@@ -62,7 +62,7 @@ async def test_ids_are_unique_per_project_only(bench: Bench) -> None:
 
 
 async def test_an_event_after_the_resolution_reopens_under_a_new_number(bench: Bench) -> None:
-    """Fail, resolve and fail again inside one batch: two incidents, the second linked to the first."""
+    """Fail, resolve and fail again in one batch give two incidents, the second linked to the first."""
     stored = await bench.post(bench.event(), bench.event(status="resolved"))
     bench.clock.advance(1)
     stored += await bench.post(bench.event())
@@ -73,7 +73,7 @@ async def test_an_event_after_the_resolution_reopens_under_a_new_number(bench: B
 
 
 async def test_all_of_it_in_one_batch(bench: Bench) -> None:
-    """Rounds inside a batch keep the order of arrival: fail, resolve, fail later."""
+    """Events of one batch are applied in order: fail, resolve, fail later."""
     stored = await bench.post(
         bench.event(), bench.event(status="resolved"), bench.event(at=bench.clock.now() + 5)
     )
@@ -82,7 +82,7 @@ async def test_all_of_it_in_one_batch(bench: Bench) -> None:
 
 
 async def test_a_late_event_counts_on_the_resolved_incident(bench: Bench) -> None:
-    """An event that happened before the resolution counts there and reopens nothing."""
+    """An event from before the resolution is counted there, and does not reopen."""
     await bench.post(bench.event())
     happened = bench.clock.now()
     bench.clock.advance(5000)
@@ -95,14 +95,14 @@ async def test_a_late_event_counts_on_the_resolved_incident(bench: Bench) -> Non
 
 
 async def test_resolving_nothing_is_accepted_and_makes_nothing(bench: Bench) -> None:
-    """A resolution of an unknown fingerprint is stored nowhere and has no incident."""
+    """Resolving an unknown fingerprint is accepted and stores nothing."""
     (stored,) = await bench.post(bench.event(status="resolved"))
     assert stored.incident_id is None
     assert await _incidents(bench) == []
 
 
 async def test_severity_is_the_highest_and_varying_labels_leave(bench: Bench) -> None:
-    """Severity only rises; a label that differs later is named in `varying` and no longer a label."""
+    """Severity only rises; a label with differing values moves to `varying`."""
     await bench.post(bench.event(more_labels={"region": "eu", "zone": "1"}))
     await bench.post(bench.event(severity=Severity.CRITICAL, more_labels={"region": "us", "zone": "1"}))
     await bench.post(bench.event(severity=Severity.INFO, more_labels={"region": "eu"}))
@@ -114,7 +114,7 @@ async def test_severity_is_the_highest_and_varying_labels_leave(bench: Bench) ->
 
 
 async def test_too_many_new_causes_are_counted_on_one_incident(bench: Bench) -> None:
-    """Beyond the quota a service's new causes share one incident; known causes go on counting on their own."""
+    """Beyond the quota a service's new causes share one incident; known causes are counted on their own."""
     await bench.post(bench.event("known"))
     stored = await bench.post(
         *(bench.event(f"new-{n}") for n in range(10)), bench.event("known"), remaining=3
@@ -127,7 +127,7 @@ async def test_too_many_new_causes_are_counted_on_one_incident(bench: Bench) -> 
 
 
 async def test_a_failing_transaction_leaves_nothing(bench: Bench) -> None:
-    """An error in the middle of a batch rolls all of it back."""
+    """An error within a batch rolls back all of it."""
 
     def work(tx: Tx) -> None:
         tx.run(sa.insert(tallies).values(incident=1, minute=1, n=1))

@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that the code knows, on both engines."""
+"""The migrations produce exactly the declared schema, on both engines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 def _indexes(connection: sa.Connection) -> set[tuple[str, str]]:
-    """Every index with its text, conditions included."""
+    """Every index with its definition."""
     if connection.dialect.name == "sqlite":
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
     else:
@@ -28,7 +28,7 @@ def _indexes(connection: sa.Connection) -> set[tuple[str, str]]:
 
 
 def _triggers(connection: sa.Connection) -> set[tuple[str, str]]:
-    """Every trigger with its text; on PostgreSQL that of its function, too."""
+    """Every trigger with its definition, and on PostgreSQL its function's."""
     if connection.dialect.name == "sqlite":
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
     else:
@@ -40,7 +40,7 @@ def _triggers(connection: sa.Connection) -> set[tuple[str, str]]:
 
 
 async def test_migrated_and_declared_schemas_are_equal(own_database: Database) -> None:
-    """Drop everything, migrate from nothing: no difference is left, partial indexes and options included."""
+    """Migrating an empty database leaves no difference, in partial indexes and options too."""
 
     def work(tx: Tx) -> tuple[object, object, object, str | None]:
         declared = _indexes(tx.conn) | _triggers(tx.conn)
@@ -56,7 +56,7 @@ async def test_migrated_and_declared_schemas_are_equal(own_database: Database) -
 
 
 async def test_a_table_that_is_missing_is_named(own_database: Database) -> None:
-    """As after somebody else's hand, or half a restore."""
+    """A missing table, as after a partial restore, is named."""
 
     def work(tx: Tx) -> tuple[tuple[str, ...], tuple[str, ...]]:
         before = integrity.missing_tables(tx)
@@ -68,13 +68,13 @@ async def test_a_table_that_is_missing_is_named(own_database: Database) -> None:
 
 
 async def test_head_is_the_newest_migration() -> None:
-    """The constant that spares a start the import of Alembic names the last script."""
+    """The constant for the latest migration, which avoids importing Alembic, is correct."""
     folder = Path(migrate.__file__).parent / "migrations" / "versions"
     assert max(path.name[:4] for path in folder.glob("[0-9]*.py")) == migrate.HEAD
 
 
 async def test_a_second_upgrade_changes_nothing_and_a_newer_schema_is_refused(own_database: Database) -> None:
-    """Upgrading twice says so; a database of a later notifier is left alone."""
+    """A second upgrade is a no-op, and a later version's database is refused."""
 
     def twice(tx: Tx) -> str:
         metadata.drop_all(tx.conn)

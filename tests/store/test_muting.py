@@ -1,4 +1,4 @@
-"""What is held, by what and until when; escalation; and the reasons that are kept. On both engines."""
+"""Silences, inhibition, mute times, snoozes and escalation, and the stored reasons, on both engines."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def rows(bench: Bench, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
 
 
 async def why(bench: Bench) -> list[tuple[str, str, int]]:
-    """Every decision, in order: told or held, why, and how often."""
+    """Every decision in order: told or held, the reason, and the number."""
     query = sa.select(decisions.c.kind, decisions.c.why, decisions.c["count"].label("n")).order_by(
         decisions.c.at
     )
@@ -87,7 +87,7 @@ async def told(bench: Bench) -> list[str]:
 
 
 async def send(bench: Bench) -> list[tuple[str, str]]:
-    """Deliver all that is due; who was told why."""
+    """Deliver everything that is due; returns targets with reasons."""
     jobs: list[Job] = []
     while found := (await bench.claim()).jobs:
         jobs += found
@@ -105,7 +105,7 @@ async def balanced(bench: Bench) -> bool:
 
 
 async def test_a_silence_holds_and_its_end_is_told_once(bench: Bench) -> None:
-    """Counted while it lasts; then told as unmuted, in words that say whose silence it was."""
+    """Silenced incidents are counted, then notified as unmuted with the silence's author."""
     await start(bench)
     id_ = await silence(bench, 'service="billing"')
     await bench.post(bench.event(), bench.event())
@@ -126,7 +126,7 @@ async def test_a_silence_holds_and_its_end_is_told_once(bench: Bench) -> None:
 
 
 async def test_opened_and_resolved_under_a_silence_is_never_told(bench: Bench) -> None:
-    """Its end wakes nobody."""
+    """The end of the silence notifies nobody of it."""
     await start(bench)
     await silence(bench, 'service="billing"')
     await bench.post(bench.event())
@@ -139,7 +139,7 @@ async def test_opened_and_resolved_under_a_silence_is_never_told(bench: Bench) -
 
 
 async def test_the_end_of_what_was_told_before_is_told_under_a_silence(bench: Bench) -> None:
-    """A silence holds all but resolved."""
+    """A silence holds everything but resolutions."""
     await start(bench)
     await bench.post(bench.event())
     assert await told(bench) == ["opened"]
@@ -150,7 +150,7 @@ async def test_the_end_of_what_was_told_before_is_told_under_a_silence(bench: Be
 
 
 async def test_a_silence_that_is_ended_early_lets_go_at_once(bench: Bench) -> None:
-    """All that it held is looked at again, and told if nothing else holds it."""
+    """Everything that the silence held is evaluated again, and notified if nothing else holds it."""
     await start(bench)
     id_ = await silence(bench, 'service="billing"', lasts=DAY)
     await bench.post(bench.event())
@@ -160,7 +160,7 @@ async def test_a_silence_that_is_ended_early_lets_go_at_once(bench: Bench) -> No
 
 
 async def test_a_silence_lets_go_of_what_it_matches_no_longer(bench: Bench) -> None:
-    """A label that varies leaves the incident, and so the silence: alerting fails open."""
+    """If a label starts to vary, the silence no longer matches: alerting fails open."""
     await start(bench)
     await silence(bench, 'region="eu"', lasts=DAY)
     await bench.post(bench.event(more_labels={"region": "eu"}))
@@ -170,7 +170,7 @@ async def test_a_silence_lets_go_of_what_it_matches_no_longer(bench: Bench) -> N
 
 
 async def test_equal_decisions_that_follow_each_other_are_one_row(bench: Bench) -> None:
-    """A storm under a silence leaves a count, not a row for every look."""
+    """Repeated equal decisions are one row with a count."""
     await start(bench, group_interval=MINUTE)
     await silence(bench, 'service="billing"', lasts=DAY)
     for severity in (Severity.INFO, Severity.WARNING, Severity.ERROR, Severity.CRITICAL):
@@ -181,7 +181,7 @@ async def test_equal_decisions_that_follow_each_other_are_one_row(bench: Bench) 
 
 
 async def test_inhibition_holds_until_its_source_is_resolved(bench: Bench) -> None:
-    """Equal labels only; the source's end lets go, and the next source would hold anew."""
+    """Only incidents with equal labels are inhibited, until the source resolves; a new source inhibits again."""
     rule = Inhibition(
         key="rule",
         source=(parse('severity="critical"'),),
@@ -205,7 +205,7 @@ async def test_inhibition_holds_until_its_source_is_resolved(bench: Bench) -> No
 
 
 async def test_a_rule_that_is_new_finds_its_sources_among_what_is_open(bench: Bench) -> None:
-    """A reload looks at all incidents that are not resolved."""
+    """After a reload a new rule finds its sources among all unresolved incidents."""
     await start(bench, group_by=("incident",))
     await bench.post(bench.event("source", severity=Severity.CRITICAL))
     await bench.alert()
@@ -219,7 +219,7 @@ async def test_a_rule_that_is_new_finds_its_sources_among_what_is_open(bench: Be
 
 
 async def test_quiet_hours_hold_until_they_are_over(bench: Bench) -> None:
-    """A route's mute time; at its end what is still open is told once."""
+    """When a route's mute time ends, open incidents are notified once."""
     night = Weekly(times=(Hours(start=22 * 60, end=6 * 60),), location="Europe/Berlin")
     move(bench, parse_rfc3339("2026-11-24T23:30:00+01:00"))
     await start(bench, mute_times=(TimeInterval(name="night", windows=(night,)),))
@@ -232,7 +232,7 @@ async def test_quiet_hours_hold_until_they_are_over(bench: Bench) -> None:
 
 
 async def test_a_snooze_comes_back_with_or_without_news(bench: Bench) -> None:
-    """It holds all but resolved, and its end is told once."""
+    """A snooze holds everything but resolutions, and its end is notified once."""
     await start(bench)
     (stored,) = await bench.post(bench.event())
     await bench.alert()
@@ -248,7 +248,7 @@ async def test_a_snooze_comes_back_with_or_without_news(bench: Bench) -> None:
 
 
 async def test_an_acknowledgement_is_told_to_all_who_heard_and_stops_the_rest(bench: Bench) -> None:
-    """Escalation targets included; then neither repeats nor steps, until it runs out."""
+    """Everyone notified before, escalation targets included, is notified; repeats and steps stop until it expires."""
     await start(bench, escalate=STEPS)
     (stored,) = await bench.post(bench.event())
     await bench.alert()
@@ -272,7 +272,7 @@ async def test_an_acknowledgement_is_told_to_all_who_heard_and_stops_the_rest(be
 
 
 async def test_each_step_fires_once_and_those_who_are_due_share_a_message(bench: Bench) -> None:
-    """Whatever happens in between: restarts keep what was done in the member's row."""
+    """Each step fires once, also after restarts, and steps due together share a message."""
     await start(bench, escalate=STEPS)
     await bench.post(bench.event("one"), bench.event("two"))
     await bench.alert()
@@ -295,7 +295,7 @@ async def test_each_step_fires_once_and_those_who_are_due_share_a_message(bench:
 
 
 async def test_steps_that_came_due_while_nobody_looked_fire_in_order(bench: Bench) -> None:
-    """Three hours late: the first step, and the second as long after it as ever, for who was told must have time."""
+    """After a three-hour outage the steps fire in order, with the usual distance."""
     await start(bench, escalate=STEPS)
     await bench.post(bench.event())
     await bench.alert()
@@ -309,7 +309,7 @@ async def test_steps_that_came_due_while_nobody_looked_fire_in_order(bench: Benc
 
 
 async def test_a_resolution_ends_an_escalation_and_reaches_it(bench: Bench) -> None:
-    """Who was woken hears that it is over."""
+    """The escalation's targets are notified of the resolution."""
     await start(bench, escalate=STEPS)
     await bench.post(bench.event())
     await bench.alert()
@@ -337,7 +337,7 @@ async def test_a_silence_postpones_an_escalation(bench: Bench) -> None:
 
 
 async def test_a_message_says_where_the_whole_episode_stands(bench: Bench) -> None:
-    """Open, acknowledged and resolved are counted, and those that need somebody come first."""
+    """The message counts open, acknowledged and resolved incidents, and lists those that need action first."""
     await start(bench, group_interval=0)
     stored = await bench.post(bench.event("one"), bench.event("two"), bench.event("three"))
     await bench.alert()
@@ -355,7 +355,7 @@ async def test_a_message_says_where_the_whole_episode_stands(bench: Bench) -> No
 
 
 async def test_an_escalation_goes_on_after_an_acknowledgement_that_ran_out_in_silence(bench: Bench) -> None:
-    """No event has come since it was told, and the time of a repeat is over: there is nothing else to tell."""
+    """The escalation continues although there is no new event to repeat."""
     await start(bench, escalate=STEPS[:1])
     (stored,) = await bench.post(bench.event())
     await bench.alert()
@@ -370,7 +370,7 @@ async def test_an_escalation_goes_on_after_an_acknowledgement_that_ran_out_in_si
 
 
 async def test_an_early_end_of_a_silence_lets_a_step_go_that_it_had_postponed(bench: Bench) -> None:
-    """Nothing but the step was held: whoever ends the silence wakes it as well."""
+    """Ending a silence early also releases a step that it had postponed."""
     await start(bench, escalate=STEPS[:1])
     await bench.post(bench.event())
     await bench.alert()
@@ -384,7 +384,7 @@ async def test_an_early_end_of_a_silence_lets_a_step_go_that_it_had_postponed(be
 
 
 async def test_each_acknowledgement_is_told_whoever_looked_in_between(bench: Bench) -> None:
-    """Ann had it, it ran out, and bo took it before a loop came by: all hear of bo."""
+    """If one acknowledgement expires and another follows before the loop runs, the second is notified."""
     await start(bench)
     (stored,) = await bench.post(bench.event())
     await bench.alert()
@@ -400,7 +400,7 @@ async def test_each_acknowledgement_is_told_whoever_looked_in_between(bench: Ben
 
 
 async def test_who_was_woken_hears_who_has_it_though_it_is_told_for_another_reason(bench: Bench) -> None:
-    """Raised and acknowledged at once: one message, to all who have heard of it."""
+    """A raise and an acknowledgement at once are one message to everyone notified before."""
     await start(bench, escalate=STEPS[:1])
     (stored,) = await bench.post(bench.event())
     await bench.alert()
@@ -418,7 +418,7 @@ async def test_who_was_woken_hears_who_has_it_though_it_is_told_for_another_reas
 
 @pytest.mark.parametrize("waker", ["escalation", "snooze", "silence"])
 async def test_what_wakes_a_group_tells_nothing_else_too_early(bench: Bench, waker: str) -> None:
-    """A second incident waits for group_interval, whatever else is looked at or held in between."""
+    """A second incident waits for group_interval, whatever else wakes the group."""
     await start(bench, escalate=(replace(STEPS[0], after=2 * MINUTE),) if waker == "escalation" else ())
     if waker == "silence":
         await silence(bench, 'region="eu"', lasts=2 * MINUTE)
@@ -444,13 +444,13 @@ async def test_what_wakes_a_group_tells_nothing_else_too_early(bench: Bench, wak
 
 
 async def renewed(bench: Bench, route: Route) -> None:
-    """A reload, as the service follows it."""
+    """Change the routing tree, as a reload does."""
     bench.route = route
     assert await bench.database.write(lambda tx: replan_after_reload(tx, tuple(route.walk()))) is None
 
 
 async def test_steps_that_a_reload_adds_or_hastens_fire_for_what_is_open(bench: Bench) -> None:
-    """`after` counts from when it was first told, also under a configuration that knew no such step."""
+    """A step counts from the first notification, even if the configuration had no such step then."""
     await start(bench)
     await bench.post(bench.event())
     await bench.alert()
@@ -468,7 +468,7 @@ async def test_steps_that_a_reload_adds_or_hastens_fire_for_what_is_open(bench: 
 
 
 async def test_hours_that_a_reload_takes_away_hold_no_longer(bench: Bench) -> None:
-    """What they held is told at once, not when they would have been over; so is the step that they postponed."""
+    """Removing a mute time releases incidents and steps at once."""
     await start(bench, escalate=STEPS[:1])
     await bench.post(bench.event("told"))
     assert await told(bench) == ["opened"]
@@ -482,7 +482,7 @@ async def test_hours_that_a_reload_takes_away_hold_no_longer(bench: Bench) -> No
 
 
 async def test_a_step_does_not_wait_for_what_its_group_keeps(bench: Bench) -> None:
-    """Its snooze is ended early, and its group has just told: the step is due, what is unmuted waits."""
+    """An escalation step is due although the group's interval has not passed."""
     await start(bench, escalate=STEPS[:1])
     (first, _) = await bench.post(bench.event("one"), bench.event("two"))
     await bench.alert()
@@ -499,7 +499,7 @@ async def test_a_step_does_not_wait_for_what_its_group_keeps(bench: Bench) -> No
 
 
 async def test_a_step_goes_on_when_a_silence_matches_no_longer(bench: Bench) -> None:
-    """A label that varies leaves the incident: what the silence had postponed does not wait for its end."""
+    """If a label varies, the step that the silence had postponed is due at once."""
     await start(bench, escalate=STEPS[:1])
     await bench.post(bench.event(more_labels={"region": "eu"}))
     await bench.alert()
@@ -511,7 +511,7 @@ async def test_a_step_goes_on_when_a_silence_matches_no_longer(bench: Bench) -> 
 
 
 async def test_a_repeat_after_an_acknowledgement_that_ran_out_waits_for_its_event_alone(bench: Bench) -> None:
-    """It is known as open again, so that the next event repeats it at once, and steps that a reload adds are due."""
+    """After an acknowledgement expired, the next event is repeated at once, and added steps are due."""
     await start(bench, group_wait=10 * SECOND)
     (stored,) = await bench.post(bench.event())
     await bench.alert()
@@ -530,7 +530,7 @@ async def test_a_repeat_after_an_acknowledgement_that_ran_out_waits_for_its_even
 
 
 async def test_a_rule_that_a_reload_takes_away_lets_go_at_once(bench: Bench) -> None:
-    """What it held is asked again, and told where nothing else holds it."""
+    """Incidents that a removed rule inhibited are evaluated again."""
     rule = Inhibition(
         key="rule", source=(parse('severity="critical"'),), target=(parse('severity="error"'),), equal=()
     )

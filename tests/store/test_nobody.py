@@ -1,4 +1,4 @@
-"""What is told to nobody by the operator's wish is counted, listed and held by a name."""
+"""Routes without channels: incidents are counted, listed and held by a named reason."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def _reload(bench: Bench, route: Route) -> None:
 
 
 async def test_a_route_to_nobody_counts_and_tells_nothing(bench: Bench) -> None:
-    """Held by `route`: open, worse and over, with no escalation and no fallback."""
+    """Incidents are held by `route` in every state, without escalation or fallback."""
     bench.route, bench.fallback = tree(), "mail"
     await _post(bench)
     await _post(bench, Severity.CRITICAL)
@@ -66,7 +66,7 @@ async def test_a_route_to_nobody_counts_and_tells_nothing(bench: Bench) -> None:
 
 
 async def test_what_it_held_is_told_once_it_has_a_channel(bench: Bench) -> None:
-    """A reload that names a channel tells what is still open."""
+    """When a reload adds a channel, open incidents are notified."""
     bench.route = tree()
     await _post(bench, fingerprint="a")
     await _post(bench, fingerprint="b")
@@ -78,7 +78,7 @@ async def test_what_it_held_is_told_once_it_has_a_channel(bench: Bench) -> None:
 
 
 async def test_who_has_heard_of_it_hears_its_end(bench: Bench) -> None:
-    """A route that tells nobody any more still says to its old threads that somebody has it, and that it is over."""
+    """A route that lost its channels still notifies its threads of acknowledgement and resolution."""
     bench.route = tree("mail", escalates=False)
     id_ = await _post(bench)
     await bench.alert()
@@ -97,7 +97,7 @@ async def test_who_has_heard_of_it_hears_its_end(bench: Bench) -> None:
 
 
 async def test_severity_none_is_kept_and_told_to_nobody(bench: Bench) -> None:
-    """Held by `severity`; routed once and not again for ever; told as soon as it is worse."""
+    """Severity `none` is held by `severity` and routed once; a higher severity is notified."""
     bench.route = tree("mail")
     await _post(bench, Severity.NONE)
     assert await bench.alert() == []
@@ -113,7 +113,7 @@ async def test_severity_none_is_kept_and_told_to_nobody(bench: Bench) -> None:
 
 
 async def test_severity_none_ends_untold(bench: Bench) -> None:
-    """Nobody hears that something is over of which nobody heard."""
+    """The resolution of an incident that was never notified is not notified."""
     bench.route = tree("mail")
     await _post(bench, Severity.NONE)
     await bench.alert()
@@ -124,7 +124,7 @@ async def test_severity_none_ends_untold(bench: Bench) -> None:
 
 
 async def test_the_migration_moves_what_was_routed_by_rank(bench: Bench) -> None:
-    """Ranks moved by one when `none` came: what was routed is not routed again, and what was not still is."""
+    """The migration of ranks, when `none` was added, routes no incident again."""
     migration = importlib.import_module("notifier.store.migrations.versions.0004_telling")
     bench.route = tree("mail")
     for severity in (Severity.INFO, Severity.WARNING, Severity.ERROR, Severity.CRITICAL):

@@ -1,4 +1,4 @@
-"""The outbox on both engines: claims, outcomes, cooling, buckets, digests, superseding, fallback, dead letters."""
+"""The outbox on both engines: claims, outcomes, cooling, rate limits, digests, superseding, fallback, dead letters."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def _states(bench: Bench) -> dict[str, int]:
 
 
 async def test_a_claim_is_exclusive_and_a_receipt_is_terminal(bench: Bench) -> None:
-    """A delivery in flight cannot be claimed again; its receipt ends it and is kept."""
+    """A delivery in flight cannot be claimed again; its receipt ends it and is stored."""
     job = await _job(bench)
     assert (await bench.claim()).jobs == ()
     await bench.deliver(job, ref="ts-1")
@@ -60,7 +60,7 @@ async def test_a_claim_is_exclusive_and_a_receipt_is_terminal(bench: Bench) -> N
 
 
 async def test_transient_failures_follow_the_schedule_with_the_same_id_and_body(bench: Bench) -> None:
-    """5 s, 30 s, then the target cools for 2 m as well; the message is the same each time."""
+    """The delays are 5 s, 30 s, and 2 m with cooling; every attempt sends the same message."""
     job = await _job(bench)
     sent = [job.message.as_json()]
     for wait in (5 * SECOND, 30 * SECOND, 2 * MINUTE):
@@ -79,7 +79,7 @@ async def test_transient_failures_follow_the_schedule_with_the_same_id_and_body(
 
 
 async def test_what_an_older_version_has_begun_to_send_keeps_its_form(bench: Bench) -> None:
-    """Its stored message names no form; a repeat keeps it, and what nobody has sent yet is made anew."""
+    """A stored message without a form is resent unchanged; a message not sent yet is composed again."""
 
     async def age(column: sa.Column[Any]) -> None:
         """Store the messages as the first version did."""
@@ -114,7 +114,7 @@ async def test_what_an_older_version_has_begun_to_send_keeps_its_form(bench: Ben
 
 
 async def test_throttled_cools_the_target_and_uses_no_attempt(bench: Bench) -> None:
-    """429 with Retry-After: 90 s of silence for the whole target, and not one attempt."""
+    """A 429 with Retry-After pauses the target for 90 s without counting an attempt."""
     job = await _job(bench)
     await bench.fail(job, SendError(Outcome.THROTTLED, "429", retry_after=90 * SECOND))
     await bench.post(bench.event("another"))
@@ -129,7 +129,7 @@ async def test_throttled_cools_the_target_and_uses_no_attempt(bench: Bench) -> N
 
 
 async def _told_gone(bench: Bench, name: str) -> Job:
-    """A delivery whose receiver says that it is gone."""
+    """A delivery whose receiver answers that it is gone."""
     await bench.post(bench.event(name))
     await bench.alert()
     (job,) = (await bench.claim()).jobs
@@ -146,7 +146,7 @@ async def _is_disabled(bench: Bench) -> bool:
 
 
 async def test_gone_is_dead_at_once_and_twice_disables_the_target(bench: Bench) -> None:
-    """410: a dead letter; after a second what comes later for that target dies, too; a redelivery tries again."""
+    """A 410 is a dead letter; the second disables the target until a redelivery."""
     await _told_gone(bench, "first")
     assert not await _is_disabled(bench)
     job = await _told_gone(bench, "second")
@@ -164,7 +164,7 @@ async def test_gone_is_dead_at_once_and_twice_disables_the_target(bench: Bench) 
 
 
 async def test_gone_twice_in_a_row_disables_however_long_it_took(bench: Bench) -> None:
-    """Two deliveries, one after the other; what arrived between them a while ago makes it the first again."""
+    """Two consecutive 410s disable the target, unless a success is between them."""
     await _told_gone(bench, "first")
     bench.clock.advance(2 * HOUR)
     await bench.post(bench.event("between"))
@@ -189,7 +189,7 @@ async def test_gone_twice_within_an_hour_disables_whatever_arrived_between(bench
 
 
 async def _use(bench: Bench, settings: str) -> None:
-    """Put a configuration of these settings into force."""
+    """Activate a configuration with these settings."""
 
     def work(tx: Tx) -> dict[str, str]:
         hashes = settings_hashes(tx, dict.fromkeys(bench.channels, settings))
@@ -200,7 +200,7 @@ async def _use(bench: Bench, settings: str) -> None:
 
 
 async def test_health_belongs_to_the_settings_that_it_was_learnt_under(bench: Bench) -> None:
-    """A disabled target of other settings is tried; the same settings change nothing; secrets are not readable."""
+    """A disabled target with changed settings is tried again; the stored settings contain no readable secrets."""
     await _use(bench, "an old password")
     for name in ("first", "second"):
         await _told_gone(bench, name)
@@ -221,7 +221,7 @@ async def test_health_belongs_to_the_settings_that_it_was_learnt_under(bench: Be
 async def test_what_waits_for_a_cooling_target_is_tried_with_other_settings(
     bench: Bench, outcome: Outcome
 ) -> None:
-    """Neither the target's rest nor the delivery's own schedule outlives the settings."""
+    """Changed settings end the target's cooling and the delivery's delay."""
     await _use(bench, "old")
     job = await _job(bench)
     for _ in range(3):
@@ -240,7 +240,7 @@ async def test_what_waits_for_a_cooling_target_is_tried_with_other_settings(
 
 
 async def test_a_failure_under_old_settings_says_nothing_of_new_ones(bench: Bench) -> None:
-    """What was being sent when the settings changed ends as it ends, and the target stays of good health."""
+    """A failure of a send with old settings does not affect the health under new ones."""
     await _use(bench, "old")
     job = await _job(bench)
     await _use(bench, "new")
@@ -251,7 +251,7 @@ async def test_a_failure_under_old_settings_says_nothing_of_new_ones(bench: Benc
 
 
 async def test_permanent_failures_get_three_tries_in_ten_minutes(bench: Bench) -> None:
-    """404 three times within ten minutes, then a dead letter."""
+    """Three 404s within ten minutes make a dead letter."""
     job = await _job(bench)
     start = bench.clock.now()
     for _ in range(2):
@@ -271,7 +271,7 @@ async def test_permanent_failures_get_three_tries_in_ten_minutes(bench: Bench) -
 
 
 async def test_earlier_transient_failures_do_not_use_up_the_three_tries(bench: Bench) -> None:
-    """Two 503 and then a 404: it is tried again, because people correct a configuration."""
+    """Two 503s do not count towards the three attempts of a permanent failure."""
     job = await _job(bench)
     for _ in range(2):
         result = await bench.fail(job, SendError(Outcome.TRANSIENT, "503"))
@@ -289,7 +289,7 @@ async def test_earlier_transient_failures_do_not_use_up_the_three_tries(bench: B
 
 
 async def test_a_target_that_nothing_would_wake_is_found(bench: Bench) -> None:
-    """A wake-up that was lost costs time, never the alert: the sweep finds what waits."""
+    """The sweep finds what a lost wake-up missed."""
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()
@@ -300,7 +300,7 @@ async def test_a_target_that_nothing_would_wake_is_found(bench: Bench) -> None:
 
 
 async def test_a_delivery_expires(bench: Bench) -> None:
-    """What was not delivered within expires_after is a dead letter with that reason."""
+    """A delivery not sent within expires_after is a dead letter with that reason."""
     bench.expires_after = HOUR
     job = await _job(bench)
     await bench.fail(job, SendError(Outcome.TRANSIENT, "down"))
@@ -311,7 +311,7 @@ async def test_a_delivery_expires(bench: Bench) -> None:
 
 
 async def test_a_lost_worker_is_an_ambiguous_attempt_with_the_same_id(bench: Bench) -> None:
-    """A lease that ended returns the delivery as a possible repeat; the fence refuses the late outcome."""
+    """A delivery whose lease expired is sent again as a possible repeat; the late outcome is refused."""
     job = await _job(bench)
     bench.clock.advance(61 * SECOND)
     assert (await bench.sweep()).lost == (job.id,)
@@ -323,7 +323,7 @@ async def test_a_lost_worker_is_an_ambiguous_attempt_with_the_same_id(bench: Ben
 
 
 async def test_a_delivery_that_ends_its_workers_is_quarantined(bench: Bench) -> None:
-    """Five claims without an outcome, and it is a dead letter instead of a sixth."""
+    """After five claims without an outcome it is a dead letter."""
     job = await _job(bench)
     for _ in range(4):
         await bench.sweep(restarted=True)
@@ -335,7 +335,7 @@ async def test_a_delivery_that_ends_its_workers_is_quarantined(bench: Bench) -> 
 
 
 async def test_a_newer_message_of_a_thread_carries_the_unsent_older_one(bench: Bench) -> None:
-    """Opened (unsent) and raised become one message; the older delivery is superseded by the newer."""
+    """`opened` (unsent) and `severity_raised` are one message; the older delivery is superseded."""
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()
@@ -349,7 +349,7 @@ async def test_a_newer_message_of_a_thread_carries_the_unsent_older_one(bench: B
 
 
 async def test_one_delivery_in_flight_per_thread(bench: Bench) -> None:
-    """While a message is under way the next one of its thread waits, and other threads do not."""
+    """While a message is in flight, the next of its thread waits; other threads do not."""
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()
@@ -368,7 +368,7 @@ async def test_one_delivery_in_flight_per_thread(bench: Bench) -> None:
 
 
 async def test_more_threads_than_tokens_go_as_one_digest(bench: Bench) -> None:
-    """Two tokens and nine alerts: one digest, which coalesces the nine once it has arrived."""
+    """With two tokens, nine alerts are one digest, which coalesces them when it is delivered."""
     bench.route = EACH
     bench.rate_limit = RateLimit(messages=2, per=HOUR, burst=2)
     await bench.post(*(bench.event(f"fp-{n}") for n in range(9)))
@@ -382,7 +382,7 @@ async def test_more_threads_than_tokens_go_as_one_digest(bench: Bench) -> None:
 
 
 async def test_without_digest_the_target_is_paced(bench: Bench) -> None:
-    """Two tokens now, and one more every half hour."""
+    """Two messages at once, and one more every half hour."""
     bench.route = EACH
     bench.digest = False
     bench.rate_limit = RateLimit(messages=2, per=HOUR, burst=2)
@@ -396,7 +396,7 @@ async def test_without_digest_the_target_is_paced(bench: Bench) -> None:
 
 
 async def test_three_failures_cool_the_target_and_one_probe_follows(bench: Bench) -> None:
-    """After three transient failures in a row nothing is sent until the cooling ends, and then one message."""
+    """After three transient failures in a row the target cools; then one message probes it."""
     bench.route = EACH
     bench.digest = False
     await bench.post(*(bench.event(f"fp-{n}") for n in range(5)))
@@ -415,7 +415,7 @@ async def test_three_failures_cool_the_target_and_one_probe_follows(bench: Bench
 
 
 async def test_one_hiccup_cools_as_one_however_much_was_in_flight(bench: Bench) -> None:
-    """Eight sends that fail together are what three in a row are: seconds, and then a probe; not hours."""
+    """Eight concurrent failures cool the target like three in a row, for seconds."""
     bench.route = EACH
     bench.digest = False
     await bench.post(*(bench.event(f"fp-{n}") for n in range(8)))
@@ -435,7 +435,7 @@ async def test_one_hiccup_cools_as_one_however_much_was_in_flight(bench: Bench) 
 
 
 async def test_a_password_refused_to_many_at_once_cools_as_one(bench: Bench) -> None:
-    """The channel cools for seconds, and longer only when the next try is refused as well."""
+    """Concurrent authentication failures cool the channel once; the next failure cools it longer."""
     bench.route = EACH
     bench.digest = False
     await bench.post(*(bench.event(f"fp-{n}") for n in range(4)))
@@ -448,7 +448,7 @@ async def test_a_password_refused_to_many_at_once_cools_as_one(bench: Bench) -> 
 
 
 async def test_after_hours_away_a_target_gets_few_messages(bench: Bench) -> None:
-    """Six hours down and hundreds pending: at most three messages when it is back."""
+    """After six hours with hundreds pending, the target gets at most three messages."""
     bench.route = EACH
     sent = 0
     for hour in range(6):
@@ -467,7 +467,7 @@ async def test_after_hours_away_a_target_gets_few_messages(bench: Bench) -> None
 
 
 async def test_pace_spaces_messages_to_one_target(bench: Bench) -> None:
-    """One a second, as Slack wants it."""
+    """Messages to one target are at least a second apart, as Slack requires."""
     bench.route = EACH
     bench.pace = SECOND
     await bench.post(*(bench.event(f"fp-{n}") for n in range(3)))
@@ -478,7 +478,7 @@ async def test_pace_spaces_messages_to_one_target(bench: Bench) -> None:
 
 
 async def test_the_fallback_is_told_the_alert_itself_once(bench: Bench) -> None:
-    """Ten minutes without success: the fallback gets the alert under a line that says what failed, once."""
+    """After ten minutes of failure the fallback gets the alert once, with the reason."""
     bench.channels = {"mail": ("a@example.com", "b@example.com"), "audit": ("hook",)}
     bench.fallback = "audit"
     await bench.start()
@@ -501,7 +501,7 @@ async def test_the_fallback_is_told_the_alert_itself_once(bench: Bench) -> None:
 
 
 async def test_a_failing_fallback_is_shouted(bench: Bench) -> None:
-    """When the fallback itself cannot deliver, the sweep says so instead of telling itself."""
+    """If the fallback itself fails, the sweep reports it, and does not notify it again."""
     bench.fallback = "mail"
     job = await _job(bench)
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
@@ -509,7 +509,7 @@ async def test_a_failing_fallback_is_shouted(bench: Bench) -> None:
 
 
 async def test_a_removed_target_leaves_dead_letters(bench: Bench) -> None:
-    """What waited for a recipient that the configuration dropped is dead with that reason."""
+    """Deliveries for a removed recipient are dead letters with that reason."""
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()
@@ -519,7 +519,7 @@ async def test_a_removed_target_leaves_dead_letters(bench: Bench) -> None:
 
 
 async def test_a_refused_password_cools_the_whole_channel(bench: Bench) -> None:
-    """Authentication fails for one recipient: no other is tried meanwhile."""
+    """An authentication failure at one recipient pauses all of the channel."""
     bench.channels = {"mail": ("a@example.com", "b@example.com")}
     await bench.start()
     bench.route = ROOT
@@ -531,7 +531,7 @@ async def test_a_refused_password_cools_the_whole_channel(bench: Bench) -> None:
 
 
 async def test_discarded_dead_letters_are_over(bench: Bench) -> None:
-    """A person ends a dead letter; it cannot be redelivered afterwards."""
+    """A discarded dead letter cannot be redelivered."""
     job = await _job(bench)
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
     assert await bench.database.write(lambda tx: dead_letters.discard(tx, [job.id])) == (job.id,)
@@ -539,7 +539,7 @@ async def test_discarded_dead_letters_are_over(bench: Bench) -> None:
 
 
 async def test_a_digest_counts_exactly_and_names_what_is_biggest(bench: Bench) -> None:
-    """Events, causes and services of all that it carries, those included that a message does not show."""
+    """A digest counts events, causes and services of everything it carries, shown or not."""
     bench.route = EACH
     bench.rate_limit = RateLimit(messages=1, per=HOUR, burst=1)
     storm = [bench.event(f"fp-{n}", more_labels={"service": f"shop-{n % 4}"}) for n in range(30)]
@@ -552,7 +552,7 @@ async def test_a_digest_counts_exactly_and_names_what_is_biggest(bench: Bench) -
 
 
 async def test_digests_of_a_storm_share_a_thread_and_their_figures_add_up(bench: Bench) -> None:
-    """What can edit shows one message for the whole storm; an hour after it began a new one calls people again."""
+    """A channel that can edit shows one message for the storm; after an hour, a new one notifies again."""
     bench.route = EACH
     bench.rate_limit = RateLimit(messages=60, per=HOUR, burst=1)
     threads_seen, notes = [], []
@@ -576,7 +576,7 @@ async def test_digests_of_a_storm_share_a_thread_and_their_figures_add_up(bench:
 
 
 async def test_a_digest_never_waits_in_line_behind_another(bench: Bench) -> None:
-    """One that failed goes again as it was, alone; what came later has a thread of its own."""
+    """A failed digest is retried alone; later messages have their own thread."""
     bench.route = EACH
     bench.rate_limit = RateLimit(messages=60, per=HOUR, burst=1)
     await bench.post(*(bench.event(f"one-{n}") for n in range(5)))
@@ -597,7 +597,7 @@ async def test_a_digest_never_waits_in_line_behind_another(bench: Bench) -> None
 
 
 async def test_what_a_paced_target_could_not_hear_in_half_a_minute_is_one_message(bench: Bench) -> None:
-    """Five hundred groups at once are a digest, not a lecture of eight minutes; thirty are told one by one."""
+    """Five hundred groups at a paced target are one digest; thirty are sent one by one."""
     bench.route = EACH
     bench.pace = SECOND
     await bench.post(*(bench.event(f"fp-{n}") for n in range(500)))
@@ -608,7 +608,7 @@ async def test_what_a_paced_target_could_not_hear_in_half_a_minute_is_one_messag
 
 
 async def test_a_thread_knows_the_one_of_the_episode_before(bench: Bench) -> None:
-    """So that a new root can link to the old one."""
+    """A new thread refers to the previous episode's."""
     await bench.post(bench.event())
     await bench.alert()
     await bench.deliver((await bench.claim()).jobs[0], ref="T1/C1/1.0")

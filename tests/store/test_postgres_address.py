@@ -1,4 +1,4 @@
-"""An address as libpq's users write it is understood, and one that leads nowhere says why."""
+"""PostgreSQL addresses with libpq's parameters, and errors for those that do not work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 def test_parameters_go_to_whom_they_are_for() -> None:
-    """Those of TLS reach asyncpg, and what only libpq knows reaches nobody."""
+    """TLS parameters are passed to asyncpg; parameters known to libpq only are dropped."""
     url = "postgresql://ann:p%40ss@db:5433/n?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=5&options=-c%20a"
     assert driver_address(url).dsn == (
         "postgresql://ann:p%40ss@db:5433/n?sslmode=verify-full&sslrootcert=%2Fca.pem&options=-c+a"
@@ -88,6 +88,6 @@ async def test_a_parameter_that_nobody_knows_is_said_to_be_one(postgres_url: str
     ],
 )
 def test_why_a_running_service_is_refused_is_said(cause: Exception, said: str) -> None:
-    """As at its start: a password that was changed is no server that is shutting down."""
+    """A changed password is reported as at startup, not as a server that shuts down."""
     error = sa.exc.DBAPIError(None, None, cause)
     assert said in str(translate(error))

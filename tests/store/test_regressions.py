@@ -1,4 +1,4 @@
-"""Bugs that were found once, each as small as it could be made, on both engines."""
+"""Regression tests, each as small as possible, on both engines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Route(key="root", name="default", channels=("mail",), group_wait=0, group
 
 
 async def _set(bench: Bench, **values: object) -> None:
-    """What a person's command will write about the only incident."""
+    """Set columns of the only incident."""
     change = sa.update(incidents).values(attention_at=bench.clock.now(), **values)
     await bench.database.write(lambda tx: tx.run(change))
 
@@ -34,7 +34,7 @@ async def _due(bench: Bench) -> int | None:
 
 
 async def test_an_acknowledged_incident_leaves_no_repeat_that_is_always_due(bench: Bench) -> None:
-    """Its group was due again at once for ever, since the repeat that it holds stayed in the past."""
+    """The repeat of an acknowledged incident does not leave its group due for ever."""
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()
@@ -48,7 +48,7 @@ async def test_an_acknowledged_incident_leaves_no_repeat_that_is_always_due(benc
 
 
 async def test_repeats_go_on_when_an_acknowledgement_ends(bench: Bench) -> None:
-    """Open again before the interval has passed: the repeat is due when it would have been."""
+    """After an acknowledgement expires, the repeat is due at its original time."""
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()
@@ -62,7 +62,7 @@ async def test_repeats_go_on_when_an_acknowledgement_ends(bench: Bench) -> None:
 
 
 async def test_a_repeat_survives_a_reload_that_makes_its_interval_longer(bench: Bench) -> None:
-    """It waited for its next event; the longer interval moves the repeat instead of losing it."""
+    """A longer repeat_interval postpones the repeat."""
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()
@@ -76,7 +76,7 @@ async def test_a_repeat_survives_a_reload_that_makes_its_interval_longer(bench: 
 
 
 async def test_a_replayed_old_event_is_not_resolved_before_it_was_told(bench: Bench) -> None:
-    """A spool two days old opens an incident: auto-resolve counts from its arrival, so that somebody hears of it."""
+    """Auto-resolve counts from an event's arrival, so that a replayed old event is notified."""
     bench.route = replace(ROOT, group_wait=10_000)
     await bench.post(bench.event(at=bench.clock.now() - 48 * HOUR))
     quiet = await bench.database.write(lambda tx: alerting.auto_resolve(tx, 24 * HOUR))
@@ -91,7 +91,7 @@ async def test_a_replayed_old_event_is_not_resolved_before_it_was_told(bench: Be
 
 
 async def _failed_digest(bench: Bench) -> Job:
-    """Two incidents in one digest that has failed once, and one of them told again since."""
+    """A digest of two incidents that failed once, with a newer message of one of them."""
     bench.route = replace(ROOT, group_by=("incident",))
     bench.rate_limit = RateLimit(messages=1, per=SECOND, burst=1)
     await bench.post(bench.event("one"), bench.event("two"))
@@ -105,7 +105,7 @@ async def _failed_digest(bench: Bench) -> Job:
 
 
 async def test_a_newer_message_waits_for_the_digest_that_carries_its_thread(bench: Bench) -> None:
-    """Sent before it, the digest's older state would arrive last."""
+    """The newer message waits for the digest, so that states arrive in order."""
     digest = await _failed_digest(bench)
     bench.clock.advance(2 * SECOND)
     assert (await bench.claim()).jobs == ()
@@ -121,7 +121,7 @@ async def test_a_newer_message_waits_for_the_digest_that_carries_its_thread(benc
 
 @pytest.mark.parametrize("swept", [True, False])
 async def test_a_digest_that_dies_lets_the_newer_message_go(bench: Bench, *, swept: bool) -> None:
-    """Expired in the sweep or in the claim: what waited for it is due at once."""
+    """If the digest expires, in the sweep or in the claim, the newer message is due at once."""
     bench.expires_after = 3 * SECOND
     await _failed_digest(bench)
     bench.expires_after = HOUR
@@ -136,7 +136,7 @@ async def test_a_digest_that_dies_lets_the_newer_message_go(bench: Bench, *, swe
 
 
 async def test_a_redelivery_that_dies_before_the_sweep_is_told_by_the_fallback(bench: Bench) -> None:
-    """The person was faster than the sweep: the fallback hears of the alert all the same."""
+    """The fallback is notified even if the person redelivered before the sweep."""
     bench.channels = {"mail": ("a@example.com",), "audit": ("hook",)}
     bench.fallback = "audit"
     await bench.start()
@@ -152,7 +152,7 @@ async def test_a_redelivery_that_dies_before_the_sweep_is_told_by_the_fallback(b
 
 
 async def test_a_redelivered_older_message_does_not_change_one_that_was_sent(bench: Bench) -> None:
-    """The newer one has its body already: the same id must not arrive with another."""
+    """A newer message that was sent keeps its body when an older one is redelivered."""
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()

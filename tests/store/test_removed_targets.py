@@ -1,4 +1,4 @@
-"""The configuration no longer has a target: what waited for it ends as a dead letter, and the fallback hears of it."""
+"""Removed targets: their deliveries become dead letters, and the fallback is notified."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def _states(bench: Bench, channel: str) -> list[tuple[str, str | None]]:
 
 
 async def _waiting(bench: Bench, count: int = 1, **changes: Any) -> None:
-    """Alerts that could not be delivered yet, each in a thread of its own."""
+    """Undelivered alerts, each in its own thread."""
     bench.route = replace(bench.route, group_by=("incident",))
     await bench.post(*(bench.event(f"fp-{n}", **changes) for n in range(count)))
     while await bench.alert():
@@ -43,7 +43,7 @@ async def _waiting(bench: Bench, count: int = 1, **changes: Any) -> None:
 
 
 async def test_the_fallback_hears_at_once(bench: Bench) -> None:
-    """Long before `fallback_after`."""
+    """The fallback is notified at once, before `fallback_after`."""
     bench.fallback = "desk"
     await _sync(bench, mail=("a@example.com",), desk=("#desk",))
     await _waiting(bench)
@@ -57,7 +57,7 @@ async def test_the_fallback_hears_at_once(bench: Bench) -> None:
 
 
 async def test_a_delivery_from_a_time_without_a_fallback_reaches_the_new_one(bench: Bench) -> None:
-    """It was made when nobody stood in; the configuration that removes its target names somebody."""
+    """A delivery from before there was a fallback is sent to the new one."""
     await _waiting(bench)
     bench.fallback = "desk"
     await _sync(bench, desk=("#desk",))
@@ -66,7 +66,7 @@ async def test_a_delivery_from_a_time_without_a_fallback_reaches_the_new_one(ben
 
 
 async def test_what_the_fallback_has_heard_is_not_told_again(bench: Bench) -> None:
-    """It was late and the fallback was told; that it is dead now is in the dead letters."""
+    """A delivery that the fallback was notified of is not notified again."""
     bench.fallback = "desk"
     await _sync(bench, mail=("a@example.com",), desk=("#desk",))
     await _waiting(bench)
@@ -80,7 +80,7 @@ async def test_what_the_fallback_has_heard_is_not_told_again(bench: Bench) -> No
 
 
 async def test_the_fallback_s_own_new_address_hears_what_waited_for_its_old_one(bench: Bench) -> None:
-    """The fallback's address was wrong and is corrected: what it had to say is said at the new one."""
+    """If the fallback's own address changes, its waiting messages are sent to the new one."""
     bench.fallback = "desk"
     await _sync(bench, mail=("a@example.com",), desk=("#wrong",))
     await _waiting(bench)
@@ -95,7 +95,7 @@ async def test_the_fallback_s_own_new_address_hears_what_waited_for_its_old_one(
 
 
 async def test_without_a_fallback_nothing_is_said(bench: Bench) -> None:
-    """The dead letter waits for a person."""
+    """Without a fallback, the dead letter waits for a person."""
     await _waiting(bench)
     await _sync(bench)
     swept = await bench.sweep()
@@ -104,7 +104,7 @@ async def test_without_a_fallback_nothing_is_said(bench: Bench) -> None:
 
 
 async def test_a_digest_that_waits_goes_as_one(bench: Bench) -> None:
-    """It carried three: the fallback hears the digest, and they went with it."""
+    """The fallback gets a waiting digest as one message."""
     bench.fallback = "desk"
     bench.rate_limit = RateLimit(messages=1, per=HOUR, burst=1)
     await _sync(bench, mail=("a@example.com",), desk=("#desk",))
@@ -118,7 +118,7 @@ async def test_a_digest_that_waits_goes_as_one(bench: Bench) -> None:
 
 
 async def test_a_digest_that_is_being_sent_decides_for_what_it_carries(bench: Bench) -> None:
-    """Removed meanwhile: once it has arrived, all that it carried is told, and nothing is dead."""
+    """A digest in flight that is delivered makes all its members delivered."""
     bench.fallback = "desk"
     bench.rate_limit = RateLimit(messages=1, per=HOUR, burst=1)
     await _sync(bench, mail=("a@example.com",), desk=("#desk",))
@@ -135,7 +135,7 @@ async def test_a_digest_that_is_being_sent_decides_for_what_it_carries(bench: Be
 
 
 async def test_what_was_being_sent_and_failed_is_found_afterwards(bench: Bench) -> None:
-    """Pending again on a target that is gone: the next look at the targets ends it."""
+    """A delivery in flight that fails becomes a dead letter at the next sync of targets."""
     bench.fallback = "desk"
     await _sync(bench, mail=("a@example.com",), desk=("#desk",))
     await bench.post(bench.event())
@@ -151,7 +151,7 @@ async def test_what_was_being_sent_and_failed_is_found_afterwards(bench: Bench) 
 
 
 async def test_an_address_with_a_token_goes_on_without_it(bench: Bench) -> None:
-    """A former version stored it whole; what waits for it is sent, and the token is kept no longer."""
+    """An address stored with a token by an earlier version is used once more, and stored without it."""
     token = "https://hooks.example.com/4f9a1c7be2d04f9a1c7b"
     shown = shown_url(token)
     await _sync(bench, mail=(token,), old=(f"{token}/x",))
@@ -169,7 +169,7 @@ WRONG, RIGHT = "https://hooks.example.com/wrong", "https://hooks.example.com/rig
 
 
 async def test_what_waits_for_a_wrong_url_goes_to_the_right_one(bench: Bench) -> None:
-    """Nothing is dead, nobody else is told, and a later message of the thread carries what waited."""
+    """Deliveries for a corrected URL are carried by the next message of the thread."""
     bench.fallback = "desk"
     await _sync(bench, mail=(WRONG,), desk=("#desk",))
     await _waiting(bench)

@@ -1,4 +1,4 @@
-"""A route is gone from the configuration: its incidents follow the new tree with all that was told about them."""
+"""A removed route: its incidents move in the new tree, with what was notified about them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OTHER = replace(ROOT, routes=(replace(BILLING, key="other", channels=("desk",)),
 
 @pytest.fixture
 async def bench(bench: Bench) -> Bench:
-    """Two channels, and a route of its own for billing."""
+    """Two channels, and a route for billing."""
     bench.channels = {"mail": ("a@example.com",), "chat": ("#billing",), "desk": ("#desk",)}
     bench.route = OLD
     await bench.start()
@@ -60,7 +60,7 @@ async def _mark(bench: Bench) -> None:
 
 
 async def _follow(bench: Bench, tree: Route) -> int:
-    """Take another tree into use; how many transactions moved the members."""
+    """Activate another tree; returns the number of transactions that moved members."""
     bench.route = tree
     await _mark(bench)
     keys = {route.key for route in tree.walk()}
@@ -78,7 +78,7 @@ async def _follow(bench: Bench, tree: Route) -> int:
 
 
 async def _told(bench: Bench) -> list[tuple[str, str, list[str]]]:
-    """(reason, target, fingerprints) of what goes out now."""
+    """(reason, target, fingerprints) of what is sent now."""
     await bench.alert()
     return sorted(
         (job.reason.value, job.address, sorted(one.incident.fingerprint for one in job.message.told))
@@ -93,7 +93,7 @@ async def _rows(bench: Bench, table: sa.Table) -> list[dict[str, Any]]:
 
 
 async def _homes(bench: Bench) -> dict[str, str]:
-    """Where each open incident is a member: fingerprint -> route."""
+    """The route of each open incident, by fingerprint."""
     query = (
         sa.select(incidents.c.fingerprint, groups.c.route)
         .join(members, members.c.incident == incidents.c.number)
@@ -105,7 +105,7 @@ async def _homes(bench: Bench) -> dict[str, str]:
 
 
 async def test_what_was_told_is_not_told_again_and_its_end_reaches_old_and_new(bench: Bench) -> None:
-    """Told by billing's route, which is then gone: nothing again; `resolved` to the new route and the old thread."""
+    """Nothing is repeated; `resolved` is sent to the new route and to the old thread."""
     await bench.post(bench.event())
     await bench.alert()
     (opened,) = await bench.deliver_all()
@@ -125,7 +125,7 @@ async def test_what_was_told_is_not_told_again_and_its_end_reaches_old_and_new(b
 
 
 async def test_a_repeat_keeps_its_time(bench: Bench) -> None:
-    """Told at noon and moved at one, it is repeated at four by the route that it went to."""
+    """Notified at noon and moved at one, an incident is repeated at four."""
     await bench.post(bench.event())
     assert len(await _told(bench)) == 1
     bench.clock.advance(HOUR)
@@ -138,7 +138,7 @@ async def test_a_repeat_keeps_its_time(bench: Bench) -> None:
 
 
 async def test_what_was_not_told_yet_is_told_by_the_new_route(bench: Bench) -> None:
-    """It waited for billing's `group_wait`; the default route tells it, once, after its own."""
+    """A pending notification is sent once by the default route, after its own group_wait."""
     bench.route = replace(ROOT, routes=(replace(BILLING, group_wait=10 * MINUTE),))
     await bench.post(bench.event())
     assert await _told(bench) == []
@@ -151,7 +151,7 @@ async def test_what_was_not_told_yet_is_told_by_the_new_route(bench: Bench) -> N
 
 
 async def test_what_is_held_stays_held(bench: Bench) -> None:
-    """With the silence that holds it, and the time when it is looked at again."""
+    """A silence and its end move with the incident."""
     await bench.post(bench.event())
     await bench.alert()
     await bench.deliver_all()
@@ -171,7 +171,7 @@ async def test_what_is_held_stays_held(bench: Bench) -> None:
 
 
 async def test_what_the_old_route_held_is_decided_anew(bench: Bench) -> None:
-    """A mute time was the old route's: the new one has none, and tells."""
+    """A mute time of the old route does not hold the incident in the new one."""
     await bench.post(bench.event())
     await bench.alert()
     await bench.deliver_all()
@@ -183,13 +183,13 @@ async def test_what_the_old_route_held_is_decided_anew(bench: Bench) -> None:
 
 
 async def test_one_that_is_resolved_meanwhile_is_told_by_the_new_route(bench: Bench) -> None:
-    """The end came before the group was looked at: it is still told."""
+    """A resolution before the group's flush is notified by the new route."""
     await bench.post(bench.event())
     await bench.alert()
     await bench.deliver_all()
     await bench.post(bench.event(status="resolved"))
     bench.clock.advance(10 * MINUTE)
-    # Attention only: the group is due under a route that is gone.
+    # Routed only: the group is due under a removed route.
     bench.route = ROOT
     await bench.database.write(lambda tx: alerting.route_incidents(tx, bench.rules))
     bench.clock.advance(10 * MINUTE)
@@ -202,7 +202,7 @@ async def test_one_that_is_resolved_meanwhile_is_told_by_the_new_route(bench: Be
 
 
 async def test_members_that_part_leave_a_thread_that_follows_theirs(bench: Bench) -> None:
-    """One group becomes two: each end is told at the old target in a thread that names the old one."""
+    """If one group becomes two, both resolutions are sent to the old target, in threads that refer to the old one."""
     bench.route = replace(ROOT, routes=(replace(BILLING, group_by=("service",)),))
     eu, us = (bench.event(name, more_labels={"region": name}) for name in ("eu", "us"))
     await bench.post(eu, us)
@@ -221,7 +221,7 @@ async def test_members_that_part_leave_a_thread_that_follows_theirs(bench: Bench
 
 
 async def test_a_group_that_is_there_takes_them_into_its_episode(bench: Bench) -> None:
-    """The default route tells of another incident already: one group, one episode, nothing told twice."""
+    """Members that move to an existing group join its episode without repetition."""
     by_team = replace(BILLING, match=(parse('team="a"'),), key="team")
     bench.route = replace(ROOT, routes=(by_team,))
     await bench.post(bench.event("one"), bench.event("two", more_labels={"team": "a"}))
@@ -235,7 +235,7 @@ async def test_a_group_that_is_there_takes_them_into_its_episode(bench: Bench) -
 
 
 async def test_a_group_whose_episode_was_over_begins_another(bench: Bench) -> None:
-    """What comes back to it is open and was told: its end is in the thread of those who were told."""
+    """Members that move to a group whose episode is over start a new one, with their old thread."""
     await bench.post(bench.event())
     await bench.alert()
     (first,) = await bench.deliver_all()
@@ -252,7 +252,7 @@ async def test_a_group_whose_episode_was_over_begins_another(bench: Bench) -> No
 
 
 async def test_two_routes_that_end_in_one_group_leave_one_member(bench: Bench) -> None:
-    """Told by both, the incident is told once of its end, to everybody who heard of it."""
+    """An incident that two routes notified is one member, and its resolution reaches all targets."""
     both = tuple(
         replace(BILLING, key=key, name=key, channels=(channel,), continue_=key == "one")
         for key, channel in (("one", "chat"), ("two", "desk"))
@@ -271,7 +271,7 @@ async def test_two_routes_that_end_in_one_group_leave_one_member(bench: Bench) -
 
 
 async def test_what_was_raised_before_it_moved_is_told_as_raised(bench: Bench) -> None:
-    """Its new route took it up before the old group was looked at: what was told there still counts."""
+    """A raise before the old group's flush is notified as a raise by the new route."""
     await bench.post(bench.event())
     await bench.alert()
     await bench.deliver_all()
@@ -286,7 +286,7 @@ async def test_what_was_raised_before_it_moved_is_told_as_raised(bench: Bench) -
 
 
 async def test_escalation_goes_on_where_it_was(bench: Bench) -> None:
-    """One step was taken; the new route's second step is due by the time since it was first told."""
+    """Escalation continues: the new route's second step counts from the first notification."""
     steps = (Step(after=5 * MINUTE, channels=("desk",)), Step(after=15 * MINUTE, channels=("mail",)))
     await bench.post(bench.event())
     await bench.alert()
@@ -306,7 +306,7 @@ async def test_escalation_goes_on_where_it_was(bench: Bench) -> None:
 
 
 async def test_what_is_settled_stays_where_it_is(bench: Bench) -> None:
-    """A resolved incident that everybody knows of moves nobody, and its group is not made due."""
+    """A resolved incident that was notified does not move, and its group is not due."""
     await bench.post(bench.event())
     await bench.alert()
     await bench.post(bench.event(status="resolved"))
@@ -319,7 +319,7 @@ async def test_what_is_settled_stays_where_it_is(bench: Bench) -> None:
 
 
 async def test_a_large_group_moves_in_several_transactions(bench: Bench) -> None:
-    """More than 2,000 members: each is moved once and none is told again."""
+    """More than 2,000 members move in several transactions, each once."""
     count = rerouting.MEMBERS_AT_ONCE + 10
     for start in range(0, count, 500):
         await bench.post(*(bench.event(f"fp-{n}") for n in range(start, min(count, start + 500))))
@@ -336,7 +336,7 @@ async def test_a_large_group_moves_in_several_transactions(bench: Bench) -> None
 
 
 async def test_marking_goes_on_where_it_was(bench: Bench) -> None:
-    """In order of the groups' ids; what lies before is not looked at again."""
+    """Marking continues in order of group ids."""
     bench.route = replace(ROOT, routes=(replace(BILLING, group_by=("incident",)),))
     await bench.post(*(bench.event(f"fp-{n}") for n in range(4)))
     await bench.alert()
@@ -356,7 +356,7 @@ async def test_marking_goes_on_where_it_was(bench: Bench) -> None:
 async def test_an_incident_that_somebody_holds_is_left_for_the_next_time(
     postgres_url: str, clock: ManualClock
 ) -> None:
-    """Another replica is at it: the rest moves, and the group is looked at again in a second."""
+    """An incident locked by another replica is skipped, and its group checked again in a second."""
     database = await PostgresDatabase.open(postgres_url, replica="main", clock=clock, pool_size=4)
     other = await asyncpg.connect(postgres_url)
     try:
@@ -381,10 +381,10 @@ async def test_an_incident_that_somebody_holds_is_left_for_the_next_time(
 
 
 class TestConfigurations:
-    """Which configuration was loaded last."""
+    """The configuration that was activated last."""
 
     async def test_the_last_one_is_the_newest(self, bench: Bench) -> None:
-        """One that comes back is the newest again; other routes under the same version are another configuration."""
+        """A configuration activated again is the latest; other routes with the same version are another one."""
 
         async def load(version: str, tree: Route) -> bool:
             newest = await bench.database.read(lambda tx: configurations.is_newest(tx, version, tree))
@@ -401,7 +401,7 @@ class TestConfigurations:
 
 
 async def test_a_group_and_its_new_home_that_are_due_at_once_are_not_mixed_up(bench: Bench) -> None:
-    """The home's episode goes on after those who joined it: it is read anew, never as it was before."""
+    """If a group and the one it moves to are due together, the second is read after the move."""
     here = Route(key="here", name="here", match=(), channels=("mail",), group_wait=0)
     bench.route = Route(key="root", name="default", channels=("mail",), group_wait=0, group_interval=0)
     for _ in range(3):
@@ -431,7 +431,7 @@ async def test_a_group_and_its_new_home_that_are_due_at_once_are_not_mixed_up(be
 
 
 async def test_an_end_that_is_not_told_yet_moves_at_once(bench: Bench) -> None:
-    """Resolved, and its group has just told: a route that hears of the end first must know who else waits for it."""
+    """A pending resolution moves at once, so that all its targets are known."""
     await bench.post(bench.event())
     await _told(bench)
     await bench.post(bench.event(status="resolved"))
@@ -442,7 +442,7 @@ async def test_an_end_that_is_not_told_yet_moves_at_once(bench: Bench) -> None:
 
 
 async def test_a_snooze_that_nobody_has_looked_at_yet_goes_with_its_incident(bench: Bench) -> None:
-    """Its route is gone before the loops came by: it holds all the same, and its end is told."""
+    """A snooze before the loops ran moves with its incident, and its end is notified."""
     (stored,) = await bench.post(bench.event())
     await bench.alert()
     ann = Actor(name="ann", key_name="key", project="default", project_scope=None, new_id=new_id)

@@ -1,4 +1,4 @@
-"""Rows that have come to another database go on under numbers that no message has named."""
+"""Incident numbers after rows were copied to another database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_rows_from_elsewhere_go_on_at_the_next_step(database: Database) -> None:
-    """As `pg_restore` brings them, once; SQLite's copies are marked instead."""
+    """Rows restored by `pg_restore` get a gap in numbers, once; SQLite copies are marked instead."""
     elsewhere = sa.update(instance).where(instance.c.name == "database").values(value="7/16384")
     assert [await database.write(restored.renumber) for _ in range(2)] == [None, None]
     await database.write(lambda tx: tx.run(elsewhere))

@@ -1,4 +1,4 @@
-"""How SQLite finds runs of whichever project: beside a million, reading the whole table takes a quarter of a second."""
+"""SQLite's plans for task runs of any project; a full scan of a million takes a quarter of a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILED = TaskRun(
 
 
 async def test_a_run_of_any_project_is_looked_up(sqlite_path: Path, clock: ManualClock) -> None:
-    """As whoever may see all projects reads it, asks for it again, or gives it up."""
+    """Reading, replaying and discarding a run for all projects use an index."""
     database = SqliteDatabase(sqlite_path, clock=clock)
     await database.write(lambda tx: run_intake.store(tx, [FAILED]))
     statements = await statements_of(
@@ -44,7 +44,7 @@ async def test_a_run_of_any_project_is_looked_up(sqlite_path: Path, clock: Manua
 
 
 async def test_the_replays_of_a_run_are_looked_up(sqlite_path: Path, clock: ManualClock) -> None:
-    """And not found by walking through all runs, the newest first."""
+    """The replays of a run are found by an index."""
     database = SqliteDatabase(sqlite_path, clock=clock)
     ((text, values),) = await statements_of(database.read(lambda tx: task_runs.newest_replay(tx, FAILED)))
     plan = await database.read(lambda tx: tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all())

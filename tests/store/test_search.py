@@ -1,4 +1,4 @@
-"""Searches and orders of incidents find what reading everything finds, whatever housekeeping has written so far."""
+"""Searches and orders equal a full scan, whatever part of the index exists."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def catch_up(world: World) -> None:
 
 
 async def found(world: World, search: IncidentSearch, limit: int) -> list[Incident]:
-    """All pages, one after the other."""
+    """All pages, concatenated."""
     after: PageKey | None = None
     items: list[Incident] = []
     while True:
@@ -56,7 +56,7 @@ async def found(world: World, search: IncidentSearch, limit: int) -> list[Incide
 
 
 def expected(everything: Sequence[Incident], search: IncidentSearch) -> list[int]:
-    """The numbers of those that are meant, in order."""
+    """The expected numbers, in order."""
     keys = {
         "newest": lambda one: (one.number,),
         "severity": lambda one: (one.severity.rank, one.number),
@@ -88,7 +88,7 @@ def searches(dice: random.Random) -> IncidentSearch:
 
 
 async def disturb(world: World, dice: random.Random) -> None:
-    """Old and new causes come, with labels that vary; people resolve some, have others, and some come back."""
+    """Random new and known causes, varying labels, resolutions, acknowledgements and reopenings."""
     world.clock.advance(dice.randrange(30) * SECOND)
     await world.post_all([cause(world, dice, dice.randrange(CAUSES + 20)) for _ in range(30)])
     unresolved = sa.select(incidents.c.id, incidents.c.state).where(incidents.c.project == "shop")
@@ -98,7 +98,7 @@ async def disturb(world: World, dice: random.Random) -> None:
         act = (
             actions.reopen if row.state == "resolved" else dice.choice([actions.resolve, actions.acknowledge])
         )
-        with suppress(Refused):  # a newer one of its identity may be open
+        with suppress(Refused):  # a newer incident of its identity may be open
             await world.database.write(partial(act, actor=actor, name=row.id))
 
 
@@ -113,7 +113,7 @@ def cause(world: World, dice: random.Random, number: int) -> Event:
 
 
 async def test_searches_find_what_reading_everything_finds(world: World) -> None:
-    """With all, some or nothing indexed; page by page; in every order."""
+    """The result equals the full scan, with all, some or none indexed, by page and order."""
     dice = random.Random(4)
     await world.post_all([cause(world, dice, number) for number in range(CAUSES)])
     for turn in range(4):
@@ -129,7 +129,7 @@ async def test_searches_find_what_reading_everything_finds(world: World) -> None
 
 
 async def test_a_word_of_nobody_reads_no_incident(world: World) -> None:
-    """Once indexed, only what came since is looked at."""
+    """Once indexed, a search for an unknown word reads only newer incidents."""
     await world.post_all([world.event(f"cause {number}") for number in range(300)])
     await catch_up(world)
     for words in (("zyzzyva",), ("cause", "zyzzyva")):
@@ -141,7 +141,7 @@ async def test_a_word_of_nobody_reads_no_incident(world: World) -> None:
 
 
 async def test_what_is_gone_leaves_no_terms_and_no_order(world: World) -> None:
-    """Retention takes incidents; a walk over the terms takes theirs, once a block is empty."""
+    """Housekeeping removes the terms and order of deleted incidents."""
     await world.post("gone for good")
     await world.post("gone for good", status="resolved")
     await world.alert()
@@ -162,7 +162,7 @@ async def test_what_is_gone_leaves_no_terms_and_no_order(world: World) -> None:
 
 
 async def test_a_storm_that_no_order_knows_is_listed_whole(world: World) -> None:
-    """The newest first, page by page, whatever is unresolved."""
+    """Unresolved incidents without an order are listed newest first, over all pages."""
     causes = [world.event(f"storm {number}", severity="warning") for number in range(ACTIVE_AT_MOST + 100)]
     await world.post_all([world.event("vault is sealed", severity="critical"), *causes])
     listed = await found(world, IncidentSearch(project="shop", unresolved=True), 2_000)

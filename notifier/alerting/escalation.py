@@ -76,6 +76,8 @@ def _notify(
 ) -> Conversation | None:
     """Notify the channels of a step. `has_more` means that the next transaction notifies further members."""
     step = route.escalate[number]
+    # A hold or a mute may have kept the step back for days.
+    told_for = max(tx.now - (member.first_told_at or tx.now) for member in members)
     message = compose(
         tx,
         rules,
@@ -84,7 +86,7 @@ def _notify(
         [NotificationItem(member=member, reason=Reason.ESCALATED) for member in members],
         origin=Origin(route=route.name, line=step.line or route.line),
         episode=episode,
-        note=sentences.escalated(step.after),
+        note=sentences.escalated(max(step.after, told_for)),
         recount=not has_more,
     )
     rank = max(told.incident.severity.rank for told in message.told)

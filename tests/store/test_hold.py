@@ -75,6 +75,8 @@ async def test_a_release_lets_everything_go(held: Bench) -> None:
     held.clock.advance(MINUTE)
     assert (await held.sweep()).told == (job.id,)
     assert [reason for _, reason in await held.alert()] == ["escalated"]
+    (step,) = [job for job in await held.deliver_all() if job.message.reason == "escalated"]
+    assert step.message.note == "Escalated: it has been open for 2 d 10 min, and nobody has acknowledged it."
     assert (await held.accounting()).balanced
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from notifier.domain.delivery import DeliveryState
+from notifier.domain.direction import isolated
 from notifier.domain.incident_history import SentDelivery
 from notifier.wording.times import clock
 
 
 def delivery_result(delivery: SentDelivery) -> str:
     """The target of a delivery and its result, or what it waits for."""
-    to = f"{delivery.channel} to {delivery.target}"
+    to = f"{isolated(delivery.channel)} to {isolated(delivery.target)}"
     match delivery.state:
         case DeliveryState.PENDING:
             return f"Not delivered yet through {to}: {_waits(delivery)}."
@@ -40,10 +41,10 @@ def _waits(delivery: SentDelivery) -> str:
     until = delivery.due_at if delivery.waits_until is None else delivery.waits_until
     when = clock(until, near=delivery.created_at)
     if delivery.rate_limited:
-        return f"its target has heard as much as `rate_limit` allows until {when}"
+        return f"its target has used up its `rate_limit` until {when}"
     if delivery.attempts:
         tries = "once" if delivery.attempts == 1 else f"{delivery.attempts} times"
-        return f"tried {tries}, {_last(delivery) or 'in vain'}; tried again at {when}"
+        return f"tried {tries}, {_last(delivery) or 'without success'}; tried again at {when}"
     return f"due at {when}"
 
 
@@ -52,7 +53,7 @@ def _last(delivery: SentDelivery) -> str:
     if delivery.outcome is None:
         return delivery.detail or ""
     outcome = delivery.outcome.value
-    return f"{outcome} ({delivery.detail})" if delivery.detail else outcome
+    return f"{outcome} ({isolated(delivery.detail)})" if delivery.detail else outcome
 
 
 def _replaced_by(delivery: SentDelivery) -> str:

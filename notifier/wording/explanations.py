@@ -27,7 +27,7 @@ _HELD: Mapping[HeldBy, str] = {
     HeldBy.BELOW_THRESHOLD: "it had fewer events than the route's `notify_after` requires",
     HeldBy.MUTE_TIME: "it was outside the route's active hours",
     HeldBy.ACKNOWLEDGED: "somebody had acknowledged it",
-    HeldBy.RATE_LIMITED: "the target had heard as much as its `rate_limit` allows",
+    HeldBy.RATE_LIMITED: "the target had used up its `rate_limit`",
     HeldBy.DUPLICATE: "the same event had already been counted",
     HeldBy.ROUTE: "its route tells nobody (`channels: []`)",
     HeldBy.SEVERITY: "its severity is `none`, and nobody is alerted about that",

@@ -259,7 +259,7 @@ async def test_a_rate_limit_holds_a_delivery(desk: Desk) -> None:
     items = await _timeline(desk, "3")
     held = [item for item in items if item.get("held_by") == "rate_limited"]
     assert [item["channel"] for item in held] == ["mail", "mail"]
-    assert "`rate_limit` allows until 06:00 UTC" in held[0]["text"]
+    assert "has used up its `rate_limit` until 06:00 UTC" in held[0]["text"]
     desk.world.clock.advance(HOUR)
     jobs = await desk.world.claim()
     assert {job.reason for job in jobs} == {"digest"}

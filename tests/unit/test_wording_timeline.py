@@ -120,7 +120,7 @@ def test_what_a_delivery_waits_for_is_held_by_a_named_reason() -> None:
     )  # fmt: skip
     item = timeline(replace(history(), deliveries=(delivery,)), ROUTES, NINE).items[1]
     assert (item.held_by, item.reason) == (HeldBy.RATE_LIMITED, None)
-    assert item.text.endswith("its target has heard as much as `rate_limit` allows until 09:05 UTC.")
+    assert item.text.endswith("its target has used up its `rate_limit` until 09:05 UTC.")
 
 
 def test_what_is_next_comes_last_and_never_falls_behind_the_bound() -> None:

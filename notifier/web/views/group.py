@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from notifier.domain.direction import isolated
 from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.oncall.group_details import GroupDetails, GroupMember, GroupNotification
@@ -85,7 +86,7 @@ def group_view(details: GroupDetails) -> GroupPageView:
     labels = tuple((plain(name, 100), plain(value)) for name, value in group.labels.items())
     return GroupPageView(
         id=group.id,
-        name=" · ".join(value for _, value in labels if value) or "all incidents of the route",
+        name=" · ".join(isolated(value) for _, value in labels if value) or "all incidents of the route",
         labels=labels,
         route=details.route.name,
         line=details.route.line,

@@ -44,20 +44,20 @@ EPILOG = """\
 environment:
   NOTIFIER_URL       the service's address (default: http://127.0.0.1:8000)
   NOTIFIER_KEY       the API key; or NOTIFIER_KEY_FILE, a file that holds it
-  NOTIFIER_ACTOR     who acts (default: who is logged in)
-  NOTIFIER_CONFIG    the configuration file, where --config does not name one
-  NO_COLOR           no colours, wherever it is written to
+  NOTIFIER_ACTOR     who acts (default: your login name)
+  NOTIFIER_CONFIG    the configuration file, if --config does not name one
+  NO_COLOR           never use colours
 
-Your own file, $XDG_CONFIG_HOME/notifier/client.toml, may set url, key_file and actor; the environment stands above it.
+Your own file, $XDG_CONFIG_HOME/notifier/client.toml, can set url, key_file and actor; the environment overrides it.
 
 exit status:
   0  done                    3  the service cannot be reached or is too busy: try again later
   1  the answer is no        4  the key was refused
   2  wrong usage or configuration, whether the command or the service says so
-  70   serve: the disk failed in the middle of a write, or a loop no longer moved; start it again
-  130  interrupted           141  whoever read the output has left
+  70   serve: a write failed half-way, or a loop stalled; start it again
+  130  interrupted           141  the reader of the output has closed it
 
-Data goes to standard output, talk to standard error."""
+Results go to standard output, messages to standard error."""
 
 
 @cache

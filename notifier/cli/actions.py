@@ -37,9 +37,9 @@ def add(commands: Subparsers) -> None:
     parser = _many(commands, "snooze", "tell nothing but their resolution for a while")
     add_until(parser, required=True)
     _command(commands, "unsnooze", "end their snooze: what is still open is told")
-    _many(commands, "resolve", "say that incidents are over")
-    _command(commands, "reopen", "say that incidents are not over, or that nobody has them any more")
-    parser = command(commands, "note", note, "write a note into an incident's timeline")
+    _many(commands, "resolve", "resolve incidents")
+    _command(commands, "reopen", "reopen incidents, or remove their owner")
+    parser = command(commands, "note", note, "add a note to an incident's timeline")
     parser.add_argument("id", metavar="ID")
     parser.add_argument("text", metavar="TEXT")
     add_actor(parser)
@@ -50,12 +50,12 @@ def add_acknowledge(commands: Subparsers, name: str, *, aliases: Sequence[str] =
     parser = _many(
         commands,
         name,
-        "say that you have incidents: repeats and escalation stop",
+        "acknowledge incidents: repeats and escalation stop",
         action="acknowledge",
         aliases=aliases,
     )
     add_until(parser, required=False)
-    parser.add_argument("--take-over", action="store_true", help="even where somebody else has them")
+    parser.add_argument("--take-over", action="store_true", help="take incidents over from somebody else")
 
 
 def _many(
@@ -66,7 +66,7 @@ def _many(
         commands, name, summary, run=act_on_selection(action or name), least="*", aliases=aliases
     )
     parser.add_argument(
-        "--query", metavar="Q", help="on what is unresolved and matches: 'service=\"billing\" timeout'"
+        "--query", metavar="Q", help="act on unresolved incidents that match: 'service=\"billing\" timeout'"
     )
     return parser
 
@@ -81,7 +81,9 @@ def _command(
     aliases: Sequence[str] = (),
 ) -> Parser:
     parser = command(commands, name, run or act_on_each(name), summary, aliases=aliases)
-    parser.add_argument("ids", nargs=least, metavar="ID", help="numbers, or ids or the last six of one")
+    parser.add_argument(
+        "ids", nargs=least, metavar="ID", help="incident numbers, ids, or the last six characters of an id"
+    )
     add_actor(parser)
     parser.set_defaults(until=None, span=None, take_over=False)
     return parser
@@ -89,7 +91,7 @@ def _command(
 
 def add_actor(parser: Parser) -> None:
     parser.add_argument(
-        "--actor", metavar="NAME", help="who does it (default: NOTIFIER_ACTOR, else who is logged in)"
+        "--actor", metavar="NAME", help="who acts (default: NOTIFIER_ACTOR, else your login name)"
     )
 
 

@@ -41,7 +41,9 @@ class CommandNode:
 
 
 def add(commands: Subparsers, top: Parser) -> None:
-    parser = command(commands, "completion", completing(top), "print the completion of a shell", prints=False)
+    parser = command(
+        commands, "completion", completing(top), "print a completion script for a shell", prints=False
+    )
     parser.epilog = EPILOG
     parser.add_argument("shell", choices=SHELLS)
 

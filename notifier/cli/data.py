@@ -16,25 +16,25 @@ SECONDS = 3_600.0
 
 
 def add(commands: Subparsers) -> None:
-    data = family(commands, "data", "hand over or remove what is kept about a label's value or a person")
+    data = family(commands, "data", "export or remove the data about a label's value or a person")
     exporting = command(
-        data, "export", export, "print every row about it, a JSON object a line", prints=False
+        data, "export", export, "print every matching row, one JSON object a line", prints=False
     )
     _about(exporting)
     deleting = command(
         data, "delete", delete, "show what would be removed, and with --yes remove it for good"
     )
     _about(deleting)
-    deleting.add_argument("--yes", action="store_true", help="remove it; a backup is the only way back")
+    deleting.add_argument("--yes", action="store_true", help="remove it; only a backup can undo this")
     add_actor(deleting)
 
 
 def _about(parser: Parser) -> None:
     subject = parser.add_mutually_exclusive_group(required=True)
     subject.add_argument(
-        "--label", metavar="NAME=VALUE", help="incidents with this label, and all about them"
+        "--label", metavar="NAME=VALUE", help="incidents with this label, and everything that belongs to them"
     )
-    subject.add_argument("--person", metavar="WORDS", help="how somebody is called, wherever that stands")
+    subject.add_argument("--person", metavar="WORDS", help="every text that contains this name")
 
 
 def export(arguments: Arguments, session: CommandSession) -> Exit:

@@ -12,13 +12,13 @@ from notifier.cli.text import as_json, table
 
 
 def add(commands: Subparsers) -> None:
-    database = family(commands, "db", "look after the database")
-    command(database, "upgrade", upgrade, "bring the database's tables up to date")
+    database = family(commands, "db", "maintain the database")
+    command(database, "upgrade", upgrade, "upgrade the database's tables")
     command(
         database,
         "check",
         check,
-        "look for damage, rows that name what is not there, and books that differ; exits 1 if there is any",
+        "look for damage, dangling references and books that do not balance; exits 1 if it finds any",
     )
     copying = command(
         database,
@@ -29,19 +29,19 @@ def add(commands: Subparsers) -> None:
     where = copying.add_mutually_exclusive_group(required=True)
     where.add_argument("--to", metavar="URL", help="sqlite:///other.db, or postgresql://user@host/name")
     where.add_argument(
-        "--to-file", metavar="FILE", type=Path, help="a file that holds the URL, where that has a password"
+        "--to-file", metavar="FILE", type=Path, help="a file that contains the URL, if it has a password"
     )
     restoring = command(
         commands,
         "restore",
         restore,
-        "put a backup in the database's place, on hold: nobody is told before a release",
+        "replace the database with a backup, on hold: nothing is sent before a release",
     )
-    restoring.add_argument("file", metavar="FILE", type=Path, help="what `notifier backup` has written")
+    restoring.add_argument("file", metavar="FILE", type=Path, help="a file that `notifier backup` wrote")
     restoring.add_argument(
         "--replace",
         action="store_true",
-        help="although there is a database; it is kept beside the restored one",
+        help="replace an existing database; notifier keeps it next to the restored one",
     )
 
 

@@ -26,7 +26,7 @@ exit status: 0 there is no problem; 1 there is; 3 the service cannot be reached;
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "doctor", doctor, "say what is wrong, and what to do; nobody is told anything")
+    parser = command(commands, "doctor", doctor, "report what is wrong and what to do; alerts nobody")
     parser.epilog = EPILOG
     doctor_client.add(parser.add_subparsers(title="of applications", metavar="client"))
 

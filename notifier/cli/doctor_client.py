@@ -28,12 +28,12 @@ STATUS = {"refuses": Exit.REFUSED, "away": Exit.UNREACHABLE, "stranger": Exit.UN
 
 
 def add(doctors: Subparsers) -> None:
-    parser = command(doctors, "client", client, "say why an application's errors do not arrive")
+    parser = command(doctors, "client", client, "find out why an application's errors do not arrive")
     parser.epilog = EPILOG
     parser.add_argument(
-        "--service", metavar="NAME", help="the application's (default: NOTIFIER_SERVICE, else all)"
+        "--service", metavar="NAME", help="the application's service (default: NOTIFIER_SERVICE, else all)"
     )
-    parser.add_argument("--no-test", action="store_true", help="send no test report")
+    parser.add_argument("--no-test", action="store_true", help="do not send a test report")
 
 
 def client(arguments: Arguments, session: CommandSession) -> Exit:

@@ -65,7 +65,7 @@ def add_until(parser: Parser, *, required: bool) -> None:
         "--until",
         type=moment,
         metavar="WHEN",
-        help="18:00, 'tomorrow 09:00', 'monday 09:00' by your own clock, or 2026-11-22T09:00:00+01:00",
+        help="18:00, 'tomorrow 09:00', 'monday 09:00' in your time zone, or 2026-11-22T09:00:00+01:00",
     )
     group.add_argument(
         "--for", dest="span", type=span, metavar="SPAN", help="how long from now: 30m, 2h, 1d12h"

@@ -42,11 +42,11 @@ def add(commands: Subparsers) -> None:
     parser = command(commands, "send", send, "post an error event")
     parser.epilog = EPILOG
     parser.add_argument("--service", help="what failed (required)")
-    parser.add_argument("--message", help="how it failed, in a sentence (required unless resolved)")
+    parser.add_argument("--message", help="what went wrong, in a sentence (required unless resolved)")
     parser.add_argument(
         "--severity",
         metavar="{" + ",".join(severity.value for severity in Severity) + "}",
-        help="default: error; other words for them are understood",
+        help="default: error; other spellings are mapped to one of these",
     )
     parser.add_argument("--environment", help="default: production")
     parser.add_argument("--release")
@@ -58,10 +58,10 @@ def add(commands: Subparsers) -> None:
         "--fingerprint",
         action="append",
         metavar="PART",
-        help="what makes it the same problem; may be repeated",
+        help="what identifies the problem; may be repeated",
     )
     parser.add_argument("--status", choices=["firing", "resolved"], help="default: firing")
-    parser.add_argument("--id", help="makes sending it again harmless")
+    parser.add_argument("--id", help="makes it safe to send the event again")
 
 
 def send(arguments: Arguments, session: CommandSession) -> Exit:

@@ -16,15 +16,15 @@ from notifier.cli.text import as_json, cell
 EPILOG = """\
   notifier explain 142
 
-Every time somebody was told and every reason for which nobody was, what was delivered where, what people did, and at
-the end what is due next. Through a pipe, times are UTC; on a terminal, yours. It needs a key with the scope `read`."""
+Shows every alert that was sent or held, and why; deliveries; what people did; and what is due next. Times are in your
+time zone on a terminal, and in UTC through a pipe. It needs a key with the scope `read`."""
 
 Row = Mapping[str, Any]
 ROOMY = 40
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "explain", explain, "show why an incident was told, and why it was not")
+    parser = command(commands, "explain", explain, "show why alerts for an incident were sent or held")
     parser.epilog = EPILOG
     parser.add_argument("id", metavar="ID", help="the incident's number or id")
 

@@ -25,24 +25,24 @@ def add(commands: Subparsers) -> None:
         "--port",
         type=port,
         metavar="N",
-        help="listen here, whatever the configuration says; 0 lets the system choose",
+        help="listen on this port instead of the configured one; 0 picks a free one",
     )
     parser.add_argument(
         "--hold",
         action="store_true",
-        help="tell nobody until `notifier release`: deliveries, the fallback and escalation wait",
+        help="start on hold: deliveries, the fallback and escalation wait for `notifier release`",
     )
     checking = command(
-        commands, "check", check, "report every problem of the configuration; exits 1 if there is any"
+        commands, "check", check, "report every problem in the configuration; exits 1 if there is one"
     )
     checking.add_argument(
-        "--format", metavar="NAME", help="show what this format of /v1/ingest makes of a body instead"
+        "--format", metavar="NAME", help="show the events that this format of /v1/ingest makes of a body"
     )
     checking.add_argument(
         "--sample",
         metavar="FILE",
         type=Path,
-        help="with --format: the body; - is standard input, and without it the format's own sample is read",
+        help="with --format: the body (- is standard input; default: the format's own sample)",
     )
     command(commands, "schema", schema, "print the JSON Schema of the configuration")
 

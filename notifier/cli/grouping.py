@@ -26,12 +26,10 @@ Row = Mapping[str, Any]
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(
-        commands, "explain-grouping", explain_grouping, "show how an event is told from others, and why"
-    )
+    parser = command(commands, "explain-grouping", explain_grouping, "show how an event is grouped, and why")
     parser.epilog = EPILOG
     parser.add_argument("file", metavar="FILE|-", help="an event as JSON, or a message; - is standard input")
-    parser.add_argument("--service", default=UNNAMED, help="who reports, where the file holds only a message")
+    parser.add_argument("--service", default=UNNAMED, help="the service, if the file contains only a message")
 
 
 def explain_grouping(arguments: Arguments, session: CommandSession) -> Exit:

@@ -13,8 +13,10 @@ from notifier.cli.text import as_json, table
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "release", release, "end the hold: let deliveries and escalation go")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be sent, and hold on")
+    parser = command(
+        commands, "release", release, "end the hold: send pending messages and resume escalation"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would be sent, and keep the hold")
     add_actor(parser)
 
 

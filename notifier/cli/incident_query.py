@@ -18,10 +18,13 @@ def add_filters(parser: Parser) -> None:
     parser.add_argument(
         "--state",
         choices=[*(state.value for state in State), UNRESOLVED, ALL],
-        help="only these (default: unresolved, which is open or acknowledged)",
+        help="only incidents in this state (default: unresolved, that is, open or acknowledged)",
     )
     parser.add_argument(
-        "--query", dest="q", metavar="TEXT", help="matchers and words in one: 'service=\"billing\" timeout'"
+        "--query",
+        dest="q",
+        metavar="TEXT",
+        help="matchers and words in one argument: 'service=\"billing\" timeout'",
     )
 
 

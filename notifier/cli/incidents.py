@@ -27,19 +27,17 @@ LIST_EPILOG = """\
   notifier incidents list service=billing severity=~'critical|error' timeout
   notifier incidents list --state all --sort count --limit 20
 
-A word stands for itself in the title; all must hold. Open ones are those that are not resolved."""
+A plain word is searched for in the title; all terms must match. Without --state, resolved incidents are left out."""
 
 Row = Mapping[str, Any]
 
 
 def add(commands: Subparsers) -> None:
     """Add the commands to the family `incidents`."""
-    parser = command(
-        commands, "list", list_incidents, "list incidents: those that are not over, newest first"
-    )
+    parser = command(commands, "list", list_incidents, "list incidents that are not resolved, newest first")
     parser.epilog = LIST_EPILOG
     add_filters(parser)
-    parser.add_argument("--sort", choices=SORTS, help="what stands first (default: newest)")
+    parser.add_argument("--sort", choices=SORTS, help="the order (default: newest)")
     wide(parser)
     paged(parser)
     parser = command(

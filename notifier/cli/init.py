@@ -19,7 +19,7 @@ def add(commands: Subparsers) -> None:
         commands,
         "init",
         init,
-        "write a configuration to begin with, and files for systemd, containers, proxies and Prometheus beside it",
+        "write a starter configuration, and files for systemd, containers, proxies and Prometheus",
     )
     parser.add_argument(
         "file",

@@ -36,15 +36,16 @@ TERMINAL_SIGNALS: Final = frozenset({"SIGINT", "SIGQUIT"})
 NOT_FOUND, NOT_STARTED, BY_SIGNAL = 127, 126, 128  # The statuses of shells.
 
 EPILOG = f"""\
-Its output passes through, and its exit status is this command's ({NOT_FOUND} where there is no such program,
-{BY_SIGNAL} and the number of the signal that ended it). Where that is not 0, an event says how it ended, with the last
-{LINES} lines that it wrote; its arguments stay here. A job that is interrupted from the keyboard is not told of. Where
-the service is away, the event is kept on this machine and leaves with the next one. With --monitor the job checks in
-when it begins and when it has ended; how it failed is then said there, and a job that did not run at all is missed.
+The program's output passes through, and its exit status becomes this command's ({NOT_FOUND} if there is no such
+program, {BY_SIGNAL} plus the signal's number if a signal ended it). If the status is not 0, an event reports how the
+program ended, with the last {LINES} lines of output; its arguments are not sent. A job that is interrupted from the
+keyboard is not reported. If the service is down, the event is stored on this machine and sent with the next one. With
+--monitor, the job checks in when it starts and when it ends; its failure is reported there, and a job that does not
+run is missed.
 
   17 3 * * *  notifier run --monitor nightly-backup --every 1d --grace 1h -- /usr/local/bin/backup.sh --all
 
-It needs a key with the scope `ingest`; without one the job runs all the same."""
+It needs a key with the scope `ingest`. Without a key, the job runs but nothing is reported."""
 
 
 class ProgramRun:
@@ -131,16 +132,17 @@ class Tail:
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "run", run, "run a program, and tell where it fails", prints=False)
+    parser = command(commands, "run", run, "run a program, and report its failure", prints=False)
     parser.usage = "notifier run [options] -- CMD [ARG ...]"
     parser.epilog = EPILOG
     parser.add_argument(
-        "--service", help="whose job it is (default: NOTIFIER_SERVICE, else the program's name)"
+        "--service",
+        help="the service the job belongs to (default: NOTIFIER_SERVICE, else the program's name)",
     )
-    parser.add_argument("--severity", help="of its failure (default: error)", default="error")
-    parser.add_argument("--monitor", metavar="NAME", help="check in at this monitor")
-    parser.add_argument("--every", metavar="DURATION", help="how often it runs: who stays away is missed")
-    parser.add_argument("--grace", metavar="DURATION", help="how much later it may be (default: 5m)")
+    parser.add_argument("--severity", help="severity of a failure (default: error)", default="error")
+    parser.add_argument("--monitor", metavar="NAME", help="check in to this monitor")
+    parser.add_argument("--every", metavar="DURATION", help="how often the job runs")
+    parser.add_argument("--grace", metavar="DURATION", help="how late a check-in may be (default: 5m)")
     parser.add_argument("--environment", help="default: NOTIFIER_ENVIRONMENT, else production")
     parser.add_argument(
         "--label", dest="labels", type=pair, action="append", default=[], metavar="NAME=VALUE",

@@ -56,7 +56,7 @@ def add(commands: Subparsers) -> None:
     paged(parser)
     parser = command(keys, "create", create, "create a key and print it, this once")
     parser.add_argument("--project", default="default", help="the project it belongs to (default: default)")
-    parser.add_argument("--name", help="what it is for, in a word (default: the sender of --for, else cli)")
+    parser.add_argument("--name", help="a name for the key (default: the sender of --for, else cli)")
     parser.add_argument(
         "--scope", dest="scopes", action="append", choices=SCOPES, help="may be repeated (default: ingest)"
     )
@@ -64,13 +64,13 @@ def add(commands: Subparsers) -> None:
         "--for",
         dest="door",
         choices=DOORS,
-        help="the only sender that it lets in; for sentry, the DSN is printed",
+        help="allow only this sender; for sentry, print the DSN",
     )
-    parser.add_argument("--service", metavar="NAME", help="the service of events that name none")
+    parser.add_argument("--service", metavar="NAME", help="the service of events that do not name one")
     parser.add_argument(
         "--offline",
         action="store_true",
-        help="write it into the database of --config; the service must not run",
+        help="write directly to the database of --config; stop the service first",
     )
     add_actor(parser)
     parser = command(keys, "revoke", revoke, "revoke a key, at once")

@@ -29,7 +29,9 @@ EPILOG = """\
 def add(commands: Subparsers) -> None:
     parser = command(commands, "manual", manual, "read the manual of this version, or search it")
     parser.epilog = EPILOG
-    parser.add_argument("word", metavar="WORD", nargs="*", help="a chapter's name, or words to search for")
+    parser.add_argument(
+        "word", metavar="WORD", nargs="*", help="the name of a chapter, or words to search for"
+    )
 
 
 def manual(arguments: Arguments, session: CommandSession) -> Exit:

@@ -103,8 +103,8 @@ def family(parent: Subparsers, name: str, summary: str) -> Subparsers:
 
 
 def paged(parser: Parser) -> None:
-    parser.add_argument("--limit", type=positive, metavar="N", help="at most N of them")
-    parser.add_argument("--cursor", help="go on where the last page ended")
+    parser.add_argument("--limit", type=positive, metavar="N", help="show at most N")
+    parser.add_argument("--cursor", help="continue after the last page")
 
 
 def query(arguments: Arguments, names: Iterable[str]) -> dict[str, str]:
@@ -130,7 +130,7 @@ def _whole(text: str, least: int, most: int, sentence: str) -> int:
 
 
 def wide(parser: Parser) -> None:
-    parser.add_argument("--wide", action="store_true", help="every column, and nothing cut")
+    parser.add_argument("--wide", action="store_true", help="show every column in full")
 
 
 def pair(text: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("name", metavar="NAME")
     add_actor(parser)
     parser = command(
-        commands, "route-test", route_test, "say who would be told about these labels; exits 1 if nobody"
+        commands, "route-test", route_test, "show who would be alerted for these labels; exits 1 if nobody"
     )
     parser.add_argument("labels", nargs="+", type=pair, metavar="NAME=VALUE")
     command(commands, "healthcheck", healthcheck, "exit 0 if the service is ready, else 1; needs no key")

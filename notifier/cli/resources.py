@@ -99,7 +99,7 @@ def add(commands: Subparsers) -> None:
         family(
             commands,
             "dead-letters",
-            "show deliveries that died and task runs that failed, and decide about them",
+            "show failed deliveries and task runs, and decide about them",
         )
     )
 
@@ -131,12 +131,14 @@ def _add_dead_letters(commands: Subparsers) -> None:
     wide(parser)
     paged(parser)
     for name, summary in (
-        ("redeliver", "send dead deliveries again, and ask for dead task runs again"),
-        ("discard", "give dead letters up"),
+        ("redeliver", "send dead deliveries again, and replay dead task runs"),
+        ("discard", "discard dead letters"),
     ):
         parser = command(commands, name, decision(name), summary)
         parser.add_argument("ids", nargs="*", metavar="ID")
-        parser.add_argument("--channel", metavar="NAME", help="all of this channel, instead of ids")
+        parser.add_argument(
+            "--channel", metavar="NAME", help="all dead letters of this channel, instead of ids"
+        )
         parser.add_argument("--task", metavar="NAME", help="all runs of this task, instead of ids")
         add_actor(parser)
 

@@ -79,19 +79,19 @@ def add(commands: Subparsers) -> None:
         family(commands, "channels", "show the channels and their health"),
         "list",
         list_channels,
-        "list the channels and how each of their targets is",
+        "list the channels and the health of their targets",
     )
     wide(parser)
     parser = command(
-        family(commands, "groups", "show what waits to be told"),
+        family(commands, "groups", "show what is waiting to be sent"),
         "list",
         list_page("/v1/groups", GROUPS),
-        "list the groups that wait: until when, and held by what",
+        "list waiting groups, until when they wait, and what holds them",
     )
     wide(parser)
     paged(parser)
-    _add_tasks(family(commands, "tasks", "show task runs, or ask for one again"))
-    parser = command(commands, "reload", reload, "let the service read its configuration anew")
+    _add_tasks(family(commands, "tasks", "show task runs, or replay one"))
+    parser = command(commands, "reload", reload, "reload the service's configuration")
     add_actor(parser)
 
 
@@ -102,9 +102,9 @@ def _add_tasks(commands: Subparsers) -> None:
     parser.add_argument("--service", metavar="NAME", help="only of this service")
     wide(parser)
     paged(parser)
-    parser = command(commands, "show", show_task, "show one task run, and what it failed with")
+    parser = command(commands, "show", show_task, "show one task run and its error")
     parser.add_argument("id", metavar="ID")
-    parser = command(commands, "replay", replay, "ask for a failed or lost run again")
+    parser = command(commands, "replay", replay, "replay a failed or lost run")
     parser.add_argument("id", metavar="ID")
     add_actor(parser)
 

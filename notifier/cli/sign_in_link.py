@@ -11,7 +11,7 @@ from notifier.cli.text import as_json
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "sign-in-link", sign_in_link, "make a link that signs in to the pages, once")
+    parser = command(commands, "sign-in-link", sign_in_link, "create a link that signs in to the pages once")
     add_actor(parser)
 
 

@@ -67,7 +67,7 @@ _DAYS = {
 
 
 def add(commands: Subparsers) -> None:
-    silences = family(commands, "silences", "keep alerts quiet for a while")
+    silences = family(commands, "silences", "hold alerts back for a while")
     parser = command(silences, "list", list_page(PATH, SILENCES), "list silences, newest first")
     parser.add_argument("--state", choices=PHASES, help="only these")
     wide(parser)
@@ -75,9 +75,9 @@ def add(commands: Subparsers) -> None:
     parser = command(silences, "show", show_silence, "show one silence")
     parser.add_argument("id", metavar="ID")
     _add_creation(silences)
-    parser = command(silences, "preview", preview, "show what matchers meet now, and silence nothing")
+    parser = command(silences, "preview", preview, "show what matchers meet now, without a silence")
     _matchers(parser)
-    parser = command(silences, "extend", extend, "let a silence end at another time")
+    parser = command(silences, "extend", extend, "change the end of a silence")
     parser.add_argument("id", metavar="ID")
     add_until(parser, required=True)
     add_actor(parser)
@@ -85,7 +85,7 @@ def add(commands: Subparsers) -> None:
         silences,
         "end",
         end,
-        "end a silence now; what is open and was held is told",
+        "end a silence now; alerts of open incidents are sent",
         aliases=["expire", "delete"],
     )
     parser.add_argument("id", metavar="ID")
@@ -93,12 +93,12 @@ def add(commands: Subparsers) -> None:
 
 
 def _add_creation(silences: Subparsers) -> None:
-    parser = command(silences, "add", create, "silence what meets all matchers", aliases=["create"])
+    parser = command(silences, "add", create, "silence incidents that meet all matchers", aliases=["create"])
     _matchers(parser)
     parser.add_argument(
-        "--comment", required=True, metavar="TEXT", help="why; whoever misses an alert reads it"
+        "--comment", required=True, metavar="TEXT", help="the reason, for people who miss an alert"
     )
-    parser.add_argument("--author", metavar="NAME", help="whose it is (default: who makes it)")
+    parser.add_argument("--author", metavar="NAME", help="the owner (default: whoever creates it)")
     add_actor(parser)
     parser.add_argument("--start", type=when, metavar="WHEN", help="when it begins (default: now)")
     add_until(parser, required=False)
@@ -106,10 +106,10 @@ def _add_creation(silences: Subparsers) -> None:
         "--every",
         type=weekly,
         metavar="HOURS",
-        help="only at these hours of a week: 'sat,sun 22:00-06:00'",
+        help="only during these hours of the week: 'sat,sun 22:00-06:00'",
     )
     parser.add_argument(
-        "--zone", metavar="ZONE", help="whose clocks --every means: Europe/Berlin (default: UTC)"
+        "--zone", metavar="ZONE", help="the time zone of --every, such as Europe/Berlin (default: UTC)"
     )
     parser.add_argument("--force", action="store_true", help="even if it silences everything")
 

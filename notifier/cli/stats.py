@@ -21,20 +21,20 @@ EPILOG = """\
   notifier stats --since 7d
   notifier stats --since 2026-11-22T05:00:00Z --step hour
 
-A line is a bar for each hour, for each day beyond 48 h; a long one has several of them in a bar. Runs count at the
-hour they were created in. It needs a key with the scope `read`."""
+Each line of bars has one bar per hour, or per day beyond 48 h; a long line combines several of them. A run counts in
+the hour in which it was created. It needs a key with the scope `read`."""
 
 Row = Mapping[str, Any]
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "stats", show_stats, "show how tasks, errors and deliveries have done")
+    parser = command(commands, "stats", show_stats, "show statistics of tasks, errors and deliveries")
     parser.epilog = EPILOG
     parser.add_argument(
         "--since", metavar="WHEN", help="a duration such as 90m or 7d, or an RFC 3339 instant (default: 24h)"
     )
     parser.add_argument(
-        "--step", choices=["hour", "day"], help="of the lines (default: hours, days beyond 48 h)"
+        "--step", choices=["hour", "day"], help="the time step (default: hours; days beyond 48 h)"
     )
 
 

@@ -21,15 +21,15 @@ CHANGING = ("state", "severity", "count", "acknowledged_by")
 HOME_AND_CLEAR = "\033[H\033[2J"
 
 EPILOG = """\
-On a terminal it shows what is not resolved, the worst first. Through a pipe it writes a line for each change of the
-last heard of, with --json a JSON document. A service that is away is waited for. Ctrl-C ends it."""
+On a terminal, it shows unresolved incidents, the worst first. Through a pipe, it prints a line for each change, or with
+--json a JSON document. If the service is down, it waits. Press Ctrl-C to stop."""
 
 Row = Mapping[str, Any]
 Seen = dict[str, Row]
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "watch", watch, "show what is open, as it changes, until Ctrl-C")
+    parser = command(commands, "watch", watch, "show open incidents as they change, until Ctrl-C")
     parser.epilog = EPILOG
     add_filters(parser)
     parser.add_argument(
@@ -37,7 +37,7 @@ def add(commands: Subparsers) -> None:
         type=positive,
         default=INTERVAL_S,
         metavar="S",
-        help="seconds between two looks (default: 2)",
+        help="seconds between updates (default: 2)",
     )
     parser.set_defaults(limit=LIMIT, cursor=None)
 

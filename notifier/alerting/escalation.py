@@ -76,8 +76,6 @@ def _notify(
 ) -> Conversation | None:
     """Notify the channels of a step. `has_more` means that the next transaction notifies further members."""
     step = route.escalate[number]
-    # A hold or a mute may have kept the step back for days.
-    told_for = max(tx.now - (member.first_told_at or tx.now) for member in members)
     message = compose(
         tx,
         rules,
@@ -86,7 +84,7 @@ def _notify(
         [NotificationItem(member=member, reason=Reason.ESCALATED) for member in members],
         origin=Origin(route=route.name, line=step.line or route.line),
         episode=episode,
-        note=sentences.escalated(max(step.after, told_for)),
+        note=sentences.escalated(_open_for(members, step.after, tx.now)),
         recount=not has_more,
     )
     rank = max(told.incident.severity.rank for told in message.told)
@@ -114,3 +112,8 @@ def _notify(
         due_at=tx.now + GATHERED_FOR if has_more else tx.now,
     )
     return message.conversation
+
+
+def _open_for(members: Sequence[MemberRow], least: Duration, now: Instant) -> Duration:
+    """The time since the first message: longer than `least` if a hold or a mute has kept the step back."""
+    return max(least, *(now - (member.first_told_at or now) for member in members))

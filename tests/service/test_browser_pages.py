@@ -84,7 +84,7 @@ def test_every_act_works_without_scripts(service: Service, chromium: Any) -> Non
         (here, ["Reopen"], "It is open again"),
         (f"{here}/silence", ["#matcher", "Preview", "#comment: why", "Silence"], "Silenced"),
         (f"/groups/{group}", ["Acknowledge all 1"], "You have 1 incident"),
-        ("/incidents?q=number%20service=plain", [], "None like this"),
+        ("/incidents?q=number%20service=plain", [], "No matches"),
         ("/incidents?q=service=plain", ["#ids", "Snooze"], "Snoozed 1 incident"),
         ("/incidents?q=service=plain", ["#all", "Resolve", "Yes, resolve"], "Resolved 1 incident"),
         ("/silences/new", ['#matchers: a="b"', "#comment: why", "Preview", "Silence"], "Silenced"),

@@ -38,7 +38,7 @@ def test_many_tabs_share_one_stream_and_end_together(service: Service, chromium:
     ticked = tabs[1].locator("input[name=matcher]:checked")
     while ticked.count():
         ticked.first.uncheck()
-    tabs[1].locator("#holds", has_text="choose what is alike").wait_for()
+    tabs[1].locator("#holds", has_text="choose at least one label").wait_for()
     tabs[1].get_by_role("checkbox", name="severity").check()
     tabs[1].locator("#holds", has_text="Now it would hold").wait_for()
     writing = tabs[0]

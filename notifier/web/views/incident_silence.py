@@ -134,7 +134,7 @@ def _sentences(preview: SilencePreview) -> Iterable[str]:
 
 def _warnings(preview: SilencePreview | None, matchers: Sequence[str]) -> Iterable[str]:
     if preview is None:
-        yield "Nothing: choose what is alike."
+        yield "Nothing: choose at least one label."
         return
     if preview.everything:
         yield "This would silence everything of the project: choose more labels."

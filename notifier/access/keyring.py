@@ -68,7 +68,7 @@ class Keyring:
             found.add_done_callback(lambda _: self._looking_up.pop(hash_))
         return await asyncio.shield(found)
 
-    async def note_uses(self) -> None:
+    async def record_uses(self) -> None:
         """Write the time of the last use of each key, at most once a minute."""
         now = self._database.now()
         due = {

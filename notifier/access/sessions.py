@@ -119,13 +119,13 @@ class Sessions:
             )
         )
 
-    async def come_back(self, state: str, *, browser: str) -> str | None:
+    async def finish_sign_in(self, state: str, *, browser: str) -> str | None:
         """The page that the browser wanted, once; None if the state is spent, expired or another browser's."""
         if await self._database.read(lambda tx: pending_sign_ins.find(tx, state, browser=browser)) is None:
             return None
         return await self._database.write(lambda tx: pending_sign_ins.spend(tx, state, browser=browser))
 
-    async def link_is_good(self, link: str) -> bool:
+    async def is_valid_link(self, link: str) -> bool:
         """Whether a link would sign in. Read-only, so that guessing links does not load the writer."""
         key = await self._database.read(lambda tx: sign_in_links.find(tx, link))
         return key is not None and key.revoked_at is None

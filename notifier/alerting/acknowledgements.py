@@ -18,7 +18,7 @@ def end_acknowledgements(tx: Tx) -> Progress:
     # cleared.
     resolved = [number for number, state in lapsed.items() if state is not State.ACKNOWLEDGED]
     if resolved:
-        incidents.forget_end(tx, resolved)
+        incidents.clear_acknowledgement_end(tx, resolved)
     if ended:
         incidents.set_lapsed(tx, ended)
         incidents.make_groups_due(tx, ended)

@@ -11,7 +11,7 @@ from notifier.alerting.escalation import GATHERED_FOR, escalate
 from notifier.alerting.member import JudgedMember, member_of
 from notifier.alerting.mutes import Mutes
 from notifier.alerting.record import record
-from notifier.alerting.returns import with_returned
+from notifier.alerting.returns import adjust_recurred
 from notifier.alerting.urgency import most_urgent
 from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
@@ -224,7 +224,7 @@ def _decide(
             mute = mutes.of(row, route)
             verdict = notifying.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
         decided.append(JudgedMember(member=member, row=row, verdict=verdict))
-    decided = with_returned(decided, route, tx.now)
+    decided = adjust_recurred(decided, route, tx.now)
     if not _continues_batch(group, tx.now):
         return _apply_group_interval(decided, route, tx.now, group.last_told_at)
     # Remaining members of a batch are notified about at once; later changes wait for `group_interval`.
@@ -239,7 +239,7 @@ def _apply_group_interval(
 ) -> list[JudgedMember]:
     """The verdicts, with `Wait` for `Notify` if `group_interval` has not passed and nothing is urgent."""
     verdicts = [(member.member, member.verdict) for member in decided]
-    until = notifying.keep_until(verdicts, route, now, last_told_at)
+    until = notifying.notify_from(verdicts, route, now, last_told_at)
     if until is None:
         return decided
     wait = Wait(until=until)

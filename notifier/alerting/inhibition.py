@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from notifier.domain.matcher import meet
+from notifier.domain.matcher import match_all
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition
 from notifier.domain.state import State
@@ -74,7 +74,7 @@ class Sources:
     def mute(self, project: str, number: int, labels: Mapping[str, str]) -> Mute | None:
         """The mute by an inhibiting incident, without a known end; None if nothing inhibits."""
         for rule in self._rules:
-            if not meet(rule.target, labels):
+            if not match_all(rule.target, labels):
                 continue
             for source in self._sources(project, rule, equal_key(rule, labels)):
                 if source.number != number and inhibits(rule, json_value(source.labels), labels):
@@ -104,7 +104,7 @@ def _add(tx: Tx, rules: Sequence[Inhibition], incidents: Iterable[_Labelled]) ->
         rows += [
             (incident.project, rule.key, equal_key(rule, labels), incident.number)
             for rule in rules
-            if meet(rule.source, labels)
+            if match_all(rule.source, labels)
         ]
     if rows:
         execute(tx, insert_inhibitors, {"rows": encode_rows(sorted(rows))})

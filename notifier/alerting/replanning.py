@@ -13,7 +13,7 @@ from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows, encode_values
 from notifier.store.statements.groups import make_replanned_groups_due, next_group_ids
-from notifier.store.statements.members import ask_held_again, hasten_steps
+from notifier.store.statements.members import advance_steps, recheck_held
 
 GROUPS_AT_ONCE = 2_000
 
@@ -28,6 +28,6 @@ def replan_after_reload(tx: Tx, routes: Sequence[Route], after: str = "") -> str
     # Lock order: groups before members, as in a flush.
     if execute(tx, make_replanned_groups_due, parameters).rowcount:
         tx.signal("groups")
-    execute(tx, ask_held_again, parameters)
-    execute(tx, hasten_steps, parameters)
+    execute(tx, recheck_held, parameters)
+    execute(tx, advance_steps, parameters)
     return ids[-1] if len(ids) == GROUPS_AT_ONCE else None

@@ -227,7 +227,7 @@ def _change_due(
     """When a change of a member makes the new group due. A person's act is due at once."""
     member = member_of(row, row)
     snoozed = row.snoozed_until is not None and row.snoozed_until > tx.now
-    if notifying.is_by_hand(member) or (snoozed and member.held_by is not HeldBy.SNOOZED):
+    if notifying.is_manual(member) or (snoozed and member.held_by is not HeldBy.SNOOZED):
         return tx.now
     return notifying.change_due(member, route, changed_at=changed_at, last_told_at=last_told_at)
 

@@ -13,7 +13,7 @@ from notifier.policy import notifying
 from notifier.policy.notifying import Notify, Wait
 
 
-def with_returned(decided: Sequence[JudgedMember], route: Route, now: Instant) -> list[JudgedMember]:
+def adjust_recurred(decided: Sequence[JudgedMember], route: Route, now: Instant) -> list[JudgedMember]:
     """Adjust the verdicts on resolved incidents whose identity has recurred.
 
     If the identity is open again, its pending resolution is notified together with the reopening. If the

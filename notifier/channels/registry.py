@@ -15,9 +15,9 @@ from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
 from notifier.settings.channel_blocks import ChannelBlock
-from notifier.settings.complaints import alternatives, complaints
 from notifier.settings.document import Path, SourceMark, dotted
 from notifier.settings.secrets import is_secret as is_secret_of
+from notifier.settings.validation_errors import alternatives, problems_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def validate(
         digestible = kind.digestible(settings)
     except ValidationError as error:
         return tuple(
-            complaints(error, kind.settings, block.options, block.source, above=block.path, by_key=True)
+            problems_of(error, kind.settings, block.options, block.source, above=block.path, by_key=True)
         )
     except Exception as error:  # noqa: BLE001 - a kind may be third-party code
         sentence = f"the kind {block.type} failed to read its settings ({type(error).__name__}): update it"

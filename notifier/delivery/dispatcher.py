@@ -86,10 +86,10 @@ class Dispatcher:
         """Record outcomes and claim due deliveries, then wait until there are more."""
         await self._due.wait_until(await self.turn(), now=self._database.now())
         for _ in range(GATHERED_AT_MOST):
-            if not (self._sends.in_flight and 0 < self._sends.waits_to_be_recorded < RECORDED_AT_ONCE):
+            if not (self._sends.in_flight and 0 < self._sends.unrecorded_count < RECORDED_AT_ONCE):
                 break
             await asyncio.sleep(GATHERED / 1000)
-            if not self._sends.in_line:
+            if not self._sends.has_queued:
                 break
 
     async def turn(self) -> Instant | None:
@@ -130,7 +130,7 @@ class Dispatcher:
         await self._begin(open_channels, claimed)
         for ending, result in zip(ended, results, strict=True):
             self._told(ending.job, ending.end, result)
-        return self._database.now() if self._sends.waits_to_be_recorded else claimed.next_at
+        return self._database.now() if self._sends.unrecorded_count else claimed.next_at
 
     async def _begin(self, open_channels: OpenChannels, claimed: Claimed) -> None:
         """Start sending the claimed deliveries after their commit."""
@@ -317,5 +317,5 @@ class Dispatcher:
                 return
             except StoreError:
                 await asyncio.sleep(RECORD_AGAIN / 1000)
-            if not self._sends.waits_to_be_recorded:
+            if not self._sends.unrecorded_count:
                 return

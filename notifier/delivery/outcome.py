@@ -44,7 +44,7 @@ def settle(tx: Tx, ended: Sequence[Ended]) -> tuple[Result | None, ...]:
     if not ended:
         return ()
     results: dict[tuple[str, int], Result | None] = {}
-    with _looked_at_again(tx, [ending.job for ending in ended]):
+    with _reschedule_targets(tx, [ending.job for ending in ended]):
         for is_well, run in groupby(ended, key=lambda ending: isinstance(ending.end, Receipt)):
             record = _delivered if is_well else _all_failed
             results |= record(tx, list(run))
@@ -60,12 +60,12 @@ def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result |
 def give_back(tx: Tx, jobs: Sequence[Job]) -> None:
     """Return claims whose send has not begun, without counting an attempt."""
     if jobs:
-        with _looked_at_again(tx, jobs):
+        with _reschedule_targets(tx, jobs):
             execute(tx, statements.give_back, {"rows": encode_rows((job.id, job.fence) for job in jobs)})
 
 
 @contextmanager
-def _looked_at_again(tx: Tx, jobs: Sequence[Job]) -> Iterator[None]:
+def _reschedule_targets(tx: Tx, jobs: Sequence[Job]) -> Iterator[None]:
     """Lock the targets of these jobs, and wake those for which deliveries still wait."""
     at = sorted({job.target for job in jobs})
     lock_targets(tx, at)

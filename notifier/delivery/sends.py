@@ -89,11 +89,11 @@ class Sends:
         return tuple(self._tasks)
 
     @property
-    def in_line(self) -> bool:
+    def has_queued(self) -> bool:
         return any(lane.line for lane in self._lanes.values())
 
     @property
-    def waits_to_be_recorded(self) -> int:
+    def unrecorded_count(self) -> int:
         return len(self._ended)
 
     def free(self, channel: str, *, slots: int, targets: int) -> int:

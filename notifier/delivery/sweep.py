@@ -22,12 +22,12 @@ from notifier.store.statements.overdue import (
     all_claims,
     expired_deliveries,
     fallback_done,
+    fallback_notification,
     give_up_claims,
     lost_claims,
     next_fallback,
     next_lease_end,
     targets_of,
-    told_fallback,
     undelivered_alerts,
 )
 from notifier.store.statements.targets import wake_forgotten_targets
@@ -123,7 +123,7 @@ def _lost(tx: Tx, *, restarted: bool) -> tuple[str, ...]:
 
 def _tell_fallback(tx: Tx, rules: AlertingRules, fallback: str, alert: UndeliveredAlert) -> bool:
     """Send the alert through the fallback, with a note about what failed; once per notification."""
-    if execute(tx, told_fallback, {"notification": alert.notification}).first() is not None:
+    if execute(tx, fallback_notification, {"notification": alert.notification}).first() is not None:
         return False
     dead = alert.state == DeliveryState.DEAD.value
     note = sentences.undelivered(

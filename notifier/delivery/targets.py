@@ -42,9 +42,9 @@ def sync_targets(
     configured = {ids[channel, address] for channel, addresses in wanted.items() for address in addresses}
     removed = sorted(set(ids.values()) - configured)
     if removed:
-        _follow_urls(tx, wanted, ids, removed)
+        _move_to_new_urls(tx, wanted, ids, removed)
         _end_deliveries(tx, removed, fallback)
-        execute(tx, statements.never_due, {"targets": encode_values(removed)})
+        execute(tx, statements.clear_due, {"targets": encode_values(removed)})
     return {
         channel: tuple(ids[channel, address] for address in addresses)
         for channel, addresses in wanted.items()
@@ -64,7 +64,7 @@ def _known_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[tuple[st
     return ids
 
 
-def _follow_urls(
+def _move_to_new_urls(
     tx: Tx, wanted: Mapping[str, Sequence[str]], ids: Mapping[tuple[str, str], int], removed: Sequence[int]
 ) -> None:
     """Move what waits for a channel's former URLs to its present one, if it has only one.

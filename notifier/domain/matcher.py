@@ -52,7 +52,7 @@ class Matcher:
         return f"{name}{self.op}{_quote(self.value)}"
 
 
-def meet(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+def match_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether the labels match all matchers."""
     return all(matcher.matches(labels) for matcher in matchers)
 
@@ -101,7 +101,7 @@ class Patterns:
             found.Compile()
             self._sets.append((start, found))
 
-    def met_by(self, value: str) -> list[int]:
+    def matching_patterns(self, value: str) -> list[int]:
         """The positions of the patterns that match the whole value."""
         text = value.encode("utf-8", "replace").decode()  # a lone surrogate; RE2 reads UTF-8
         return [start + number for start, one in self._sets for number in one.Match(text) or ()]

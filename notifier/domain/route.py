@@ -84,7 +84,7 @@ class _Children:
             places += self._by_label.get((name, value), ())
             if name in self._by_pattern:
                 patterns, of_pattern = self._by_pattern[name]
-                places += [of_pattern[number] for number in patterns.met_by(value)]
+                places += [of_pattern[number] for number in patterns.matching_patterns(value)]
         return (self._routes[place] for place in sorted(places))
 
 

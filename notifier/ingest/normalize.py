@@ -357,7 +357,7 @@ def _web_links(links: list[LinkBody], warnings: list[str]) -> list[LinkBody]:
 
 def _primary_exception(exception: ExceptionBody) -> ExceptionBody:
     """The exception that gives title, label and fingerprint."""
-    primary = fingerprint.told_of(exception)
+    primary = fingerprint.relevant_exception(exception)
     assert isinstance(primary, ExceptionBody)
     return primary
 

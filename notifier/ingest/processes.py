@@ -185,7 +185,7 @@ def _event(run: TaskRun) -> dict[str, object]:
         "severity": "error",
         "exception": {
             "type": runs.TASK_LOST,
-            "module": runs.GUESSED_BY,
+            "module": runs.ASSUMED_BY,
             "message": f"{run.task} was lost: {error.get('message')}",
         },
         "task": {

@@ -23,7 +23,7 @@ def count_events(tx: Tx, counts: Mapping[tuple[str, str, int], int]) -> None:
     If the runs ended well before, their incidents may be resolved.
     """
     statements.add_events(tx, counts)
-    _resolve(tx, statements.ended_well(tx, {(project, run) for project, run, _ in counts}))
+    _resolve(tx, statements.succeeded_runs(tx, {(project, run) for project, run, _ in counts}))
 
 
 def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
@@ -54,14 +54,14 @@ def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
     failing = {(run.project, run.id) for run in others} - succeeded
     if failing:
         # A recovered run may have continued and failed again.
-        statements.mark_failing(tx, failing)
+        statements.mark_failed_runs(tx, failing)
     _resolve(tx, succeeded)
 
 
 def _resolve(tx: Tx, succeeded: set[RunName]) -> None:
     if not succeeded:
         return
-    incidents = statements.mark_well(tx, succeeded)
+    incidents = statements.mark_succeeded(tx, succeeded)
     recovered = [
         incident.number
         for incident in incidents

@@ -11,7 +11,7 @@ from notifier.oncall import task_runs as runs_desk
 from notifier.oncall.actor import Actor
 from notifier.oncall.deliveries import TARGET_GONE
 from notifier.oncall.errors import Refused
-from notifier.oncall.names import ambiguous, ids_ending, whole_ids
+from notifier.oncall.names import ambiguous, existing_ids, ids_ending
 from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy.rules import AlertingRules
 from notifier.store import dead_letters, views
@@ -279,7 +279,7 @@ def _resolved_ids(
 ) -> tuple[Sequence[str], tuple[SkippedDeadLetter, ...]]:
     """The ids behind these names, without repeats, and the ambiguous names. Unknown names are returned unchanged."""
     kinds: Sequence[NamedKind] = ("delivery", "task run")
-    ends = set(names) - whole_ids(tx, kinds, set(names), project_scope)
+    ends = set(names) - existing_ids(tx, kinds, set(names), project_scope)
     deliveries, runs = (ids_ending(tx, kind, ends, project_scope) for kind in kinds)
     resolved: dict[str, None] = {}
     ambiguous_names = []

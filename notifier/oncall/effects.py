@@ -45,7 +45,7 @@ def resolve(tx: Tx, *ended: LockedIncident, by: str) -> None:
     numbers = _numbers(ended)
     incidents.set_resolved(tx, numbers, by=by)
     _notify(tx, ended)
-    incidents.need_attention(tx, numbers)
+    incidents.request_attention(tx, numbers)
 
 
 def reopen(tx: Tx, incident: LockedIncident, *, by: str) -> None:
@@ -53,7 +53,7 @@ def reopen(tx: Tx, incident: LockedIncident, *, by: str) -> None:
     incidents.set_reopened(tx, [incident.number], by=by)
     _notify(tx, [incident])
     if incident.state is State.RESOLVED:
-        incidents.need_attention(tx, [incident.number])
+        incidents.request_attention(tx, [incident.number])
 
 
 def _notify(tx: Tx, changed: Sequence[LockedIncident]) -> None:

@@ -54,17 +54,17 @@ def _ids_by_spelling(
         numbers = {name: number for name in names if (number := number_of(name)) is not None}
         numbered = views.ids_of_numbers(tx, set(numbers.values()), project=project_scope)
         ids |= {name: (numbered[number],) for name, number in numbers.items() if number in numbered}
-    whole = whole_ids(tx, [kind], names - ids.keys(), project_scope)
+    whole = existing_ids(tx, [kind], names - ids.keys(), project_scope)
     ids |= {name: (name,) for name in whole}
     return ids | ids_ending(tx, kind, names - ids.keys(), project_scope)
 
 
-def whole_ids(
+def existing_ids(
     tx: Tx, kinds: Iterable[NamedKind], names: AbstractSet[str], project_scope: str | None
 ) -> set[str]:
     """The names that are whole ids of things of these kinds."""
     valid = {name for name in names if "\0" not in name}
-    return {id_ for kind in kinds for id_ in views.whole_ids(tx, kind, valid, project=project_scope)}
+    return {id_ for kind in kinds for id_ in views.existing_ids(tx, kind, valid, project=project_scope)}
 
 
 def ids_ending(

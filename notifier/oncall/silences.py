@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from notifier.domain.calendar import Weekly, weekly
-from notifier.domain.matcher import Matcher, meet, parse_all
+from notifier.domain.matcher import Matcher, match_all, parse_all
 from notifier.domain.severity import Severity
 from notifier.domain.silence import Phase, Silence
 from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc3339, rfc3339
@@ -175,7 +175,7 @@ async def find(
             after=after,
             limit=page_request.limit,
         )
-        held = views.held_now(tx, [silence.id for silence in page.items])
+        held = views.count_held(tx, [silence.id for silence in page.items])
         items = tuple(_status(silence, held.get(silence.id, 0), tx.now) for silence in page.items)
         return Page(items=items, next_key=page.next_key)
 
@@ -188,7 +188,7 @@ async def get(database: Database, id_: str, *, project_scope: str | None) -> Sil
 
 
 def status_of(tx: Tx, silence: Silence) -> SilenceStatus:
-    return _status(silence, views.held_now(tx, [silence.id]).get(silence.id, 0), tx.now)
+    return _status(silence, views.count_held(tx, [silence.id]).get(silence.id, 0), tx.now)
 
 
 async def silences_holding(
@@ -205,8 +205,8 @@ async def silences_holding(
             after=None,
             limit=MAX_CHECKED_SILENCES,
         )
-        holding = [silence for silence in page.items if meet(silence.matchers, labels)]
-        held = views.held_now(tx, [silence.id for silence in holding])
+        holding = [silence for silence in page.items if match_all(silence.matchers, labels)]
+        held = views.count_held(tx, [silence.id for silence in holding])
         return tuple(_status(silence, held.get(silence.id, 0), tx.now) for silence in holding)
 
     return await database.read(read)
@@ -224,7 +224,7 @@ async def preview(
 def _preview(tx: Tx, project: str, placed: Sequence[tuple[int, Matcher]], url: str | None) -> SilencePreview:
     matchers = tuple(matcher for _, matcher in placed)
     met = views.met(tx, project, matchers, most=MAX_CHECKED, shown=MAX_SHOWN, url=url)
-    lately, counted_lately = views.resolved_met(
+    lately, counted_lately = views.count_resolved_matches(
         tx, project, matchers, since=tx.now - PREVIEW_PERIOD, most=MAX_CHECKED
     )
     return SilencePreview(

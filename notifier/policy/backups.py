@@ -34,7 +34,7 @@ def file_name(at: Instant, form: Form) -> str:
     return f"notifier-{_NOT_IN_NAMES.sub('', rfc3339(at))}.{form}"
 
 
-def how_many(names: Iterable[str]) -> int:
+def count_backups(names: Iterable[str]) -> int:
     """The number of backups among the file names of a folder."""
     return sum(1 for name in names if _MADE.fullmatch(name))
 

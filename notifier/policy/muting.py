@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from notifier.domain.matcher import Matcher, Patterns, meet
+from notifier.domain.matcher import Matcher, Patterns, match_all
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition, Route, TimeInterval
 from notifier.domain.silence import Phase, Silence
@@ -83,7 +83,7 @@ class SilenceIndex:
         self, project: str, labels: Mapping[str, str], now: Instant
     ) -> Iterator[tuple[Silence, Window]]:
         for silence in self._candidates(project, labels):
-            if meet(silence.matchers, labels) and (on := _window(silence, now)).active:
+            if match_all(silence.matchers, labels) and (on := _window(silence, now)).active:
                 yield silence, on
 
     def _candidates(self, project: str, labels: Mapping[str, str]) -> Iterator[Silence]:
@@ -93,7 +93,7 @@ class SilenceIndex:
             asked = self._by_pattern.get((project, name))
             if asked is not None:
                 patterns, silences = asked
-                for number in patterns.met_by(value):
+                for number in patterns.matching_patterns(value):
                     yield silences[number]
 
 
@@ -131,9 +131,9 @@ def inhibits(rule: Inhibition, source_labels: Mapping[str, str], target_labels: 
     Source and target that both match `source` and `target` do not inhibit each other, so that no incident inhibits
     itself (Alertmanager, `inhibit.InhibitRule`).
     """
-    if not (meet(rule.source, source_labels) and meet(rule.target, target_labels)):
+    if not (match_all(rule.source, source_labels) and match_all(rule.target, target_labels)):
         return False
-    if meet(rule.source, target_labels) and meet(rule.target, source_labels):
+    if match_all(rule.source, target_labels) and match_all(rule.target, source_labels):
         return False
     return all(source_labels.get(name, "") == target_labels.get(name, "") for name in rule.equal)
 

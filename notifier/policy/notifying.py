@@ -137,7 +137,7 @@ def _decide(
     if mute is not None:
         if not released and not isinstance(verdict, Notify):
             return verdict
-        until = _ask_again(mute, route, now)
+        until = _reevaluate_at(mute, route, now)
         return Hold(held_by=mute.held_by, wake=False, until=until, ref=mute.ref)
     if not released or (member.told_at is not None and member.state is not State.OPEN):
         return verdict
@@ -158,7 +158,7 @@ def is_newly_acknowledged(member: Member) -> bool:
     return member.told_state is not State.ACKNOWLEDGED or (member.acknowledged_at or 0) > member.told_at
 
 
-def _ask_again(mute: Mute, route: Route, now: Instant) -> Instant:
+def _reevaluate_at(mute: Mute, route: Route, now: Instant) -> Instant:
     """When a mute ends, or when to check again if its end is unknown."""
     return now + max(route.group_interval, MINUTE) if mute.until is None else mute.until
 
@@ -276,7 +276,7 @@ def _only_repeats(member: Member) -> bool:
     )
 
 
-def keep_until(
+def notify_from(
     decided: Sequence[tuple[Member, Verdict]], route: Route, now: Instant, last_told_at: Instant | None
 ) -> Instant | None:
     """Until when a group that has notified recently must wait, or None if it may notify now.
@@ -297,10 +297,10 @@ def _is_urgent(member: Member, notify: Notify, route: Route, now: Instant) -> bo
     """Whether the verdict is a repeat, is newly critical, or follows from an act of a person."""
     if notify.reason is Reason.REPEATED or _newly_critical(member, route, now):
         return True
-    return is_by_hand(member) and (notify.reason is not Reason.UNMUTED or member.state is State.ACKNOWLEDGED)
+    return is_manual(member) and (notify.reason is not Reason.UNMUTED or member.state is State.ACKNOWLEDGED)
 
 
-def is_by_hand(member: Member) -> bool:
+def is_manual(member: Member) -> bool:
     """Whether a person caused the change since the last notification."""
     if member.state is State.ACKNOWLEDGED:
         return member.told_at is None or is_newly_acknowledged(member)
@@ -360,7 +360,7 @@ def escalate(
     if hold is not None:
         return Wait(until=now + HOUR, ref=hold)
     if mute is not None:
-        return Wait(until=_ask_again(mute, route, now), ref=mute.ref)
+        return Wait(until=_reevaluate_at(mute, route, now), ref=mute.ref)
     if due_at > now:
         return Wait(until=due_at)
     step, late = member.escalated, now - due_at

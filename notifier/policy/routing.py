@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 
-from notifier.domain.matcher import meet
+from notifier.domain.matcher import match_all
 from notifier.domain.route import Route
 
 PER_INCIDENT = ("incident",)
@@ -27,7 +27,7 @@ def met(tree: Route, labels: Mapping[str, str]) -> Iterator[tuple[int, Route]]:
     """All nodes on the way to the matching routes, with their depth; the root has depth 0."""
     yield 0, tree
     for child in tree.candidates(labels):
-        if meet(child.match, labels):
+        if match_all(child.match, labels):
             yield from ((depth + 1, below) for depth, below in met(child, labels))
             if not child.continue_:
                 return
@@ -61,7 +61,7 @@ def group_key(project: str, node: Route, shared: Mapping[str, str], identity: tu
 def _walk(node: Route, labels: Mapping[str, str]) -> Iterator[Route]:
     told = False
     for child in node.candidates(labels):
-        if meet(child.match, labels):
+        if match_all(child.match, labels):
             told = True
             yield from _walk(child, labels)
             if not child.continue_:

@@ -17,7 +17,7 @@ from notifier.domain.value import replace
 
 LARGEST_ATTEMPT: Final = 2**31 - 1
 TASK_LOST: Final = "TaskLost"
-GUESSED_BY: Final = "notifier"
+ASSUMED_BY: Final = "notifier"
 """The module of the error that the service assigns to a lost run."""
 
 PROCESSING_STEP: Final = 1
@@ -51,7 +51,7 @@ def rank(run: TaskRun) -> int:
 
 def guessed(error: Mapping[str, Any] | None) -> bool:
     """Whether the service itself has declared this run lost."""
-    return error is not None and error.get("type") == TASK_LOST and error.get("module") == GUESSED_BY
+    return error is not None and error.get("type") == TASK_LOST and error.get("module") == ASSUMED_BY
 
 
 def lost(run: TaskRun, *, seen_at: Instant, goodbye: bool) -> TaskRun:
@@ -63,7 +63,7 @@ def lost(run: TaskRun, *, seen_at: Instant, goodbye: bool) -> TaskRun:
     )
     error = {
         "type": TASK_LOST,
-        "module": GUESSED_BY,
+        "module": ASSUMED_BY,
         "message": message,
         "reason": "interrupted" if goodbye else "killed",
     }

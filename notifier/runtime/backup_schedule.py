@@ -183,7 +183,7 @@ def _remove_surplus(folder: Path, keep: int, newest: str) -> int:
     surplus = policy.surplus(names, keep, newest=newest)
     for name in surplus:
         (folder / name).unlink(missing_ok=True)
-    return policy.how_many(names) - len(surplus)
+    return policy.count_backups(names) - len(surplus)
 
 
 def failure_reason(error: Exception) -> str:

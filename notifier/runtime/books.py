@@ -31,7 +31,7 @@ class Books:
 
     async def read(self) -> tuple[Instant, Accounting]:
         """The time and the running figures. Small databases are counted in full as well."""
-        at, books, small = await self._database.read(_read, one_moment=True)
+        at, books, small = await self._database.read(_read, snapshot=True)
         if small:
             await self.check()
         return at, books
@@ -43,12 +43,12 @@ class Books:
             self._metrics.accounting.labels(term).set(getattr(books, term))
         sound = self.last_check is None or self.last_check.sound
         self._metrics.balanced.set(1 if books.balanced and sound else 0)
-        self._metrics.show_states(books.by_state)
+        self._metrics.set_states(books.by_state)
 
     async def check(self) -> BooksCheck:
         """Counts everything and compares. A difference is logged and shown, but not corrected."""
         started = time.monotonic()
-        comparison = await self._database.read(ledger.check, limit=HOUSEKEEPING, one_moment=True)
+        comparison = await self._database.read(ledger.check, limit=HOUSEKEEPING, snapshot=True)
         # Slow with millions of rows, so it takes at most a hundredth of the time.
         self._check_after = time.monotonic() + max(CHECK_EVERY_S, 100 * (time.monotonic() - started))
         previous, self.last_check = self.last_check, comparison

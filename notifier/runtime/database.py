@@ -133,7 +133,7 @@ def check_database(path: str | None, environ: Mapping[str, str]) -> DatabaseChec
     async def check() -> DatabaseCheck:
         database = await open_database(settings)
         try:
-            return await database.read(integrity.check, limit=MIGRATION, one_moment=True)
+            return await database.read(integrity.check, limit=MIGRATION, snapshot=True)
         finally:
             await database.aclose()
 

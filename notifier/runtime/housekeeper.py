@@ -69,14 +69,14 @@ class Housekeeper:
             return False
         keep = self.retention
         jobs: Sequence[Callable[[], int]] = (
-            lambda: housekeeping.old_samples(tx, tx.now - keep.events),
-            lambda: housekeeping.old_deliveries(tx, tx.now - keep.deliveries),
-            lambda: housekeeping.old_notifications(tx, tx.now - keep.deliveries),
-            lambda: housekeeping.old_incidents(tx, tx.now - keep.incidents),
-            lambda: housekeeping.old_silences(tx, tx.now - keep.incidents),
-            lambda: housekeeping.old_monitors(tx, tx.now - keep.incidents),
-            lambda: housekeeping.old_task_runs(tx, tx.now - keep.task_runs),
-            lambda: housekeeping.old_processes(tx, tx.now - PROCESSES_KEPT),
+            lambda: housekeeping.delete_old_samples(tx, tx.now - keep.events),
+            lambda: housekeeping.delete_old_deliveries(tx, tx.now - keep.deliveries),
+            lambda: housekeeping.delete_old_notifications(tx, tx.now - keep.deliveries),
+            lambda: housekeeping.delete_old_incidents(tx, tx.now - keep.incidents),
+            lambda: housekeeping.delete_old_silences(tx, tx.now - keep.incidents),
+            lambda: housekeeping.delete_old_monitors(tx, tx.now - keep.incidents),
+            lambda: housekeeping.delete_old_task_runs(tx, tx.now - keep.task_runs),
+            lambda: housekeeping.delete_old_processes(tx, tx.now - PROCESSES_KEPT),
             lambda: tokens.forget(tx, tx.now - TOKENS_KEPT, housekeeping.BATCH),
             lambda: sessions.forget(tx, tx.now, housekeeping.BATCH),
             lambda: sign_in_links.forget(tx, tx.now, housekeeping.BATCH),
@@ -89,7 +89,7 @@ class Housekeeper:
         """Walks all ids once an hour, because an index on their age would slow down every event."""
         if _is_early(tx.now, self._ids_at):
             return False
-        self._ids_after = housekeeping.old_ids(tx, tx.now - IDS_KEPT, after=self._ids_after)
+        self._ids_after = housekeeping.delete_old_ids(tx, tx.now - IDS_KEPT, after=self._ids_after)
         if self._ids_after is None:
             self._ids_at = tx.now + HOUR
         return self._ids_after is not None
@@ -98,7 +98,7 @@ class Housekeeper:
         """Walks all tallies once an hour."""
         if _is_early(tx.now, self._minutes_at):
             return False
-        after = housekeeping.old_minutes(tx, tx.now - MINUTES_KEPT, after=self._minutes_after)
+        after = housekeeping.merge_old_minutes(tx, tx.now - MINUTES_KEPT, after=self._minutes_after)
         self._minutes_after = after or 0
         if after is None:
             self._minutes_at = tx.now + HOUR
@@ -120,7 +120,7 @@ class Housekeeper:
         if _is_early(tx.now, self._hourly_at):
             return False
         done = configurations.forget(tx, tx.now - self.retention.incidents) > 0
-        done = done or self._old_figures(tx) or housekeeping.old_alerts(tx, tx.now - ALERTS_KEPT) > 0
+        done = done or self._old_figures(tx) or housekeeping.delete_old_alerts(tx, tx.now - ALERTS_KEPT) > 0
         if not done:
             self._hourly_at = tx.now + HOUR
         return done
@@ -142,10 +142,10 @@ def shed(tx: Tx, max_size: int) -> int:
     """Removes the oldest samples, finished deliveries and completed runs, and counts them, at 90 % of `max_size`."""
     if tx.dialect == "postgresql" or housekeeping.size(tx) < max_size * FULL_AT:
         return 0
-    samples = housekeeping.old_samples(tx, tx.now, shed_name="shed_samples")
-    finished = housekeeping.old_deliveries(tx, tx.now, shed_name="shed_deliveries")
-    housekeeping.old_notifications(tx, tx.now)
-    completed = housekeeping.old_task_runs(tx, tx.now, shed_name="shed_task_runs")
+    samples = housekeeping.delete_old_samples(tx, tx.now, shed_name="shed_samples")
+    finished = housekeeping.delete_old_deliveries(tx, tx.now, shed_name="shed_deliveries")
+    housekeeping.delete_old_notifications(tx, tx.now)
+    completed = housekeeping.delete_old_task_runs(tx, tx.now, shed_name="shed_task_runs")
     return samples + finished + completed
 
 

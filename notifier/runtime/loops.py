@@ -85,7 +85,7 @@ class ReplicaHeartbeat:
 async def _housekeep(runtime: Runtime, keeper: Housekeeper, heartbeat: ReplicaHeartbeat) -> None:
     """One turn of housekeeping: small batches, behind other writes."""
     await heartbeat.beat()
-    await runtime.keyring.note_uses()
+    await runtime.keyring.record_uses()
     keeper.retention = runtime.settings.retention
     more = await runtime.database.write(keeper.turn, housekeeping=True, limit=HOUSEKEEPING)
     if not more and await runtime.database.write(
@@ -97,7 +97,7 @@ async def _housekeep(runtime: Runtime, keeper: Housekeeper, heartbeat: ReplicaHe
         figures = await runtime.database.read(housekeeping.figures, limit=HOUSEKEEPING)
         runtime.metrics.oldest.set(figures.oldest_age / SECOND)
         runtime.metrics.database_bytes.set(figures.bytes)
-        runtime.metrics.show_states(figures.by_state)
+        runtime.metrics.set_states(figures.by_state)
         if runtime.books.check_is_due:
             await runtime.books.check()
         await asyncio.sleep(HOUSEKEEPING_PAUSE / 1000)

@@ -131,11 +131,11 @@ async def _copy(source: Database, target: Database) -> CopiedDatabase:
         return asyncio.run_coroutine_threadsafe(_awaited(rows), loop).result()
 
     numbers = await source.read(copying.last_numbers)
-    before = await source.read(ledger.check, limit=_TIMEOUT, one_moment=True)
+    before = await source.read(ledger.check, limit=_TIMEOUT, snapshot=True)
 
     def work(tx: Tx) -> tuple[Mapping[str, TableSum], Accounting]:
         sums = copying.fill(tx, pull)
-        copying.go_on_after(tx, numbers)
+        copying.restart_sequences(tx, numbers)
         for table in copying.tables():
             if (
                 copying.summed(lambda copied, after: copying.page(tx, copied, after), table)

@@ -52,7 +52,7 @@ HeaderName = Annotated[str, ScalarForm(header_name, {"type": "string", "pattern"
 RoleName = Annotated[str, Field(min_length=1, max_length=256)]
 
 
-def without_extra(extra: str, modules: Iterable[str]) -> str | None:
+def missing_extra(extra: str, modules: Iterable[str]) -> str | None:
     """The sentence about an extra with a module that is not installed; None if all are installed."""
     if all(find_spec(module) is not None for module in modules):
         return None
@@ -101,7 +101,7 @@ class OpenIdSettings(Block):
 
     @model_validator(mode="after")
     def _has_its_packages(self) -> OpenIdSettings:
-        sentence = without_extra("oidc", ("authlib", "httpx2", "joserfc"))
+        sentence = missing_extra("oidc", ("authlib", "httpx2", "joserfc"))
         if sentence is not None:
             raise ValueError(sentence)
         return self

@@ -121,14 +121,14 @@ class SourceFile:
         return file if file and file[1].tag != NULL and (own is None or own[1].tag == NULL) else own
 
 
-def showable(name: str) -> str:
+def redacted_name(name: str) -> str:
     """A key or name for use in an error. Anything unusual is hidden, as it may be a misplaced secret."""
     return f"`{name}`" if _SHOWABLE.fullmatch(name) else "this name"
 
 
 def dotted(path: Path) -> str:
     """A path as problems show it: `channels.team-mail.to[0]`."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{showable(step).strip('`')}" for step in path)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{redacted_name(step).strip('`')}" for step in path)
     return "".join(steps).removeprefix(".")
 
 
@@ -210,7 +210,7 @@ class _Loader(yaml.SafeLoader):
                 self._refuse(key, "a key must be text; put it in quotes")
             elif key.value in own:
                 first = own[key.value][0].start_mark.line + 1
-                name = showable(key.value)
+                name = redacted_name(key.value)
                 self._refuse(key, f"{name} is here for the second time; the first is in line {first}")
             else:
                 own[key.value] = key, value
@@ -309,6 +309,6 @@ def _scalar(kind: str, text: str) -> Any:
             return MISSING if kind == "missing" else text
 
 
-def referred(data: bytes) -> frozenset[str]:
+def referenced_variables(data: bytes) -> frozenset[str]:
     """All variables that a file refers to."""
     return frozenset(match[1].decode() for match in _REFERRED.finditer(data))

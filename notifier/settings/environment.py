@@ -11,11 +11,11 @@ import yaml
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from notifier.domain.errors import Problem
-from notifier.settings.complaints import alternatives
-from notifier.settings.document import NULL, SourceMark, entries_of, given_node, showable, with_entries
+from notifier.settings.document import NULL, SourceMark, entries_of, given_node, redacted_name, with_entries
 from notifier.settings.model import SettingsFile
 from notifier.settings.secrets import is_secret, keys_of, model_at
 from notifier.settings.sections import Sections
+from notifier.settings.validation_errors import alternatives
 
 PREFIX, NESTED = "NOTIFIER_", "__"
 SECTIONS = tuple(sorted(Sections.model_fields))
@@ -51,7 +51,7 @@ class EnvironSource(EnvSettingsSource):
         return self._environ
 
 
-def overlaid(root: yaml.MappingNode, environ: Mapping[str, str]) -> yaml.MappingNode:
+def with_environment(root: yaml.MappingNode, environ: Mapping[str, str]) -> yaml.MappingNode:
     """The document with keys of the environment. A `url` in either replaces a `url_file` in the other.
 
     Empty variables are ignored.
@@ -73,7 +73,7 @@ def overlaid(root: yaml.MappingNode, environ: Mapping[str, str]) -> yaml.Mapping
     return with_entries(root, sections)
 
 
-def misnamed(
+def report_misnamed(
     environ: Mapping[str, str], used: Collection[str], problems: set[Problem], warnings: set[Problem]
 ) -> None:
     """Report variables with the prefix of settings that set nothing, unless the file uses them.
@@ -132,7 +132,7 @@ def _mark(variable: str) -> SourceMark:
 
 
 def _shown(variable: str) -> str:
-    return showable(variable).strip("`")
+    return redacted_name(variable).strip("`")
 
 
 def _keys(section: str) -> frozenset[str]:

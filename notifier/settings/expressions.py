@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
-from notifier.settings.complaints import alternatives
+from notifier.settings.validation_errors import alternatives
 from notifier.settings.values import Scalar, ScalarForm
 
 CHARS: Final = 1_000

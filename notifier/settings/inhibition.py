@@ -11,10 +11,10 @@ from pydantic import Field
 
 from notifier.domain.errors import Problem
 from notifier.domain.route import Inhibition
-from notifier.settings.complaints import unique
 from notifier.settings.document import SourceFile
 from notifier.settings.names import MATCHERS, DefinedNames, Labels, Listed, Matchers, flat
 from notifier.settings.sections import Block, with_default
+from notifier.settings.validation_errors import unique
 
 _EXAMPLE = """{source: ['severity="critical"'], target: ['severity="warning"'], equal: [service]}"""
 _BROAD = (

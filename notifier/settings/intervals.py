@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar
 from notifier.domain import calendar
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.route import TimeInterval
-from notifier.settings.complaints import unique
-from notifier.settings.document import showable
+from notifier.settings.document import redacted_name
 from notifier.settings.names import DefinedNames, HolidaysName, Listed, filled
 from notifier.settings.sections import Block, with_default
+from notifier.settings.validation_errors import unique
 from notifier.settings.values import ScalarForm, Text
 
 _EXAMPLE = "{name: offhours, time_intervals: [{weekdays: [saturday, sunday]}]}"
@@ -74,7 +74,7 @@ class IntervalBlock(Block):
 
 def _twice(name: str, first: int, context: DefinedNames) -> str:
     line = context.source.value(("time_intervals", first)).line
-    return f"{showable(name)} is here for the second time; the first is in line {line}"
+    return f"{redacted_name(name)} is here for the second time; the first is in line {line}"
 
 
 IntervalBlocks = Annotated[

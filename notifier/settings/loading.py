@@ -14,7 +14,6 @@ from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.route import Route
 from notifier.settings import environment
 from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon, is_whole, kind_of, without_empty
-from notifier.settings.complaints import complaints, unknown_key
 from notifier.settings.document import (
     LARGEST_FILE,
     Path,
@@ -23,7 +22,7 @@ from notifier.settings.document import (
     SourceMark,
     composed,
     entries_of,
-    referred,
+    referenced_variables,
 )
 from notifier.settings.formats import FormatBlock
 from notifier.settings.inhibition import inhibition
@@ -35,6 +34,7 @@ from notifier.settings.routes import PER_INCIDENT, RouteTree, route_key
 from notifier.settings.secrets import SecretFiles
 from notifier.settings.secrets import is_secret as is_secret_of
 from notifier.settings.sections import DeliverySettings
+from notifier.settings.validation_errors import problems_of, unknown_key
 
 DEFAULT_FILE = "config/notifier.yaml"
 
@@ -68,8 +68,8 @@ def load(
     problems: set[Problem] = set()
     warnings: set[Problem] = set()
     content = b"" if source is None else _contents(source, start, problems)
-    root = environment.overlaid(composed(content, start.file, problems), environ)
-    environment.misnamed(environ, referred(content), problems, warnings)
+    root = environment.with_environment(composed(content, start.file, problems), environ)
+    environment.report_misnamed(environ, referenced_variables(content), problems, warnings)
     places, values = SourceFile(start.file, root), PlainValues(root, environ, problems)
     written: dict[str, Any] = {}
     for name, (_, node) in entries_of(root).items():
@@ -175,7 +175,7 @@ class _Reading:
         )
 
     def _note(self, error: ValidationError, within: Path) -> None:
-        self.problems.update(complaints(error, SettingsFile, self.data, self.source, within=within))
+        self.problems.update(problems_of(error, SettingsFile, self.data, self.source, within=within))
 
 
 _AS_WRITTEN = SettingsFile.model_fields.keys() & {field.name for field in fields(Settings)}

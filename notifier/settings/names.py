@@ -11,8 +11,8 @@ from pydantic import AfterValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from notifier.domain.matcher import Matcher, parse_all
-from notifier.settings.complaints import alternatives, unique
-from notifier.settings.document import SourceFile, showable
+from notifier.settings.document import SourceFile, redacted_name
+from notifier.settings.validation_errors import alternatives, unique
 from notifier.settings.values import Scalar, ScalarForm, expect, text
 
 CHANNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -92,7 +92,7 @@ def _among(names: str, sentence: str) -> AfterValidator:
     def check(name: str, info: ValidationInfo[Any]) -> str:
         defined = getattr(info.context, names)
         if name not in defined:
-            raise ValueError(f"{showable(name)} {sentence}; {alternatives(name, defined)}")
+            raise ValueError(f"{redacted_name(name)} {sentence}; {alternatives(name, defined)}")
         return name
 
     return AfterValidator(check)
@@ -101,7 +101,7 @@ def _among(names: str, sentence: str) -> AfterValidator:
 # In the schema a name is just text.
 _NAME: dict[str, Any] = {"type": "string"}
 _Name = Annotated[str, ScalarForm(text, _NAME)]
-_ONCE = unique(lambda name, _first, _context: f"{showable(name)} is named twice")
+_ONCE = unique(lambda name, _first, _context: f"{redacted_name(name)} is named twice")
 ChannelName = Annotated[_Name, _among("channels", "is not a channel that is defined")]
 HolidaysName = Annotated[_Name, _among("holidays", "is no list of `holidays`")]
 ChannelNames = Annotated[tuple[ChannelName, ...], _ONCE, Listed("[team-mail]")]

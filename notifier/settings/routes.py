@@ -15,10 +15,10 @@ from pydantic import Field
 from notifier.domain.errors import Problem
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Route, Step, Threshold, TimeInterval
-from notifier.settings.complaints import Fault, checked
 from notifier.settings.document import Path, SourceFile
 from notifier.settings.names import MATCHERS, ChannelNames, IntervalNames, Labels, Listed, Matchers, flat
 from notifier.settings.sections import Block, with_default
+from notifier.settings.validation_errors import Fault, checked
 from notifier.settings.values import Count, Flag, Span, Wait
 
 _STEP = "{after: 15m, channels: [audit]}"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 from notifier.domain.errors import Problem
-from notifier.settings.document import MISSING, Path, SourceFile, showable
+from notifier.settings.document import MISSING, Path, SourceFile, redacted_name
 from notifier.settings.values import ScalarForm, expect
 
 LARGEST_SECRET = 64 * 1024
@@ -106,7 +106,7 @@ class SecretFiles:
         read = {key: self.read(value[key], (*path, key)) for key in others}
         for name, key in files.items():
             if name in read:
-                sentence = f"{showable(name)} is set as well: keep one of the two"
+                sentence = f"{redacted_name(name)} is set as well: keep one of the two"
                 self.problems.add(self.source.problem((*path, key), sentence, at_key=True))
             else:
                 read[name] = self._secret(value[key], (*path, key))

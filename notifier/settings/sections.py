@@ -120,7 +120,7 @@ class BackupSettings(Block):
 
 
 class Sections(Block):
-    """All of them."""
+    """The plain sections of the file."""
 
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()

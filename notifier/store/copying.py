@@ -130,7 +130,7 @@ def _last_number(tx: Tx, column: sa.Column[Any]) -> int:
 _SEQUENCE = sa.text("SELECT pg_get_serial_sequence(:table, :column)")
 
 
-def go_on_after(tx: Tx, numbers: Mapping[str, int]) -> None:
+def restart_sequences(tx: Tx, numbers: Mapping[str, int]) -> None:
     """Continue the sequences after these numbers."""
     for column in _NUMBERED:
         name, last = column.table.name, numbers[column.table.name]

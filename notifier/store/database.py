@@ -173,10 +173,8 @@ class Database(Protocol):
         """
         ...
 
-    async def read(
-        self, work: Callable[[Tx], T], *, limit: Duration = REQUEST, one_moment: bool = False
-    ) -> T:
-        """Run read-only `work`. With `one_moment`, all its statements see the same snapshot on both engines."""
+    async def read(self, work: Callable[[Tx], T], *, limit: Duration = REQUEST, snapshot: bool = False) -> T:
+        """Run read-only `work`. With `snapshot`, all its statements see the same snapshot on both engines."""
         ...
 
     async def aclose(self) -> None: ...

@@ -107,11 +107,11 @@ def unfinished(tx: Tx, subject: DataSubject) -> tuple[int, int]:
             incidents.c.state == State.RESOLVED.value, incidents.c.attention_at.is_(None), ~waiting
         )
         open_ = _count(tx, incidents, _labelled(tx, subject), ~over)
-    told_of = sa.exists().where(
+    relevant_exception = sa.exists().where(
         notifications.c.id == deliveries.c.notification, _has(tx, notifications, subject)
     )
     live = deliveries.c.state.in_(LIVE)
-    return open_, _count(tx, deliveries, live, sa.or_(_has(tx, deliveries, subject), told_of))
+    return open_, _count(tx, deliveries, live, sa.or_(_has(tx, deliveries, subject), relevant_exception))
 
 
 def incidents_of(tx: Tx, subject: DataSubject) -> list[int]:
@@ -138,9 +138,9 @@ def remove_incidents(tx: Tx, numbers: Sequence[int]) -> None:
 
 def deliveries_of(tx: Tx, subject: DataSubject) -> list[str]:
     """The ids of a batch of finished deliveries about the subject; `unfinished` counts the others."""
-    told_of = sa.select(notifications.c.id).where(_has(tx, notifications, subject))
+    relevant_exception = sa.select(notifications.c.id).where(_has(tx, notifications, subject))
     over = sa.select(deliveries.c.id).where(deliveries.c.state.not_in(LIVE)).limit(BATCH)
-    its = sa.or_(_has(tx, deliveries, subject), deliveries.c.notification.in_(told_of))
+    its = sa.or_(_has(tx, deliveries, subject), deliveries.c.notification.in_(relevant_exception))
     return list(tx.run(over.where(its)).scalars())
 
 

@@ -55,7 +55,7 @@ def size(tx: Tx) -> int:
     return bytes_in_use(tx)
 
 
-def old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[str, str] | None:
+def delete_old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[str, str] | None:
     """Delete old ids among the next ones in order. Returns where to continue, None at the end."""
     key = sa.tuple_(event_ids.c.project, event_ids.c.id)
     query = sa.select(event_ids.c.project, event_ids.c.id, event_ids.c.at).order_by(
@@ -70,7 +70,7 @@ def old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[
     return (rows[-1].project, rows[-1].id) if len(rows) == IDS_BATCH else None
 
 
-def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
+def delete_old_samples(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
     """Delete old samples, except for the newest one of each unresolved incident."""
     newest = sa.select(incidents.c.count).where(
         incidents.c.number == events.c.incident, incidents.c.closed == OPEN
@@ -88,7 +88,7 @@ def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None
     return len(rows)
 
 
-def old_deliveries(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
+def delete_old_deliveries(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
     """Delete old finished deliveries with their attempts.
 
     Dead letters are kept as long as retention says; shedding does not delete them.
@@ -113,7 +113,7 @@ def old_deliveries(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | N
     return len(ids)
 
 
-def old_notifications(tx: Tx, before: Instant) -> int:
+def delete_old_notifications(tx: Tx, before: Instant) -> int:
     """Delete old notifications that have no deliveries left."""
     ids = list(
         tx.run(
@@ -129,7 +129,7 @@ def old_notifications(tx: Tx, before: Instant) -> int:
     return len(ids)
 
 
-def old_incidents(tx: Tx, before: Instant) -> int:
+def delete_old_incidents(tx: Tx, before: Instant) -> int:
     """Delete old resolved incidents with everything that refers to them, once nothing remains to be notified."""
     waiting = sa.exists().where(members.c.incident == incidents.c.number, members.c.changed_at.is_not(None))
     rows = tx.run(
@@ -143,7 +143,7 @@ def old_incidents(tx: Tx, before: Instant) -> int:
     return len(rows)
 
 
-def old_silences(tx: Tx, before: Instant) -> int:
+def delete_old_silences(tx: Tx, before: Instant) -> int:
     """Delete old silences, unless a member has yet to react to the end."""
     holding = sa.exists().where(members.c.hold_ref == silences.c.id)
     ids = list(
@@ -159,13 +159,13 @@ def old_silences(tx: Tx, before: Instant) -> int:
     return len(ids)
 
 
-def old_monitors(tx: Tx, before: Instant) -> int:
+def delete_old_monitors(tx: Tx, before: Instant) -> int:
     """Delete monitors that expect nothing and have not checked in since `before`."""
     over = (monitors.c.due_at.is_(None), monitors.c.at < before)
     return tx.run(sa.delete(monitors).where(*over)).rowcount
 
 
-def old_alerts(tx: Tx, before: Instant) -> int:
+def delete_old_alerts(tx: Tx, before: Instant) -> int:
     """Delete alerts that ended before `before`."""
     key = alert_ends.c["project", "environment", "fingerprint"]
     over = (alert_ends.c.ends_at.is_(None), alert_ends.c.updated_at < before)
@@ -175,7 +175,7 @@ def old_alerts(tx: Tx, before: Instant) -> int:
     return len(rows)
 
 
-def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
+def delete_old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
     """Delete old task runs, finished or not, except for those that a living process is running.
 
     Shedding deletes completed runs only.
@@ -198,7 +198,7 @@ def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | No
     return len(names)
 
 
-def old_processes(tx: Tx, before: Instant) -> int:
+def delete_old_processes(tx: Tx, before: Instant) -> int:
     """Delete processes that ended long ago and have no unfinished runs left."""
     left = sa.exists().where(
         task_runs.c.project == processes.c.project, task_runs.c.process == processes.c.id, unfinished
@@ -210,7 +210,7 @@ def old_processes(tx: Tx, before: Instant) -> int:
     return len(names)
 
 
-def old_minutes(tx: Tx, before: Instant, *, after: int) -> int | None:
+def merge_old_minutes(tx: Tx, before: Instant, *, after: int) -> int | None:
     """Replace a batch of tallies by minute with tallies by hour, among the incidents that follow number `after`.
 
     Returns where to continue, None at the end.

@@ -143,7 +143,7 @@ def _open_again(tx: Tx, by: str) -> dict[str, object]:
     return {"state": State.OPEN.value, "reopened_at": tx.now, "reopened_by": by, "waiting": 0}
 
 
-def need_attention(tx: Tx, numbers: Sequence[int]) -> None:
+def request_attention(tx: Tx, numbers: Sequence[int]) -> None:
     """Have alerting look at these incidents, as after an event that resolves or reopens them."""
     _update(tx, numbers, attention_at=sa.func.coalesce(incidents.c.attention_at, tx.now))
     tx.signal("attention")
@@ -211,7 +211,7 @@ def set_lapsed(tx: Tx, numbers: Sequence[int]) -> None:
     _update(tx, numbers, state=State.OPEN.value, acknowledged_by=None, acknowledged_until=None)
 
 
-def forget_end(tx: Tx, numbers: Sequence[int]) -> None:
+def clear_acknowledgement_end(tx: Tx, numbers: Sequence[int]) -> None:
     """Clear the end of an acknowledgement."""
     _update(tx, numbers, acknowledged_until=None)
 

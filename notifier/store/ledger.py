@@ -133,7 +133,7 @@ def is_small(tx: Tx, books: Accounting) -> bool:
 
 
 def check(tx: Tx) -> BooksCheck:
-    """Count everything and compare; requires a transaction with `one_moment`."""
+    """Count everything and compare; requires a transaction with `snapshot`."""
     exact = accounting(tx)
     return BooksCheck(at=tx.now, exact=exact, differences=compared(running(tx), exact))
 

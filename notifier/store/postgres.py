@@ -128,11 +128,9 @@ class PostgresDatabase:
         connection.commit()
         return result
 
-    async def read(
-        self, work: Callable[[Tx], T], *, limit: Duration = REQUEST, one_moment: bool = False
-    ) -> T:
+    async def read(self, work: Callable[[Tx], T], *, limit: Duration = REQUEST, snapshot: bool = False) -> T:
         def call(connection: Connection) -> T:
-            if one_moment:
+            if snapshot:
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.exec_driver_sql(bounds(limit))
             return work(Tx(connection, self.now(), "postgresql", self.replica))

@@ -48,7 +48,7 @@ def renumber(tx: Tx) -> int | None:
         return None
     last = copying.last_numbers(tx)
     following = (last[incidents.name] // STEP + 1) * STEP
-    copying.go_on_after(tx, {**last, incidents.name: following - 1})
+    copying.restart_sequences(tx, {**last, incidents.name: following - 1})
     return following
 
 

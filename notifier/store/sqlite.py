@@ -150,7 +150,7 @@ class SqliteDatabase:
         work: Callable[[Tx], T],
         *,
         limit: Duration = REQUEST,  # noqa: ARG002 - one protocol
-        one_moment: bool = False,  # noqa: ARG002 - a reader's transaction always is
+        snapshot: bool = False,  # noqa: ARG002 - a reader's transaction always is
     ) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
@@ -329,7 +329,7 @@ class _Writer(threading.Thread):
         """Raise `StoreBroken` if the files were removed or replaced, since commits would be lost."""
         if self._files is None:
             self._files = FilesInUse(self._database.path)
-        elif not self._files.are_there():
+        elif not self._files.exist():
             self._due = None
             raise StoreBroken(self._files.save(self._driver))
 

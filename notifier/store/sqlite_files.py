@@ -106,7 +106,7 @@ class FilesInUse:
         self._log = Path(f"{path}-wal")
         self._file_seen, self._log_seen = _identity(path), _identity(self._log)
 
-    def are_there(self) -> bool:
+    def exist(self) -> bool:
         """Whether both files still exist; checked three times, as some file systems are briefly inconsistent."""
         for _ in range(LOOKS):
             if self._has_file() and self._log_seen == _identity(self._log):

@@ -187,7 +187,7 @@ class Metrics:
         )
         self.ready = Gauge("notifier_ready", "1 when the last readiness check passed.", registry=registry)
 
-    def show_states(self, by_state: Mapping[str, int]) -> None:
+    def set_states(self, by_state: Mapping[str, int]) -> None:
         """Set the number of deliveries in each state."""
         for state in DeliveryState:
             self.deliveries.labels(state.value).set(by_state.get(state.value, 0))

@@ -79,7 +79,7 @@ class OpenIdSignIn:
         state, code, browser = query.get("state"), query.get("code"), self._sign_in.browser_of(request)
         next_ = None
         if browser and state and len(state) + len(browser) + len(code) <= _FIELD_CHARS:
-            next_ = await self._sessions.come_back(state, browser=browser)
+            next_ = await self._sessions.finish_sign_in(state, browser=browser)
         if next_ is None:
             raise PageError(403, _NOT_OURS)
         if not code or "error" in query.fields or query.get("iss") not in {"", provider.settings.issuer}:

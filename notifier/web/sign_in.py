@@ -50,7 +50,7 @@ class SignIn:
 
     async def welcome(self, request: Request, link: str) -> Response:
         """The page of a one-time link. It has a button, so that link scanners do not use the link up."""
-        if not await self._sessions.link_is_good(link):
+        if not await self._sessions.is_valid_link(link):
             return self.form(request, next_="/", status=404, refusal=_NO_LINK)
         return self._shown(request, "welcome", 200, {"link": link})
 
@@ -74,7 +74,7 @@ class SignIn:
         if not self._may_try(request):
             return self.form(request, next_="/", status=429, refusal=_TOO_MANY)
         token = None
-        if await self._sessions.link_is_good(link):
+        if await self._sessions.is_valid_link(link):
             token = await self._sessions.open_by_link(link)
         if token is None:
             self._failed(request)

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from notifier.domain.direction import isolated
 from notifier.domain.incident import Incident
-from notifier.policy.fingerprint import told_in
+from notifier.policy.fingerprint import relevant_exception_in
 from notifier.wording.text import TITLE, counted, inline, plain
 
 MESSAGE = 300
@@ -76,7 +76,7 @@ def evidence(incident: Incident) -> Evidence:
     event = incident.latest_event
     if not isinstance(event, Mapping):
         return Evidence()
-    primary = told_in(event) or {}
+    primary = relevant_exception_in(event) or {}
     cause = innermost(primary)
     lines = _next_lines(primary.get("message")) or _next_lines((cause or {}).get("message"))
     lines += [line for line in _next_lines(event.get("message")) if line not in lines]
@@ -137,7 +137,7 @@ def innermost(exception: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def top_frame(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The innermost own frame of the primary exception, else the innermost frame. Frames are stored outermost first."""
-    return next(_inner_frames(told_in(event) or {}), None)
+    return next(_inner_frames(relevant_exception_in(event) or {}), None)
 
 
 def frames(exception: Mapping[str, Any]) -> Iterator[Frame]:
@@ -148,7 +148,7 @@ def frames(exception: Mapping[str, Any]) -> Iterator[Frame]:
 
 def short_name(incident: Incident) -> str:
     """The shortest name: `TimeoutError in charge`, or the title if type or function is unknown."""
-    primary = told_in(incident.latest_event) or {}
+    primary = relevant_exception_in(incident.latest_event) or {}
     kind = inline(str(primary.get("type") or "").rpartition(".")[2], 60)
     frame = next(_inner_frames(primary), None)
     function = "" if frame is None else inline(str(frame.get("function") or "").rpartition(".")[2], 60)

@@ -72,7 +72,7 @@ async def test_the_last_use_is_written_once_a_minute(database: Database, clock: 
     start = clock.now()
 
     async def last_used() -> dict[str, int | None]:
-        await keyring.note_uses()
+        await keyring.record_uses()
         return {key.id: key.last_used_at for key in await database.read(keys.listing)}
 
     await keyring.caller(secret)

@@ -285,8 +285,8 @@ async def test_what_is_over_is_forgotten(alerts: Alerts) -> None:
     await alerts.post(alerts.alert("A"), alerts.alert("B", ends_in=9 * DAY))
     await alerts.post(alerts.alert("A", ends_in=0))
     before = alerts.clock.now() + 1
-    assert await alerts.database.write(lambda tx: housekeeping.old_alerts(tx, before)) == 1
-    assert await alerts.database.write(lambda tx: housekeeping.old_alerts(tx, before)) == 0
+    assert await alerts.database.write(lambda tx: housekeeping.delete_old_alerts(tx, before)) == 1
+    assert await alerts.database.write(lambda tx: housekeeping.delete_old_alerts(tx, before)) == 0
 
 
 async def test_an_alert_that_goes_on_is_repeated(bench: Bench) -> None:

@@ -239,5 +239,5 @@ async def test_there_is_an_end_to_monitors(jobs: Jobs) -> None:
     await jobs.check_in("a")
     await jobs.check_in("b", schedule=OFTEN)
     jobs.clock.advance(400 * DAY)
-    await jobs.database.write(lambda tx: housekeeping.old_monitors(tx, tx.now - 365 * DAY))
+    await jobs.database.write(lambda tx: housekeeping.delete_old_monitors(tx, tx.now - 365 * DAY))
     assert await jobs.database.read(lambda tx: tx.run(sa.select(monitors.c.name)).scalars().all()) == ["b"]

@@ -36,7 +36,7 @@ from notifier.store.schema import (
     task_runs,
 )
 from notifier.store.schema.triggers import DURATION_STEPS, STEPS, bucket, middle
-from notifier.store.views.spans import ranked, stretches
+from notifier.store.views.spans import bucket_percentile, segments
 from notifier.store.views.task_figures import EXACT_AT_MOST
 from tests.world import World
 
@@ -304,13 +304,14 @@ class TestPercentiles:
 
     def test_ranks(self) -> None:
         """The smallest bucket that covers the percentile."""
-        assert [ranked([(1, 1), (2, 1), (3, 2)], percent) for percent in (25, 50, 51, 100)] == [1, 2, 3, 3]
+        buckets = [(1, 1), (2, 1), (3, 2)]
+        assert [bucket_percentile(buckets, percent) for percent in (25, 50, 51, 100)] == [1, 2, 3, 3]
 
 
 def test_a_span_is_covered_once() -> None:
     """Steps of all sizes cover the span without gaps, with the coarsest last."""
     for begin in (0, MINUTE, HOUR - MINUTE, 5 * DAY + 7 * HOUR + 3 * MINUTE):
-        parts = stretches(begin)
+        parts = segments(begin)
         assert parts[0].begin == begin
         assert [part.end for part in parts] == [*(part.begin for part in parts[1:]), None]
         assert all(part.begin % part.step == 0 for part in parts)

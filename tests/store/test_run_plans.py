@@ -31,7 +31,7 @@ async def test_a_run_of_any_project_is_looked_up(sqlite_path: Path, clock: Manua
             lambda tx: (
                 views.task_run(tx, "a", project=None),
                 views.run_statuses(tx, ["a"], project=None),
-                views.whole_ids(tx, "task run", ["a"], project=None),
+                views.existing_ids(tx, "task run", ["a"], project=None),
                 task_runs.find_one(tx, "a", project=None),
                 task_runs.discard(tx, ["a"], project=None),
             )

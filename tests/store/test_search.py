@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from notifier.domain.event import Event
 from notifier.domain.incident import Incident
-from notifier.domain.matcher import meet, parse
+from notifier.domain.matcher import match_all, parse
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
@@ -68,7 +68,7 @@ def expected(everything: Sequence[Incident], search: IncidentSearch) -> list[int
         for one in everything
         if search.state in {None, one.state}
         and not (search.unresolved and one.state is State.RESOLVED)
-        and meet(search.matchers, one.labels)
+        and match_all(search.matchers, one.labels)
         and searching.meets(search.words, one.title)
     ]
     return [one.number for one in sorted(meant, key=keys[search.sort], reverse=True)]

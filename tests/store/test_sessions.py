@@ -58,10 +58,10 @@ async def test_a_link_opens_one_session_of_its_key(world: World) -> None:
     door = Sessions(database, Keyring(database))
     root, _ = await caller(world, "root", "admin")
     link, _ = await make_link(database, root.key_id)
-    assert await door.link_is_good(link)
+    assert await door.is_valid_link(link)
     token = await door.open_by_link(link)
     assert token is not None
-    assert not await door.link_is_good(link)
+    assert not await door.is_valid_link(link)
     assert await door.open_by_link(link) is None
     await make_link(database, root.key_id)
     world.clock.advance(13 * HOUR)

@@ -225,7 +225,7 @@ async def test_a_preview_counts_what_was_resolved_within_the_last_day(bench: Ben
         seen = await silences.preview(bench.database, project="default", matchers=matchers, url=None)
         assert (seen.lately, seen.counted_lately, seen.met.unresolved) == (expected, True, 1)
     some = await bench.database.read(
-        lambda tx: views.resolved_met(tx, "default", [parse('service="billing"')], since=0, most=1)
+        lambda tx: views.count_resolved_matches(tx, "default", [parse('service="billing"')], since=0, most=1)
     )
     assert some == (1, False)
 

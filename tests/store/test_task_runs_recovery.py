@@ -255,7 +255,7 @@ class TestRecovery:
             await replica.aclose()
 
 
-def ended_well(run_: TaskRun, runs: list[TaskRun]) -> bool:
+def succeeded_runs(run_: TaskRun, runs: list[TaskRun]) -> bool:
     """The rule, read aloud: completed; or a later run of its key was; or one that replays it has ended well."""
     if run_.state is COMPLETED:
         return True
@@ -264,7 +264,7 @@ def ended_well(run_: TaskRun, runs: list[TaskRun]) -> bool:
         for one in runs
     )
     return (run_.key is not None and by_key) or any(
-        ended_well(one, runs) for one in runs if one.replay_of == run_.id
+        succeeded_runs(one, runs) for one in runs if one.replay_of == run_.id
     )
 
 
@@ -297,7 +297,7 @@ async def test_whatever_comes_in_whatever_order_the_rule_holds(bench: Bench, see
                 await broke(bench, id_, linked[id_])
         if changes := [one for one in batch if isinstance(one, TaskRun)]:
             await tell(bench, *changes)
-    well = {one.id: ended_well(one, runs) for one in runs}
+    well = {one.id: succeeded_runs(one, runs) for one in runs}
     assert await letters(bench) == {
         one.id: None if one.state is COMPLETED else "recovered" if well[one.id] else "waiting" for one in runs
     }

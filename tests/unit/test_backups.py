@@ -9,7 +9,7 @@ import pytest
 
 from notifier.domain.errors import StoreError
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339
-from notifier.policy.backups import abandoned, due_at, file_name, how_many, retry_at, surplus
+from notifier.policy.backups import abandoned, count_backups, due_at, file_name, retry_at, surplus
 from notifier.runtime import pg_dump
 from notifier.runtime.pg_dump import environment
 from notifier.runtime.transfer import copy_database
@@ -39,7 +39,7 @@ def test_names_sort_as_they_were_begun_and_the_oldest_go() -> None:
     ]
     assert surplus([*reversed(made), *others, dump], 2, newest=dump) == tuple(made[:4])
     assert surplus(others, 1, newest=dump) == ()
-    assert how_many([*made, *others]) == 5
+    assert count_backups([*made, *others]) == 5
 
 
 def test_what_a_clock_that_was_ahead_has_named_goes_first() -> None:

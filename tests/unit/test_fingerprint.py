@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from notifier.domain.value import replace
-from notifier.policy.fingerprint import compute, masked, told_of, uses_default, version_1
+from notifier.policy.fingerprint import compute, masked, relevant_exception, uses_default, version_1
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ def test_starlettes_wrapper_gives_way_to_what_it_wraps() -> None:
         type="RuntimeError", message="Caught handled exception, but response already started.", cause=Failed()
     )
     assert of(wrapper) == of(Failed())
-    assert told_of(wrapper).type == "TimeoutError"
-    assert told_of(replace(wrapper, message="an own error")).type == "RuntimeError"
-    assert told_of(replace(wrapper, cause=None)).type == "RuntimeError"
+    assert relevant_exception(wrapper).type == "TimeoutError"
+    assert relevant_exception(replace(wrapper, message="an own error")).type == "RuntimeError"
+    assert relevant_exception(replace(wrapper, cause=None)).type == "RuntimeError"
 
 
 def test_installed_packages_are_the_same_on_every_machine() -> None:

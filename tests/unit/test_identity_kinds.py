@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from notifier.policy.fingerprint import compute, told_of
+from notifier.policy.fingerprint import compute, relevant_exception
 from notifier.policy.fingerprint.locations import of_library, stable_file, stable_function
 
 Kind = tuple[Sequence[str], Sequence[str]]
@@ -351,6 +351,8 @@ def test_what_only_carries_another_exception_gives_way() -> None:
         ("java.lang.RuntimeException", "java.io.IOException: disk full"),
         ("System.TypeInitializationException", "The type initializer for 'X' threw an exception."),
     ]
-    assert [kind for kind, text in carriers if told_of(Chained(kind, text, cause)) is not cause] == []
+    assert [
+        kind for kind, text in carriers if relevant_exception(Chained(kind, text, cause)) is not cause
+    ] == []
     own = Chained("java.lang.RuntimeException", "cannot save order", cause)
-    assert told_of(own) is own
+    assert relevant_exception(own) is own

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.calendar import Hours, Weekly
-from notifier.domain.matcher import Matcher, Op, meet, parse
+from notifier.domain.matcher import Matcher, Op, match_all, parse
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition, Route, TimeInterval
 from notifier.domain.silence import Silence
@@ -243,7 +243,7 @@ def test_the_index_finds_what_asking_all_of_them_finds(
         for number, (project, matchers) in enumerate(drawn)
     ]
     for project in ("p", "q"):
-        matching = [one for one in silences if one.project == project and meet(one.matchers, labels)]
+        matching = [one for one in silences if one.project == project and match_all(one.matchers, labels)]
         mute = SilenceIndex(silences).mute(project, labels, NOW)
         assert (None if mute is None else mute.ref) == (matching[-1].id if matching else None)
 

@@ -26,7 +26,7 @@ from notifier.policy.notifying import (
     escalate,
     group_reason,
     is_mutable,
-    keep_until,
+    notify_from,
 )
 
 NOW = 1_000_000_000
@@ -407,7 +407,7 @@ def test_without_reasons_there_is_nothing_to_tell() -> None:
     assert group_reason([]) is None
 
 
-# keep_until
+# notify_from
 
 
 def test_a_group_that_has_just_told_keeps_what_is_not_urgent() -> None:
@@ -421,9 +421,9 @@ def test_a_group_that_has_just_told_keeps_what_is_not_urgent() -> None:
     resolved = replace(tell, reason=Reason.RESOLVED)
     until = NOW + ESCALATING.group_interval
     for pairs in ([waits], [(over, resolved)]):
-        assert keep_until(pairs, ESCALATING, until - 1, NOW) == until
-        assert keep_until(pairs, ESCALATING, until, NOW) is None
-        assert keep_until(pairs, ESCALATING, NOW, None) is None
+        assert notify_from(pairs, ESCALATING, until - 1, NOW) == until
+        assert notify_from(pairs, ESCALATING, until, NOW) is None
+        assert notify_from(pairs, ESCALATING, NOW, None) is None
     back = (changed(LATE, told_state=State.ACKNOWLEDGED, severity=Severity.ERROR, reopened_at=NOW), tell)
     for urgent in (repeat, critical, taken, back, (changed(over, by_hand=True), resolved)):
-        assert keep_until([waits, urgent], ESCALATING, NOW + 1, NOW) is None
+        assert notify_from([waits, urgent], ESCALATING, NOW + 1, NOW) is None

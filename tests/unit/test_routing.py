@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
-from notifier.domain.matcher import meet, parse
+from notifier.domain.matcher import match_all, parse
 from notifier.domain.route import Route
 from notifier.policy import routing
 from notifier.policy.routing import group_labels, route
@@ -165,8 +165,8 @@ def test_of_many_children_the_same_are_found_as_one_by_one() -> None:
     )
     tree = Route(key="root", name="default", routes=children)
     for labels in ({}, {"a": "1"}, {"a": "2", "b": "2"}, {"b": "1"}, {"a": "3", "b": ""}, {"c": "1"}):
-        meant = [child for child in children if meet(child.match, labels)]
-        assert [child for child in tree.candidates(labels) if meet(child.match, labels)] == meant
+        meant = [child for child in children if match_all(child.match, labels)]
+        assert [child for child in tree.candidates(labels) if match_all(child.match, labels)] == meant
         told = [child.key for child in routing.route(tree, labels)]
         first = next((place for place, child in enumerate(meant) if not child.continue_), len(meant))
         assert told == ([child.key for child in meant[: first + 1]] or ["root"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.settings.auth import issuer, without_extra
+from notifier.settings.auth import issuer, missing_extra
 
 
 def test_an_extra_that_is_not_installed_is_named() -> None:
     """In the file's place, so that `check` and the start say it before anybody signs in."""
-    assert without_extra("oidc", ["json"]) is None
-    sentence = without_extra("oidc", ["json", "no_such_module"])
+    assert missing_extra("oidc", ["json"]) is None
+    sentence = missing_extra("oidc", ["json", "no_such_module"])
     assert sentence is not None
     assert "the extra `oidc`" in sentence
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from notifier.domain.matcher import meet
+from notifier.domain.matcher import match_all
 from notifier.domain.time import HOUR
 from notifier.oncall import actions, incidents, silences
 from notifier.oncall.actor import Actor
@@ -134,7 +134,7 @@ async def test_several_are_silenced_at_once(shop: Pages) -> None:
     ).items
     for id_ in [*chosen, other]:
         known = await incidents.get(world.database, id_, project_scope="shop", url=None)
-        assert meet(silence.silence.matchers, known.labels) == (id_ != other)
+        assert match_all(silence.silence.matchers, known.labels) == (id_ != other)
 
 
 async def test_what_a_search_by_labels_finds_is_silenced(shop: Pages) -> None:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from notifier.settings.complaints import alternatives
+from notifier.settings.validation_errors import alternatives
 
 IDS_AT_MOST = 1_000
 

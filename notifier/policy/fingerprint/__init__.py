@@ -20,7 +20,12 @@ from functools import lru_cache
 from typing import Final
 
 from notifier.policy.fingerprint import locations, masking
-from notifier.policy.fingerprint.exceptions import ReportedException, ReportedFrame, told_in, told_of
+from notifier.policy.fingerprint.exceptions import (
+    ReportedException,
+    ReportedFrame,
+    relevant_exception,
+    relevant_exception_in,
+)
 from notifier.policy.fingerprint.masking import masked
 from notifier.policy.fingerprint.records import identifying_text, record_message
 
@@ -31,8 +36,8 @@ __all__ = [
     "compute",
     "masked",
     "record_message",
-    "told_in",
-    "told_of",
+    "relevant_exception",
+    "relevant_exception_in",
     "uses_default",
 ]
 
@@ -64,7 +69,7 @@ def elements(service: str, message: str | None, exception: ReportedException | N
     """The parts of the default fingerprint, in order."""
     if exception is None:
         return ["default", _SEED, service, "", "message", _masked_text(message, alone=True)]
-    exception = told_of(exception)
+    exception = relevant_exception(exception)
     parts = ["default", _SEED, service, exception.type or ""]
     places = locations.of(exception.frames)
     if places:

@@ -68,7 +68,7 @@ _CARRIERS: Final[Mapping[str, tuple[str, ...]]] = {
 _BARE: Final = frozenset({"RuntimeException", "Exception", "Error", "UncheckedIOException"})
 
 
-def told_of(exception: ReportedException) -> ReportedException:
+def relevant_exception(exception: ReportedException) -> ReportedException:
     """The relevant exception of a chain: wrappers are replaced by their cause.
 
     Title, label, fingerprint and location are those of this exception.
@@ -77,7 +77,7 @@ def told_of(exception: ReportedException) -> ReportedException:
     return told
 
 
-def told_in(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def relevant_exception_in(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The relevant exception of a stored event."""
     exception = event.get("exception") if isinstance(event, Mapping) else None
     return _told(exception, _field) if isinstance(exception, Mapping) else None

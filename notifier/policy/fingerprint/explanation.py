@@ -8,7 +8,7 @@ from typing import Final
 
 from notifier.policy import fingerprint
 from notifier.policy.fingerprint import locations, masking
-from notifier.policy.fingerprint.exceptions import ReportedException, told_of
+from notifier.policy.fingerprint.exceptions import ReportedException, relevant_exception
 from notifier.policy.fingerprint.locations import FrameLocation
 from notifier.policy.fingerprint.masking import Part
 from notifier.policy.fingerprint.records import identifying_text
@@ -39,7 +39,7 @@ class Explanation:
 def explain(
     *, service: str, message: str | None, exception: ReportedException | None, given: Sequence[str] = ()
 ) -> Explanation:
-    told = None if exception is None else told_of(exception)
+    told = None if exception is None else relevant_exception(exception)
     text = identifying_text((told.message if told is not None else None) or message or "")
     alone = told is None or not told.type
     return Explanation(

@@ -17,8 +17,8 @@ from notifier.policy.fingerprint.codes import asks_version, is_code, names_code
 from notifier.policy.fingerprint.codes_in_text import QUOTES, is_code_in_text, word_before
 from notifier.policy.fingerprint.neighbours import (
     keep_versions,
-    look_around,
     mask_details,
+    mask_in_context,
     mask_logins,
     mask_peer,
 )
@@ -188,7 +188,7 @@ def _words(message: str, pieces: list[str], *, literal: bool) -> Pieces:
     judged = pieces[:]
     judged[::2] = map(masked_word, pieces[::2])
     if judged != pieces or "/" in message:
-        look_around(pieces, judged)
+        mask_in_context(pieces, judged)
         if asks_version(message):
             keep_versions(pieces, judged)
     if ":" in pieces[0] and pieces[0][-1].isdigit():

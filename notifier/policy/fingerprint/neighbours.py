@@ -37,7 +37,7 @@ _NO_LOGIN: Final = frozenset({
 _AFTER_LOGIN: Final = frozenset({"", "from", "by", "at", "on", "in", "via", "with"})
 
 
-def look_around(pieces: list[str], judged: list[str]) -> None:
+def mask_in_context(pieces: list[str], judged: list[str]) -> None:
     """Reconsider instances in the context of neighbouring words."""
     for index in range(0, len(pieces), 2):
         word, after = pieces[index], judged[index]

@@ -14,7 +14,12 @@ from notifier.store.schema import (
     incidents,
     members,
 )
-from notifier.store.statements.members import has_sooner_step, held_by_configuration, is_to_be_told, steps_of
+from notifier.store.statements.members import (
+    has_sooner_step,
+    held_by_configuration,
+    needs_notification,
+    steps_of,
+)
 
 Text = sa.Text()
 
@@ -143,7 +148,7 @@ def set_next_due(dialect: Dialect) -> sa.ClauseElement:
 def wake_orphaned_groups(dialect: Dialect) -> sa.ClauseElement:
     now = sa.bindparam("now", type_=Big)
     untold = sa.exists().where(
-        members.c.group_id == groups.c.id, incidents.c.number == members.c.incident, is_to_be_told()
+        members.c.group_id == groups.c.id, incidents.c.number == members.c.incident, needs_notification()
     )
     return (
         sa.update(groups)

@@ -252,7 +252,7 @@ def write_escalated(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def is_to_be_told() -> sa.ColumnElement[bool]:
+def needs_notification() -> sa.ColumnElement[bool]:
     """Whether there is something left to notify: the incident is open or changed, or its end was not sent."""
     return sa.or_(
         incidents.c.closed == sa.literal_column("0"),
@@ -263,7 +263,7 @@ def is_to_be_told() -> sa.ColumnElement[bool]:
 
 def _of_group() -> sa.ColumnElement[bool]:
     """Whether a member belongs to the group and has something left to notify."""
-    return sa.and_(members.c.group_id == sa.bindparam("group", type_=Text), is_to_be_told())
+    return sa.and_(members.c.group_id == sa.bindparam("group", type_=Text), needs_notification())
 
 
 def lock_movable(_dialect: Dialect) -> sa.ClauseElement:
@@ -323,7 +323,7 @@ def delete_members(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def ask_held_again(dialect: Dialect) -> sa.ClauseElement:
+def recheck_held(dialect: Dialect) -> sa.ClauseElement:
     own = members.c.group_id.in_(in_json(dialect, "groups", Text))
     return (
         sa.update(members)
@@ -332,7 +332,7 @@ def ask_held_again(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def hasten_steps(dialect: Dialect) -> sa.ClauseElement:
+def advance_steps(dialect: Dialect) -> sa.ClauseElement:
     steps = steps_of(dialect)
     own = members.c.group_id.in_(in_json(dialect, "groups", Text))
     return (

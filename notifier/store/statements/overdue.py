@@ -130,7 +130,7 @@ def fallback_done(dialect: Dialect) -> sa.ClauseElement:
     return sa.update(deliveries).where(these).values(fallback_at=None)
 
 
-def told_fallback(_dialect: Dialect) -> sa.ClauseElement:
+def fallback_notification(_dialect: Dialect) -> sa.ClauseElement:
     """The notification with which the fallback was notified about this one."""
     of_this = notifications.c.fallback_of == sa.bindparam("notification", type_=sa.Text())
     return sa.select(notifications.c.id).where(of_this)

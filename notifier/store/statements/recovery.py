@@ -66,18 +66,18 @@ def recover_replayed(tx: Tx, names: Sequence[RunName]) -> list[RecoveredRun]:
     return _recover(tx, _recover_replayed, {"names": names})
 
 
-def ended_well(tx: Tx, names: Iterable[RunName]) -> set[RunName]:
+def succeeded_runs(tx: Tx, names: Iterable[RunName]) -> set[RunName]:
     """The named runs that have succeeded. Waits for concurrent transactions that recover one of them."""
     rows = execute(tx, _find_well, {"names": encode_rows(sorted(names))})
     return {(row.project, row.id) for row in rows if row.well}
 
 
-def mark_failing(tx: Tx, names: Iterable[RunName]) -> None:
+def mark_failed_runs(tx: Tx, names: Iterable[RunName]) -> None:
     """Note that the incidents with events of these runs have not recovered."""
     execute(tx, _mark_failing, {"names": encode_rows(sorted(names))})
 
 
-def mark_well(tx: Tx, names: Iterable[RunName]) -> list[IncidentOfRuns]:
+def mark_succeeded(tx: Tx, names: Iterable[RunName]) -> list[IncidentOfRuns]:
     """Note that these runs have succeeded. Returns the incidents that may have recovered by that, locked."""
     parameters = {"names": encode_rows(sorted(names))}
     rows = execute(tx, _find_incidents, parameters).all()

@@ -174,7 +174,7 @@ def rename_target(_dialect: Dialect) -> sa.ClauseElement:
     return sa.update(targets).where(of_id).values(address=sa.bindparam("address", type_=Text))
 
 
-def never_due(dialect: Dialect) -> sa.ClauseElement:
+def clear_due(dialect: Dialect) -> sa.ClauseElement:
     """Clear the due time of targets."""
     return sa.update(targets).where(targets.c.id.in_(in_json(dialect, "targets", Big))).values(due_at=None)
 

@@ -46,10 +46,16 @@ from notifier.store.views.incidents import (
 )
 from notifier.store.views.labels import unsent
 from notifier.store.views.monitors import MonitorStatus, find_monitors, monitors_named
-from notifier.store.views.names import ENDING_AT_MOST, NamedKind, ids_ending, ids_of_numbers, whole_ids
+from notifier.store.views.names import ENDING_AT_MOST, NamedKind, existing_ids, ids_ending, ids_of_numbers
 from notifier.store.views.occurrences import Sample, occurrences, sample, samples
 from notifier.store.views.paging import Page, PageKey
-from notifier.store.views.silences import MatchedIncidents, find_silences, held_now, met, resolved_met
+from notifier.store.views.silences import (
+    MatchedIncidents,
+    count_held,
+    count_resolved_matches,
+    find_silences,
+    met,
+)
 from notifier.store.views.stats import ChannelFigures, ErrorFigures, channel_figures, error_figures, events_by
 from notifier.store.views.targets import TargetRow, pending_by_target, target_rows
 from notifier.store.views.task_figures import RunCounts, TaskFigures, runs_by, task_figures
@@ -108,12 +114,15 @@ __all__ = [
     "count_by_severity",
     "count_dead",
     "count_dead_runs",
+    "count_held",
+    "count_resolved_matches",
     "dead_ids",
     "dead_run_ids",
     "delivery",
     "earlier_incidents",
     "error_figures",
     "events_by",
+    "existing_ids",
     "find_dead_letters",
     "find_deliveries",
     "find_events",
@@ -126,7 +135,6 @@ __all__ = [
     "group_members",
     "group_row",
     "has_more",
-    "held_now",
     "holds_of",
     "ids_ending",
     "ids_of_numbers",
@@ -142,7 +150,6 @@ __all__ = [
     "occurrences_of",
     "oldest_undelivered",
     "pending_by_target",
-    "resolved_met",
     "run_errors",
     "run_statuses",
     "runs_by",
@@ -156,7 +163,6 @@ __all__ = [
     "task_run",
     "unresolved_in_group",
     "unsent",
-    "whole_ids",
     "with_latest",
     "with_links",
 ]

@@ -285,7 +285,7 @@ def _view(row: sa.Row) -> DeliveryView:  # type: ignore[type-arg]
         # The incident of a test is not real.
         incidents=()
         if row.reason == Reason.TEST.value
-        else tuple(told_of.incident.id for told_of in told.told),
+        else tuple(relevant_exception.incident.id for relevant_exception in told.told),
         created_at=row.created_at,
         due_at=row.due_at if row.state in _LIVE else None,
         expires_at=row.expires_at,

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from notifier.domain.matcher import Matcher, meet
+from notifier.domain.matcher import Matcher, match_all
 from notifier.domain.state import State
 from notifier.policy import searching
 from notifier.policy.searching import Term
@@ -23,7 +23,7 @@ from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_rows, encode_values, in_json, json_value, rows_from_json
 from notifier.store.schema import BLOCK, CLOSED, OPEN, Big, events, incident_order, incident_terms, incidents
 from notifier.store.search_index import ORDER, RANK, TERMS, reached
-from notifier.store.views.labels import may_meet
+from notifier.store.views.labels import may_match
 from notifier.store.views.paging import PageKey, earlier, unindexed
 
 Sort = Literal["newest", "severity", "count", "last_seen"]
@@ -239,7 +239,7 @@ def _rows(dialect: Dialect, search: IncidentSearch) -> sa.Select[Any]:
     # SQLite folds case for ASCII letters only, also in LIKE.
     has = incidents.c.title.contains if dialect == "sqlite" else incidents.c.title.icontains
     query = query.where(*(has(word, autoescape=True) for word in search.words if word.isascii()))
-    return query.where(may_meet(search.matchers))
+    return query.where(may_match(search.matchers))
 
 
 def _meant(search: IncidentSearch, rows: Iterable[sa.Row[Any]]) -> Iterator[tuple[PageKey, sa.Row[Any]]]:
@@ -247,7 +247,7 @@ def _meant(search: IncidentSearch, rows: Iterable[sa.Row[Any]]) -> Iterator[tupl
     for row in rows:
         if search.words and not searching.meets(search.words, row.title):
             continue
-        if search.matchers and not meet(search.matchers, json_value(row.labels)):
+        if search.matchers and not match_all(search.matchers, json_value(row.labels)):
             continue
         yield tuple(row)[:size], row
 

@@ -45,7 +45,7 @@ def _any(tx: Tx, project: str, part: str, name: str) -> bool:
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/ -]+")
 
 
-def may_meet(matchers: Iterable[Matcher]) -> sa.ColumnElement[bool]:
+def may_match(matchers: Iterable[Matcher]) -> sa.ColumnElement[bool]:
     """Whether the labels, as JSON text, may match: tests equality matchers whose JSON form is unambiguous."""
     texts = (
         f'"{matcher.name}":"{matcher.value}"'

@@ -25,7 +25,7 @@ _TABLES: Mapping[NamedKind, sa.Table] = {
 }
 
 
-def whole_ids(tx: Tx, kind: NamedKind, ids: Collection[str], *, project: str | None) -> set[str]:
+def existing_ids(tx: Tx, kind: NamedKind, ids: Collection[str], *, project: str | None) -> set[str]:
     """The existing ones of these ids, in this project or in any if that is None."""
     table = _TABLES[kind]
     if not ids:  # An empty IN would not use an index.
@@ -57,7 +57,7 @@ def ids_ending(
         )
         # In two steps: an engine reads ids alone from an index, but with a second column it reads whole rows.
         ids = tx.run(sa.select(table.c.id).where(last.in_(same)).limit(ENDING_AT_MOST * len(same)))
-        for id_ in whole_ids(tx, kind, ids.scalars().all(), project=project):
+        for id_ in existing_ids(tx, kind, ids.scalars().all(), project=project):
             by_end.setdefault(id_[-length:], set()).add(id_)
     return {end: tuple(sorted(ids)) for end, ids in by_end.items()}
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.incident import Incident
-from notifier.domain.matcher import Matcher, meet
+from notifier.domain.matcher import Matcher, match_all
 from notifier.domain.notification import HeldBy
 from notifier.domain.silence import Phase, Silence
 from notifier.domain.time import Instant
@@ -18,7 +18,7 @@ from notifier.store.json_rows import json_value
 from notifier.store.schema import OPEN, incidents, members, silences
 from notifier.store.silences import silence_of
 from notifier.store.views.incidents import incident_of, with_latest
-from notifier.store.views.labels import may_meet
+from notifier.store.views.labels import may_match
 from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
 
@@ -64,7 +64,7 @@ def find_silences(
         after = (rows[-1].created_at, rows[-1].id)
 
 
-def resolved_met(
+def count_resolved_matches(
     tx: Tx, project: str, matchers: Sequence[Matcher], *, since: Instant, most: int
 ) -> tuple[int, bool]:
     """The number of matching incidents resolved since `since`, and whether all candidates were tested."""
@@ -79,14 +79,14 @@ def resolved_met(
 
 def _labels_of_likely(matchers: Sequence[Matcher]) -> sa.ColumnElement[str | None]:
     """The labels to test in Python, NULL if SQL already excludes a match."""
-    return sa.case((may_meet(matchers), incidents.c.labels))
+    return sa.case((may_match(matchers), incidents.c.labels))
 
 
 def _meets(matchers: Sequence[Matcher], labels: str | None) -> bool:
-    return labels is not None and meet(matchers, json_value(labels))
+    return labels is not None and match_all(matchers, json_value(labels))
 
 
-def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
+def count_held(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
     """The number of unresolved incidents that each of these silences holds."""
     query = (
         sa.select(members.c.hold_ref, sa.func.count(sa.distinct(members.c.incident)).label("n"))

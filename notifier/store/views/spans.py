@@ -18,7 +18,7 @@ from notifier.store.schema.triggers import STEPS, middle
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Segment:
     """A part of a time span: figures of one step from `begin` to `end` (exclusive), or open-ended if that is None."""
 
     step: Duration
@@ -26,9 +26,9 @@ class Stretch:
     end: Instant | None
 
 
-def stretches(
+def segments(
     begin: Instant, *, steps: Sequence[Duration] = STEPS, coarsest: Duration = DAY
-) -> tuple[Stretch, ...]:
+) -> tuple[Segment, ...]:
     """Parts that cover the time from `begin`, the start of a step, with few rows: fine steps, then coarser ones."""
     parts = []
     for step, wider in pairwise(steps):
@@ -36,9 +36,9 @@ def stretches(
             break
         end = -(-begin // wider) * wider
         if begin < end:
-            parts.append(Stretch(step, begin, end))
+            parts.append(Segment(step, begin, end))
         begin = end
-    return (*parts, Stretch(coarsest, begin, None))
+    return (*parts, Segment(coarsest, begin, None))
 
 
 def whole_minute(since: Instant) -> Instant:
@@ -46,7 +46,7 @@ def whole_minute(since: Instant) -> Instant:
 
 
 def figures_of(
-    table: sa.Table, columns: Iterable[str], project: str, parts: Iterable[Stretch]
+    table: sa.Table, columns: Iterable[str], project: str, parts: Iterable[Segment]
 ) -> list[sa.Select[Any]]:
     return [
         sa.select(*(table.c[name] for name in columns)).where(
@@ -59,7 +59,7 @@ def figures_of(
     ]
 
 
-def ranked(buckets: Sequence[tuple[int, int]], percent: int) -> float:
+def bucket_percentile(buckets: Sequence[tuple[int, int]], percent: int) -> float:
     """A percentile from buckets (least value, count) in order: the middle of the bucket that contains it."""
     counts = list(accumulate([n for _, n in buckets]))
     rank = (counts[-1] * percent + 99) // 100

@@ -14,7 +14,14 @@ from notifier.domain.value import replace
 from notifier.store.database import Tx
 from notifier.store.schema import MINUTES_KEPT, deliveries, delivery_figures, event_figures
 from notifier.store.views.paging import unindexed
-from notifier.store.views.spans import figures_of, percentiles, ranked, stretches, whole, whole_minute
+from notifier.store.views.spans import (
+    bucket_percentile,
+    figures_of,
+    percentiles,
+    segments,
+    whole,
+    whole_minute,
+)
 
 ERRORS_AT_MOST = 100
 DELIVERIES_READ_AT_MOST = 2_000
@@ -105,7 +112,7 @@ def _channel(
         return figures
     if exact is not None:
         return replace(figures, p95_ms=int(exact[name][1]) if name in exact else None)
-    return replace(figures, p95_ms=round(ranked(buckets, 95)), approximate=True)
+    return replace(figures, p95_ms=round(bucket_percentile(buckets, 95)), approximate=True)
 
 
 def _percentiles_of_deliveries(
@@ -150,7 +157,7 @@ def _deliveries(project: str, since: Instant) -> sa.CompoundSelect[Any]:
         deliveries.c.finished_at < whole_minute(since),
     )
     parts = figures_of(
-        delivery_figures, ("channel", "state", "bucket", "n"), project, stretches(whole_minute(since))
+        delivery_figures, ("channel", "state", "bucket", "n"), project, segments(whole_minute(since))
     )
     return sa.union_all(
         begun, *(part.where(delivery_figures.c.state.in_([_DELIVERED, _DEAD])) for part in parts)
@@ -160,7 +167,7 @@ def _deliveries(project: str, since: Instant) -> sa.CompoundSelect[Any]:
 def _events(tx: Tx, project: str, since: Instant, *, coarsest: Duration = DAY) -> sa.CompoundSelect[Any]:
     columns = ("at", "type", "n", "first_seen", "last_seen")
     begin = _tallied_from(since, tx.now)
-    return sa.union_all(*figures_of(event_figures, columns, project, stretches(begin, coarsest=coarsest)))
+    return sa.union_all(*figures_of(event_figures, columns, project, segments(begin, coarsest=coarsest)))
 
 
 def _tallied_from(since: Instant, now: Instant) -> Instant:

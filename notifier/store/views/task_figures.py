@@ -15,7 +15,14 @@ from notifier.store.database import Tx
 from notifier.store.json_rows import encode_values, in_json, json_of_rows, json_value
 from notifier.store.schema import Big, run_durations, run_figures, task_runs
 from notifier.store.schema.triggers import DURATION_STEPS
-from notifier.store.views.spans import figures_of, percentiles, ranked, stretches, whole, whole_minute
+from notifier.store.views.spans import (
+    bucket_percentile,
+    figures_of,
+    percentiles,
+    segments,
+    whole,
+    whole_minute,
+)
 
 TASKS_AT_MOST = 1_000
 EXACT_AT_MOST = 1_000
@@ -86,7 +93,7 @@ def task_figures(tx: Tx, *, project: str, since: Instant, task: str | None = Non
 def _estimated(figures: TaskFigures, buckets: Sequence[tuple[int, int]]) -> TaskFigures:
     if not buckets:
         return figures
-    p50, p95 = (round(ranked(buckets, percent) / 1_000, 3) for percent in (50, 95))
+    p50, p95 = (round(bucket_percentile(buckets, percent) / 1_000, 3) for percent in (50, 95))
     return replace(figures, p50_ms=p50, p95_ms=p95, approximate=True)
 
 
@@ -159,7 +166,7 @@ def _estimates(tx: Tx, project: str, since: Instant, task: str | None) -> dict[s
         task_runs.c.created_at < begin,
         *_timed,
     )
-    parts = stretches(begin, steps=DURATION_STEPS)
+    parts = segments(begin, steps=DURATION_STEPS)
     each = sa.union_all(begun, *figures_of(run_durations, ("task", "bucket", "n"), project, parts)).subquery()
     n = sa.func.sum(each.c.n)
     buckets = (
@@ -210,5 +217,5 @@ def _runs(project: str, since: Instant, *, coarsest: Duration = DAY) -> sa.Compo
         task_runs.c.created_at < whole_minute(since),
     )
     columns = ("at", "task", *_RUN_VALUES)
-    parts = stretches(whole_minute(since), coarsest=coarsest)
+    parts = segments(whole_minute(since), coarsest=coarsest)
     return sa.union_all(begun, *figures_of(run_figures, columns, project, parts))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFuncti
 from pydantic_core import ErrorDetails, InitErrorDetails
 
 from notifier.domain.errors import Problem
-from notifier.settings.document import MISSING, Path, SourceFile, dotted, showable
+from notifier.settings.document import MISSING, Path, SourceFile, dotted, redacted_name
 from notifier.settings.secrets import keys_of, model_at
 from notifier.settings.values import TEXT_EXPECTED
 
@@ -64,7 +64,7 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     names = frozenset(known)
     if _OURS.get(key) in names:
         return f"unknown key `{key}`; here it is called `{_OURS[key]}`"
-    return f"unknown key {showable(key)}; {alternatives(key, names)}"
+    return f"unknown key {redacted_name(key)}; {alternatives(key, names)}"
 
 
 def checked(faults: Callable[[Sequence[Any], Any], Iterable[Fault]]) -> WrapValidator:
@@ -117,7 +117,7 @@ def _alone(item: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
-def complaints(
+def problems_of(
     error: ValidationError,
     model: type[BaseModel],
     data: Any,

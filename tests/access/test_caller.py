@@ -1,4 +1,4 @@
-"""What a caller may do, and which projects it may see."""
+"""Scopes and visible projects of a caller."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from notifier.domain.key import Scope
     ],
 )
 def test_a_scope_stands_for_lesser_ones(granted: tuple[str, ...], allowed: set[str]) -> None:
-    """`admin` for `manage`, and that for `read`; posting is a scope of its own."""
+    """`admin` includes `manage`, which includes `read`; `ingest` is separate."""
     assert {scope for scope in get_args(Scope) if may(caller(*granted), scope)} == allowed
 
 
 def test_only_an_admin_sees_another_project() -> None:
-    """Others are refused by the scope that they lack, and their ids are looked for in their own project."""
+    """Other callers are refused for the missing scope, and ids are looked up in their own project."""
     own, admin = caller("manage"), caller("admin")
     assert (own.project_scope, admin.project_scope) == ("shop", None)
     assert [own.project_named(name) for name in (None, "shop")] == ["shop", "shop"]

@@ -1,4 +1,4 @@
-"""A secret becomes a caller, whatever door it came by: what a page, a sender's door or a session starts from."""
+"""Authentication: a secret becomes a caller, for the API, doors and pages alike."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_secret_becomes_a_caller(database: Database) -> None:
-    """The caller has the key's id, name, project and scopes; no HTTP is involved."""
+    """The caller has the key's id, name, project and scopes."""
     secret = await made(database, "key-1", scopes=("read", "ingest"))
     caller = await Keyring(database).caller(secret)
     assert (caller.key_id, caller.name, caller.project) == ("key-1", "ci", "shop")
@@ -28,7 +28,7 @@ async def test_a_secret_becomes_a_caller(database: Database) -> None:
 
 
 async def test_what_is_no_key_is_nobody_s(database: Database) -> None:
-    """Whatever form it has: text, nothing, another system's key, what a database cannot hold."""
+    """Text of any form that is no key is unauthenticated."""
     await made(database, "key-1")
     for secret in ("", "ntf_nobody", "https://0123456789abcdef@example.com/1", "\ud800", "a\0"):
         with pytest.raises(Unauthenticated, match="this key is not known"):
@@ -36,7 +36,7 @@ async def test_what_is_no_key_is_nobody_s(database: Database) -> None:
 
 
 async def test_a_revoked_key_is_refused(database: Database, clock: ManualClock) -> None:
-    """Another replica's revocation holds after two seconds, one made here at once."""
+    """A revocation takes effect at once, on other replicas within two seconds."""
     secret = await made(database, "key-1")
     here, elsewhere = Keyring(database), Keyring(database)
     for keyring in (here, elsewhere):
@@ -52,7 +52,7 @@ async def test_a_revoked_key_is_refused(database: Database, clock: ManualClock) 
 
 
 async def test_a_key_of_one_door_opens_no_other(database: Database) -> None:
-    """Nor the API, which is none; a key without a door opens all of them."""
+    """A door's key is refused at other doors and at the API; a key without a door is accepted by all doors."""
     secret = await made(database, "key-1", door="sentry", service="billing")
     keyring = Keyring(database)
     caller = await keyring.caller(secret, door="sentry")
@@ -65,7 +65,7 @@ async def test_a_key_of_one_door_opens_no_other(database: Database) -> None:
 
 
 async def test_the_last_use_is_written_once_a_minute(database: Database, clock: ManualClock) -> None:
-    """At first at once; what comes within the minute is written when it is over, and a revoked key is not used."""
+    """The first use is stored at once, later ones at most once a minute, and never for a revoked key."""
     secret, other = await made(database, "key-1"), await made(database, "key-2")
     await database.write(lambda tx: keys.revoke(tx, "key-2"))
     keyring = Keyring(database)
@@ -89,7 +89,7 @@ async def test_the_last_use_is_written_once_a_minute(database: Database, clock: 
 
 
 async def test_the_first_key_is_made_once(database: Database) -> None:
-    """It has every scope; where a key works there is no other."""
+    """The first key has every scope, and is created only if no key is valid."""
     ids = iter(("key-1", "key-2"))
     secret = await create_first_key(database, lambda: next(ids))
     assert secret is not None

@@ -1,4 +1,4 @@
-"""The conformance case of every built-in kind: its settings, its receiver, and what goes wrong there."""
+"""The conformance cases of the built-in kinds: settings, receivers and failures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def hook_case(**options: Any) -> HttpCase:
 
 
 class SlackCase(HttpCase):
-    """A bot: with buttons, for it has a signing secret."""
+    """A Slack bot with a signing secret, and so with buttons."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -90,7 +90,7 @@ class SlackCase(HttpCase):
 
 
 class SlackHookCase(HttpCase):
-    """An incoming webhook only posts."""
+    """A Slack incoming webhook, which can only post."""
 
     def __init__(self) -> None:
         can = replace(
@@ -183,7 +183,7 @@ class EmailCase:
         return parsed["Bcc"] is not None or ("<" in piece and piece in html.get_content())
 
     def belongs_to(self, first: ReceivedMessage, later: ReceivedMessage, ref: str) -> bool:
-        """Both refer to a root that was never sent, so that no stored reference is needed."""
+        """Both refer to a root message that was never sent, so no reference is stored."""
         return first.headers["in-reply-to"] == later.headers["in-reply-to"]
 
     def idempotency_key(self, received: ReceivedMessage) -> str | None:
@@ -194,7 +194,7 @@ class EmailCase:
 
 
 class ConsoleCase:
-    """A stream takes the place of standard output."""
+    """The console, with a stream in place of standard output."""
 
     kind = console.KIND
     can = console.KIND.can
@@ -222,10 +222,10 @@ class ConsoleCase:
         return [received.text for received in self.received(receiver)]
 
     def make_slow(self, receiver: io.StringIO) -> None:
-        """A stream is not slow."""
+        """Do nothing: a stream is never slow."""
 
     def make_quick(self, receiver: io.StringIO) -> None:
-        """Nor quick."""
+        """Do nothing: a stream is never slow."""
 
     def renders_markup(self, received: ReceivedMessage, piece: str) -> bool:
         return piece in received.text or not all(
@@ -256,4 +256,4 @@ CASES: Sequence[tuple[str, ChannelCase]] = (
     ("WebhookPagerDuty", hook_case(format="pagerduty-v2", routing_key=ROUTING_KEY)),
     ("WebhookCloudEvents", hook_case(format="cloudevents")),
 )
-"""Of each built-in kind one at least, under the name of its class."""
+"""At least one case for each built-in kind, named like its test class."""

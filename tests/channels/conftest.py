@@ -26,7 +26,7 @@ class FixedClock:
 
 @pytest.fixture
 async def toolbox() -> AsyncIterator[Toolbox]:
-    """Real tools that may dial loopback, with a deadline that tests can wait for."""
+    """Real tools that may connect to loopback, with a short deadline."""
     clock = SystemClock()
     http = GuardedClient(clock=clock, allow_private_addresses=True, deadline=20_000)
     yield Toolbox(clock=clock, http=http)

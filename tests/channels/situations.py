@@ -1,4 +1,4 @@
-"""Twelve situations in which people are told something, as the delivery room would hand them over."""
+"""Twelve situations for notifications, as messages that delivery passes to a channel."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def warnings(count: int) -> list[Told]:
 
 
 def causes() -> list[Told]:
-    """Forty causes of two thousand events, the biggest of 222."""
+    """Forty causes with two thousand events, the largest with 222."""
     counts = [222, 180, 171, 160, 150, 140, 130, 120, 110, 100, 90, 80, 60, 50, 40, 30, *range(27, 3, -1)]
     counts[-1] += 2_000 - sum(counts)
     names = ("charge", "refund", "invoice", "remind", "settle", "export", "retry", "notify")

@@ -1,4 +1,4 @@
-"""The address policy: what may be dialled."""
+"""The address policy: which addresses may be connected to."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ REFUSED = [
 
 @pytest.mark.parametrize("address", REFUSED)
 def test_an_address_of_the_table_is_refused(address: str) -> None:
-    """Every row of the deny table refuses, mapped and embedded IPv4 included."""
+    """Every row of the deny table is refused, in mapped and embedded forms too."""
     assert refusal(address, allow_private=False) is not None
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
 def test_a_public_address_is_allowed(address: str) -> None:
-    """A public address may be dialled, also in its mapped form."""
+    """A public address is allowed, also in its mapped form."""
     assert refusal(address, allow_private=False) is None
 
 
@@ -36,13 +36,13 @@ def test_a_public_address_is_allowed(address: str) -> None:
     ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "fe80::1"],
 )
 def test_link_local_is_never_allowed(address: str) -> None:
-    """Cloud metadata stays out of reach even when everything is allowed, in every disguise."""
+    """Cloud metadata addresses are refused in every form, even if everything is allowed."""
     everything = allowed_networks(["0.0.0.0/0", "::/0"])
     assert refusal(address, allow_private=True, exempt=everything) is not None
 
 
 def test_an_exempt_network_lifts_only_itself() -> None:
-    """`allow_addresses` frees its own network, and nothing beside it."""
+    """`allow_addresses` allows its own network only."""
     exempt = allowed_networks(["10.20.0.0/16"])
     assert refusal("10.20.1.1", allow_private=False, exempt=exempt) is None
     assert refusal("::ffff:10.20.1.1", allow_private=False, exempt=exempt) is None
@@ -51,7 +51,7 @@ def test_an_exempt_network_lifts_only_itself() -> None:
 
 @given(st.integers(0, 2**32 - 1))
 def test_a_mapped_address_is_judged_as_the_embedded_one(number: int) -> None:
-    """IPv4 and its mapped IPv6 form get the same verdict."""
+    """An IPv4 address and its mapped IPv6 form have the same verdict."""
     plain, mapped = IPv4Address(number), IPv6Address((0xFFFF << 32) | number)
     same = [refusal(str(one), allow_private=False) is None for one in (plain, mapped)]
     assert same[0] == same[1]

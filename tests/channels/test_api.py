@@ -1,4 +1,4 @@
-"""The one module that a kind of another package imports, and what such packages imported before there was one."""
+"""The module that other packages' kinds import, and the imports of 0.1.0."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from notifier.channels import api, base, kinds
 
 CHANNELS = Path(base.__file__).parent
-# A channel as the README of 0.1.0 showed it, in what it imports.
+# The imports of a channel in the README of 0.1.0.
 OF_0_1 = """\
 from notifier.channels import wording
 from notifier.channels.base import ChannelSettings, Kind
@@ -30,7 +30,7 @@ OWN_PARTS = ("notifier.channels.payloads", "notifier.telemetry.nonblocking_outpu
 
 
 def test_all_that_is_offered_is_there() -> None:
-    """Each name once, and nothing beside it that is not offered."""
+    """Each offered name exists, and nothing else is offered."""
     assert len(set(api.__all__)) == len(api.__all__)
     offered = {name for name in vars(api) if name.isidentifier() and not name.startswith("_")}
     assert offered - {"annotations"} == set(api.__all__)
@@ -38,7 +38,7 @@ def test_all_that_is_offered_is_there() -> None:
 
 @pytest.mark.parametrize("module", ["webhook", "console"])
 def test_a_built_in_kind_could_be_anothers(module: str) -> None:
-    """A kind takes nothing of notifier that is not offered to others, but for parts of its own."""
+    """A built-in kind imports from notifier only what is offered to others, and its own parts."""
     tree = ast.parse((CHANNELS / f"{module}.py").read_text())
     taken = {
         alias.name
@@ -53,17 +53,17 @@ def test_a_built_in_kind_could_be_anothers(module: str) -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "wording"
     }
-    # The length of a note is no more than a number.
+    # The length of a note is only a number.
     assert (taken - {"wording"}) | (words - {"NOTE"}) <= set(api.__all__)
 
 
 def test_a_package_s_kind_is_the_kind_that_is_offered() -> None:
-    """What the registry asks of a package, and says in its sentence."""
+    """The registry requires the same `Kind` that is offered."""
     assert all(isinstance(kind, api.Kind) for kind in kinds.BUILT_IN.values())
 
 
 def test_what_the_first_readme_imported_goes_on_with_a_warning(tmp_path: Path) -> None:
-    """Until 0.3: the same things as are offered now, and the line to change in the channel's own file."""
+    """Until 0.3 the old imports give the same objects, with a warning that points to the importing line."""
     done = imported(tmp_path, "always")
     assert done.returncode == 0, done.stderr
     assert "notifier_pager.py:1: DeprecationWarning: notifier.channels.wording goes in 0.3" in done.stderr
@@ -71,14 +71,14 @@ def test_what_the_first_readme_imported_goes_on_with_a_warning(tmp_path: Path) -
 
 
 def test_a_package_whose_tests_refuse_what_goes_learns_it(tmp_path: Path) -> None:
-    """With warnings as errors, the sentence says what to import instead."""
+    """With warnings as errors, the message says what to import instead."""
     done = imported(tmp_path, "error")
     assert done.returncode == 1
     assert "import `lines`, and `render` for `story`, from notifier.channels.api" in done.stderr
 
 
 def imported(folder: Path, action: str) -> subprocess.CompletedProcess[str]:
-    """Import a channel of 0.1 in a process of its own, with deprecations shown or refused."""
+    """Import a channel of 0.1 in a process, with deprecations shown or as errors."""
     (folder / "notifier_pager.py").write_text(OF_0_1)
     command = [sys.executable, "-W", f"{action}::DeprecationWarning", "-c", "import notifier_pager"]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(CHANNELS.parents[1])])}

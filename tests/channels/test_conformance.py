@@ -1,4 +1,4 @@
-"""The published suite over every built-in kind, and a kind without a case."""
+"""The published suite with every built-in kind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ for _name, _case in CASES:
 
 @pytest.mark.parametrize("kind", kinds.BUILT_IN)
 def test_every_kind_has_a_case(kind: str) -> None:
-    """A new kind fails here by its name until it has one, whose settings reach all that the kind states."""
+    """Every kind has a case, with settings that give it all the capabilities it states."""
     stated = kinds.BUILT_IN[kind].can
     reached = [case.can for _, case in CASES if case.kind.name == kind]
     assert stated in reached
@@ -27,16 +27,16 @@ def test_every_kind_has_a_case(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", kinds.BUILT_IN)
 def test_every_kind_has_golden_messages(kind: str) -> None:
-    """What people are shown by it is in files that somebody has read."""
+    """Every kind has golden messages."""
     assert [form for of_kind, form in FORMS if of_kind == kind]
 
 
 @pytest.mark.parametrize("kind", kinds.BUILT_IN)
 def test_buttons_come_with_a_reader_of_presses(kind: str) -> None:
-    """And no reader without buttons."""
+    """A kind has buttons if and only if it can read presses."""
     assert kinds.BUILT_IN[kind].can.buttons == (kinds.BUILT_IN[kind].inbound is not None)
 
 
 def test_every_capability_is_checked() -> None:
-    """A new one fails here until the suite asks for it."""
+    """The suite has a check for every capability."""
     assert [field.name for field in fields(Capabilities)] == list(capabilities.CHECKS)

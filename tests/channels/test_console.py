@@ -1,4 +1,4 @@
-"""The console, and the words that all channels share."""
+"""The console, and the wording that all channels share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_block_is_printed_and_flushed() -> None:
-    """The message stands on standard output, every line behind a bar."""
+    """The message is printed and flushed, with a bar before every line."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     await console.ConsoleChannel(stream=stream).send(message(), target="stdout", thread=Thread(id="t"))
     printed = stream.buffer.getvalue().decode()
@@ -53,13 +53,13 @@ async def test_a_block_is_printed_and_flushed() -> None:
 
 
 async def test_a_narrow_terminal_encoding_costs_no_message() -> None:
-    """What the stream cannot show becomes a question mark."""
+    """Characters that the stream cannot encode become question marks."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     await console.ConsoleChannel(stream=stream).send(message(), target="stdout", thread=Thread(id="t"))
 
 
 async def test_the_console_has_a_clock_too() -> None:
-    """That of whoever reads the log."""
+    """Times are in the time zone of the log's reader."""
     stream = io.StringIO()
     settings = console.ConsoleSettings(time_zone="Asia/Kolkata")
     await console.ConsoleChannel(settings, stream=stream).send(
@@ -69,7 +69,7 @@ async def test_the_console_has_a_clock_too() -> None:
 
 
 async def test_a_closed_stream_is_transient() -> None:
-    """A pipe that went away is an outcome, not a crash."""
+    """A closed pipe is a transient outcome, not a crash."""
     stream = io.StringIO()
     stream.close()
     with pytest.raises(SendError) as caught:
@@ -79,7 +79,7 @@ async def test_a_closed_stream_is_transient() -> None:
 
 @given(st.text(), st.text())
 def test_no_event_writes_a_line_or_a_colour_of_its_own(title: str, value: str) -> None:
-    """Line breaks, escape sequences and keys in an event stay behind the bar, as plain text."""
+    """Line breaks, escape sequences and keys in an event are plain text behind the bar."""
     nasty = f"\nntf_stolen\r\x1b[31m\u2028ntf_{title}"
     changed = incident(title=nasty, labels={"service": nasty, "task": value})
     told = (Told(incident=changed, reason=Reason.OPENED),)
@@ -91,7 +91,7 @@ def test_no_event_writes_a_line_or_a_colour_of_its_own(title: str, value: str) -
 
 @given(st.text(), st.integers(1, 300))
 def test_plain_is_one_visible_line_within_its_limit(text: str, limit: int) -> None:
-    """Bounded, without control characters, and stable when applied again."""
+    """The text is bounded, without control characters, and unchanged if applied again."""
     shown = wording.plain(text, limit)
     assert len(shown) <= limit
     assert shown.isprintable() or all(char.isprintable() or ord(char) > 0x7F for char in shown)
@@ -100,7 +100,7 @@ def test_plain_is_one_visible_line_within_its_limit(text: str, limit: int) -> No
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_its_words(reason: Reason) -> None:
-    """No reason is without a headline and a because."""
+    """Every reason has a headline and an explanation."""
     told = (Told(incident=incident(acknowledged_by="ann"), reason=reason),)
     rendered = wording.render(message(reason=reason, told=told))
     assert rendered.headline
@@ -108,7 +108,7 @@ def test_every_reason_has_its_words(reason: Reason) -> None:
 
 
 def test_several_are_counted_in_the_headline() -> None:
-    """With more than one incident the headline counts: what, where, how many, and the biggest of them."""
+    """With several incidents the headline has their number, service and environment, and the largest."""
     rendered = wording.render(several(3))
     assert rendered.marked == (
         "error · billing/production, 3 new: 12,936 events, 3 causes; biggest: TimeoutError in charge (4,312)"
@@ -122,7 +122,7 @@ def test_several_are_counted_in_the_headline() -> None:
      (AT + DAY, "2026-11-23 05:00 UTC (just now)"), (10**18, f"{10**18} ms")],
 )  # fmt: skip
 def test_the_last_time_is_told_as_short_as_it_can_be(newest: int, words: str | None) -> None:
-    """Not where the first says it, and without its day where that is the first one's."""
+    """The last time is omitted if it equals the first, and its date if it is the same day."""
     last = blocks.last(incident(first_seen=AT, last_seen=newest), AT + DAY)
     assert (None if last is None else str(last)) == words
 
@@ -141,12 +141,12 @@ def test_the_last_time_is_told_as_short_as_it_can_be(newest: int, words: str | N
 def test_the_senders_message_is_shown_where_the_title_is_another(
     title: str, text: object, shown: str | None
 ) -> None:
-    """What the application said stands below what the exception said, never twice."""
+    """The event's message is shown below the exception's, unless they are equal."""
     assert evidence.own_message(incident(title=title, latest_event={"message": text})) == shown
 
 
 def test_an_incident_without_a_link_goes_by_its_number() -> None:
-    """Where no `server.url` is set, its number finds it in a list; a test has none to find."""
+    """Without `server.url` the incident's number is shown; a channel test has none."""
     told = [(Told(incident=incident(url=None, number=number), reason=Reason.OPENED),) for number in (142, 0)]
     shown = [console.payload(message(told=one)) for one in told]
     assert ["| incident 142\n" in text for text in shown] == [True, False]
@@ -155,14 +155,14 @@ def test_an_incident_without_a_link_goes_by_its_number() -> None:
 
 
 def test_the_only_projects_name_is_no_news() -> None:
-    """The subject names the project, but for the one that everybody starts with."""
+    """The subject omits the default project's name."""
     subject = "[billing/production] error: TimeoutError: upstream timed out after 30s"
     assert wording.subject(message(project="shop")) == f"{subject} (shop)"
     assert wording.subject(message(project="default")) == subject
 
 
 def test_a_message_without_incidents_still_says_what_it_is() -> None:
-    """A test of a channel has no incident to show."""
+    """A channel test's message has no incident."""
     rendered = wording.render(message(reason=Reason.TEST, told=(), labels={}, note="This is a test."))
     assert rendered.headline == "Test: shop"
     assert rendered.note == "This is a test."
@@ -174,13 +174,13 @@ def test_a_message_without_incidents_still_says_what_it_is() -> None:
      {"exception": {"frames": [{}]}}, {"exception": {"frames": [{"file": 1, "line": "x", "function": None}]}}],
 )  # fmt: skip
 def test_any_shape_of_event_can_be_told(event: object) -> None:
-    """A sample's document is the sender's: odd shapes cost the frame, never the message."""
+    """An event document of any shape may lose its frame, but not the message."""
     told = (Told(incident=incident(latest_event=event), reason=Reason.OPENED),)
     assert wording.render(message(told=told)).blocks[0].title
 
 
 def test_times_are_shown_by_the_readers_clock() -> None:
-    """The zone is named, by its offset where it has no name; an instant beyond the calendar is still shown."""
+    """Times have their zone, or its offset; times beyond the calendar are still shown."""
     assert wording.moment(AT) == "2026-11-22 05:00 UTC"
     assert wording.moment(AT, ZoneInfo("Europe/Berlin")) == "2026-11-22 06:00 CET"
     assert wording.moment(AT, ZoneInfo("America/Sao_Paulo")) == "2026-11-22 02:00 UTC-03"

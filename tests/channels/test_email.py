@@ -1,4 +1,4 @@
-"""Mail: what is handed in, how it reads, and what the server's answers mean."""
+"""Mail: its content, its headers, and the meaning of the server's replies."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def failed(sender: email.EmailChannel) -> SendError:
 
 
 async def test_a_mail_arrives_with_what_a_person_needs() -> None:
-    """Text and HTML both say what, where, since when, how often, why, and link; the headers make a thread."""
+    """Text and HTML have the problem, place, times, count, reason and link; the headers make a thread."""
     with SmtpServer() as server:
         receipt = await told(channel(server))
     (mail,) = server.mails
@@ -87,7 +87,7 @@ async def test_a_mail_arrives_with_what_a_person_needs() -> None:
 
 
 def test_the_subject_stays_when_the_state_changes() -> None:
-    """Mail clients thread by subject: opened and resolved share that of their conversation, whoever is told of."""
+    """All messages of a conversation have its subject, because mail clients group by subject."""
     opened = wording.conversation_of(message(), None)
     mails = [
         mail_of(
@@ -105,14 +105,14 @@ def test_the_subject_stays_when_the_state_changes() -> None:
 
 
 def mail_of(told: Message, thread: Thread | None = None) -> Any:
-    """As a mail program reads it."""
+    """The mail as Python's parser reads it."""
     where = Thread(id="t-1") if thread is None else thread
     raw = email.payload(told, sender=SENDER, recipient="ann@example.com", thread=where)
     return message_from_bytes(raw.replace(b"\r\n", b"\n"), policy=policy.default)
 
 
 def first_lines(told: Message) -> tuple[str, str]:
-    """What a mail says first, as text and as HTML; the inbox's list shows no more."""
+    """The first line in text and in HTML, which the list of an inbox shows."""
     mail = mail_of(told)
     html = mail.get_body(("html",)).get_content()
     shown = re.sub(r"<[^>]*>", "\n", html.partition("<body")[2].partition(">")[2])
@@ -131,7 +131,7 @@ RAISED = own_group(reason=Reason.SEVERITY_RAISED, severity=Severity.CRITICAL)
 
 
 def conversations(*told: Message) -> list[Message]:
-    """The messages of one episode, each in the conversation that it opens or goes on with."""
+    """The messages of one episode with the conversations that they open or continue."""
     said: list[Message] = []
     for one in told:
         before = said[-1].conversation if said else None
@@ -140,7 +140,7 @@ def conversations(*told: Message) -> list[Message]:
 
 
 def test_a_raise_to_critical_opens_a_conversation_that_refers_to_the_old_one() -> None:
-    """And what follows goes there, the end included; nothing else changes a subject."""
+    """Later messages, the resolution included, are in the new conversation; nothing else changes a subject."""
     episode = conversations(
         own_group(severity=Severity.WARNING),
         own_group(reason=Reason.SEVERITY_RAISED, severity=Severity.ERROR),
@@ -166,7 +166,7 @@ def test_a_raise_to_critical_opens_a_conversation_that_refers_to_the_old_one() -
 
 
 def test_a_conversation_that_is_critical_from_its_start_stays_one() -> None:
-    """Nor does the end of what was critical open another one."""
+    """The resolution of a critical incident opens no conversation."""
     over = own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT, severity=Severity.CRITICAL)
     assert {
         one.conversation.number
@@ -226,7 +226,7 @@ def test_a_conversation_that_is_critical_from_its_start_stays_one() -> None:
     ids=range(7),
 )  # fmt: skip
 def test_a_subject_names_what_where_and_how_bad(told: Message, subject: str) -> None:
-    """Of several the worst, and how many there are besides; a digest's says what the digest says."""
+    """The subject has the most severe incident and the number of others; a digest's has the digest's title."""
     assert str(mail_of(told)["Subject"]) == subject
 
 
@@ -237,7 +237,7 @@ def test_a_subject_names_what_where_and_how_bad(told: Message, subject: str) -> 
     ids=range(4),
 )  # fmt: skip
 def test_headers_say_for_filters_what_the_text_says_for_people(told: Message, importance: str) -> None:
-    """Each by its own name, so that nobody has to filter by a subject."""
+    """Each property has a header of its own, so that filters need not parse the subject."""
     mail = mail_of(told)
     assert mail["Importance"] == importance
     assert mail["List-Id"] == "<production.billing.notifier.example.com>"
@@ -249,7 +249,7 @@ def test_headers_say_for_filters_what_the_text_says_for_people(told: Message, im
 
 
 def test_times_go_by_the_channels_zone() -> None:
-    """In the text and in the HTML."""
+    """Times are in the channel's zone, in text and HTML."""
     options = RenderOptions(zone=ZoneInfo("Europe/Berlin"))
     where: dict[str, Any] = {"sender": SENDER, "recipient": "ann@example.com", "thread": Thread(id="t-1")}
     raw = email.payload(message(), **where, options=options)
@@ -260,14 +260,14 @@ def test_times_go_by_the_channels_zone() -> None:
 
 @pytest.mark.parametrize("zone", ["", "Nowhere/City", "../etc/passwd", "Europe/Berlin\x00", "+02:00"])
 def test_a_zone_that_nobody_knows_is_refused(zone: str) -> None:
-    """With the example of one, before anything is sent."""
+    """An unknown zone is refused with an example."""
     options = {"smtp": {"host": "localhost"}, "from": "a@b.c", "to": "d@e.f", "time_zone": zone}
     with pytest.raises(ValidationError):
         email.EmailSettings.model_validate(options)
 
 
 def test_acknowledge_is_the_filled_button_and_nothing_leads_to_an_incident_that_does_not_exist() -> None:
-    """A page of commands is not what to do first."""
+    """Acknowledge is the primary button, and nothing links to an incident that does not exist."""
     html = mail_of(replace(message(), actions=links_of("0192f0c1"))).get_body(("html",)).get_content()
     filled = re.findall(r'<a href="([^"]*)"[^>]*background:[^>]*>([^<]*)</a>', html)
     assert filled == [("https://notifier.example.com/actions/acknowledge-0192f0c1", "Acknowledge")]
@@ -276,7 +276,7 @@ def test_acknowledge_is_the_filled_button_and_nothing_leads_to_an_incident_that_
 
 
 def test_the_references_stay_over_an_episode() -> None:
-    """All mails of a thread refer to one root, whatever was delivered before them."""
+    """All mails of a thread refer to one root, whatever was delivered before."""
     mails = [
         mail_of(own_group(reason=reason), thread)
         for reason, thread in (
@@ -319,7 +319,7 @@ def test_the_references_stay_over_an_episode() -> None:
     ids=str,
 )  # fmt: skip
 def test_the_first_line_is_the_state(told: Message, line: str) -> None:
-    """Who did what after how long, in the text and in the HTML."""
+    """The first line says who did what after how long, in text and HTML."""
     severity = told.told[0].incident.severity.value
     title = "TimeoutError: upstream timed out after 30s"
     assert first_lines(told) == (f"{line}{title} · {severity} in billing/production",) * 2
@@ -337,7 +337,7 @@ def test_the_first_line_is_the_state(told: Message, line: str) -> None:
     ],
 )
 def test_the_second_line_is_how_the_whole_episode_stands(counts: tuple[int, int, int], line: str) -> None:
-    """The first says what is told now: of one incident its state, of several how many of what."""
+    """The first line is about this message's incidents, the second about the whole episode."""
     open_, acknowledged, resolved = counts
     episode = EpisodeSummary(open=open_, acknowledged=acknowledged, resolved=resolved, events=9, incidents=())
     told = replace(several(2), standing=episode)
@@ -354,14 +354,14 @@ def test_the_second_line_is_how_the_whole_episode_stands(counts: tuple[int, int,
 
 
 def test_an_episode_of_one_has_no_standing_of_its_own() -> None:
-    """Its state is said already."""
+    """An episode of one incident has no second line."""
     episode = EpisodeSummary(open=1, acknowledged=0, resolved=0, events=9, incidents=())
     assert "Open:" not in mail_of(message(standing=episode)).get_body(("plain",)).get_content()
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_a_note_stands_below_the_state_unless_it_is_the_news(reason: Reason) -> None:
-    """Which silence ended comes second; which channel failed comes first."""
+    """A silence's end is the second line, a failed channel the first."""
     note = "The silence of ann has ended: maintenance"
     first = {Reason.FALLBACK, Reason.SYSTEM, Reason.TEST}
     for line in first_lines(message(reason=reason, told=several(1).told, note=note)):
@@ -377,7 +377,7 @@ def links_of(id_: str) -> tuple[ActionLink, ...]:
 
 
 def test_every_incident_has_its_own_links() -> None:
-    """Below it, as text and as HTML; and the mail says whose name they act in."""
+    """Every incident has its links, in text and HTML, and the mail says in whose name they act."""
     mail = mail_of(replace(several(2), actions=(*links_of("i-1"), *links_of("i-9"))))
     text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
     block = text.split("\n\n")[4].splitlines()
@@ -394,14 +394,14 @@ def test_every_incident_has_its_own_links() -> None:
 
 
 def test_without_links_nothing_speaks_of_them() -> None:
-    """A mail of a service that has no `server.url`."""
+    """Without `server.url` a mail has no links and does not mention them."""
     mail = mail_of(message())
     assert "your name" not in mail.as_string()
     assert "Acknowledge" not in mail.as_string()
 
 
 async def test_one_refused_recipient_is_gone_and_the_other_is_told() -> None:
-    """550 5.1.1 ends one target; the mail to the next one goes out."""
+    """A 550 5.1.1 ends one target; the mail to the next is sent."""
     with SmtpServer() as server:
         server.refuse["ann@example.com"] = "550 5.1.1 no such user ann"
         sender = channel(server)
@@ -423,7 +423,7 @@ async def test_one_refused_recipient_is_gone_and_the_other_is_told() -> None:
     ],
 )
 async def test_refusals_follow_the_table(reply: str, outcome: Outcome) -> None:
-    """The answer after the final dot decides; its words stay out of the error."""
+    """The reply after the final dot decides the outcome; its text is not in the error."""
     with SmtpServer() as server:
         server.after_data = reply
         error = await failed(channel(server))
@@ -433,7 +433,7 @@ async def test_refusals_follow_the_table(reply: str, outcome: Outcome) -> None:
 
 
 async def test_silence_after_the_dot_is_ambiguous() -> None:
-    """The mail was handed over whole: it may have been taken."""
+    """No reply after the final dot is ambiguous: the mail may have been accepted."""
     with SmtpServer() as server:
         server.hang = 5.0
         session = SmtpSession(
@@ -445,7 +445,7 @@ async def test_silence_after_the_dot_is_ambiguous() -> None:
 
 
 async def test_a_server_that_is_down_is_transient() -> None:
-    """Nothing listens there."""
+    """A refused connection is transient."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         session = SmtpSession(host="127.0.0.1", port=free.getsockname()[1], security="none", tls=_trust())
@@ -455,7 +455,7 @@ async def test_a_server_that_is_down_is_transient() -> None:
 
 
 async def test_silence_before_the_dot_is_transient() -> None:
-    """A server that takes the connection and never greets: nothing was handed over, and the deadline holds."""
+    """A server that accepts the connection and sends no greeting is transient, at the deadline."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
         session = SmtpSession(host="127.0.0.1", port=port, security="none", tls=_trust(), deadline=200)
@@ -465,7 +465,7 @@ async def test_silence_before_the_dot_is_transient() -> None:
 
 
 async def test_a_server_that_never_says_goodbye_has_the_mail_all_the_same() -> None:
-    """What fails after the 250 does not matter, and is not waited for long."""
+    """A failure after the 250 does not matter, and is awaited for a short time only."""
 
     class Clinging(SmtpServer):
         async def handle_QUIT(self, *_: Any) -> str:
@@ -487,13 +487,13 @@ async def test_a_server_that_never_says_goodbye_has_the_mail_all_the_same() -> N
 
 
 def test_a_session_ends_before_its_attempt_is_given_up() -> None:
-    """Else the attempt's own deadline would decide, which knows less: what was not handed over is no repeat."""
+    """The session's deadline is shorter than the attempt's, which would make an unsent mail ambiguous."""
     assert DEADLINE + QUIT < sends.DEADLINE
     assert http.DEADLINE < sends.DEADLINE
 
 
 async def test_without_starttls_nothing_is_sent() -> None:
-    """`tls: starttls` and a server that does not offer it: blocked, not sent in the clear."""
+    """With `tls: starttls`, a server that does not offer it is blocked."""
     with SmtpServer() as server:
         error = await failed(channel_starttls(server))
     assert error.outcome is Outcome.BLOCKED
@@ -501,7 +501,7 @@ async def test_without_starttls_nothing_is_sent() -> None:
 
 
 async def test_starttls_and_login(tmp_path: Path) -> None:
-    """Over STARTTLS with the right password the mail is taken; a wrong one is the whole channel's problem."""
+    """A wrong password over STARTTLS pauses the whole channel."""
     serving, trusting = certificate(tmp_path)
     with SmtpServer(tls=serving, login=("notifier", "pa55word")) as server:
         good = await told(channel_starttls(server, trusting, username="notifier", password="pa55word"))
@@ -515,7 +515,7 @@ async def test_starttls_and_login(tmp_path: Path) -> None:
 
 
 def test_a_refused_sender_is_the_whole_channels_problem() -> None:
-    """MAIL FROM fails alike for every recipient."""
+    """A refused MAIL FROM pauses the whole channel."""
     error = refusal("sender", 550, "5.7.1 not yours")
     assert (error.outcome, error.whole_channel) == (Outcome.PERMANENT, True)
 
@@ -531,14 +531,14 @@ def test_a_refused_sender_is_the_whole_channels_problem() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_exactly_one_address_is_refused(text: str) -> None:
-    """No second recipient and no header comes in through an address."""
+    """An address is exactly one mailbox, without further recipients or headers."""
     with pytest.raises(ValueError, match="one address"):
         email.parse_address(text)
 
 
 @pytest.mark.parametrize("host", ["smtp.example.com", "10.0.0.1", "127.0.0.1.example.com"])
 def test_no_tls_is_for_loopback_only(host: str) -> None:
-    """Anywhere else `tls: none` is a mistake in the settings, and the default is STARTTLS."""
+    """`tls: none` is refused for other hosts than loopback, and the default is STARTTLS."""
     with pytest.raises(ValidationError, match="loopback"):
         email.SmtpSettings.model_validate({"host": host, "tls": "none"})
     assert email.SmtpSettings.model_validate({"host": host}).security == "starttls"
@@ -569,7 +569,7 @@ def _hue(colour: str) -> float:
 
 
 def test_severities_differ_in_colour_and_can_be_read() -> None:
-    """Critical, error and warning in more than two reds, each a word on its colour (WCAG 2.2: 4.5 to 1)."""
+    """Critical, error and warning have clearly different colours with sufficient contrast (WCAG 2.2: 4.5 to 1)."""
     told = tuple(
         Told(incident=incident(id=str(n), severity=severity), reason=Reason.OPENED)
         for n, severity in enumerate((Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.INFO))

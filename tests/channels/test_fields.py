@@ -1,4 +1,4 @@
-"""Each field of a message is shown by each kind of channel, or named here with the reason why it is not."""
+"""Each field of a message is shown by each kind, or listed here with the reason why it is not."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ TOLD = Told(incident=incident(), reason=Reason.OPENED)
 LINK = ActionLink(incident_id="0192f0c1", action="resolve", url="https://notifier.example.com/actions/x")
 BASE = message(origin=ORIGIN, standing=STANDING, told=(*several(2).told, TOLD))
 
-# The other value that a field may have; what is shown of it makes another text.
+# Another value for each field, which must change the text.
 OTHER: Mapping[str, Any] = {
     "id": "another",
     "reason": Reason.FALLBACK,
@@ -109,7 +109,7 @@ WAIVED: Mapping[str, Mapping[str, str]] = {
 
 
 def test_every_kind_and_every_field_is_asked() -> None:
-    """A new kind, and a new field, has to say here what becomes of it."""
+    """Every kind and every field is listed."""
     assert KINDS.keys() == BUILT_IN.keys()
     assert OTHER.keys() == set(Message.__struct_fields__)
 
@@ -117,7 +117,7 @@ def test_every_kind_and_every_field_is_asked() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("field", OTHER)
 def test_a_field_is_shown_or_waived(kind: str, field: str) -> None:
-    """Another value makes another message; where it does not, the reason stands above."""
+    """Another value of the field changes the message, unless a reason is listed."""
     show = KINDS[kind]
     changed = show(replace(BASE, **{field: OTHER[field]})) != show(BASE)
     assert changed != (kind in WAIVED.get(field, {}))
@@ -126,7 +126,7 @@ def test_a_field_is_shown_or_waived(kind: str, field: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("reason", Reason)
 def test_what_a_message_is_about_is_said(kind: str, reason: Reason) -> None:
-    """What failed, what a digest counts, why an escalation rings, what a reload was refused for."""
+    """A failed channel, a digest's counts, an escalation's cause and a refused reload are mentioned."""
     told = message(reason=reason, told=(replace(TOLD, reason=reason),), note="Delivery through x is dead")
     assert "Delivery through x is dead" in KINDS[kind](told)
 
@@ -141,7 +141,7 @@ OF_TOLD: Mapping[str, Any] = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("field", OF_TOLD)
 def test_what_is_said_of_a_telling_is_shown(kind: str, field: str) -> None:
-    """Why an incident is told, who did it, and that it flaps: people and programs are told the same."""
+    """The reason, the actor and flapping are shown to people and to programs."""
     over = replace(TOLD, incident=incident(state=State.RESOLVED, resolved_at=AT), reason=Reason.RESOLVED)
     shows = [
         KINDS[kind](message(told=(replace(over, **changes),))) for changes in ({}, {field: OF_TOLD[field]})
@@ -150,7 +150,7 @@ def test_what_is_said_of_a_telling_is_shown(kind: str, field: str) -> None:
     assert shows[0] != shows[1]
 
 
-# The same of an incident and of its newest event: what another value is, and who does not show it.
+# The same for an incident and its newest event: other values, and kinds that do not show them.
 OF_AN_INCIDENT: Mapping[str, Any] = {
     "id": "another",
     "number": 7,
@@ -245,12 +245,12 @@ def told_of(**changes: Any) -> Message:
 
 
 def told_with(**changes: Any) -> Message:
-    """With an event that says everything."""
+    """A message whose event has every field."""
     return told_of(latest_event={**EVENT, "exception": EXCEPTION, **changes})
 
 
 def test_every_field_of_an_incident_and_of_an_event_is_asked() -> None:
-    """What the contract gains has to say here what becomes of it."""
+    """Every field of the documented incident and event is listed."""
     assert OF_AN_INCIDENT.keys() == set(Incident.__struct_fields__)
     assert OF_AN_EVENT.keys() == set(EventBody.__struct_fields__)
     assert OF_AN_EXCEPTION.keys() == set(ExceptionBody.__struct_fields__)
@@ -259,7 +259,7 @@ def test_every_field_of_an_incident_and_of_an_event_is_asked() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("field", OF_AN_INCIDENT)
 def test_a_field_of_an_incident_is_shown_or_waived(kind: str, field: str) -> None:
-    """By every kind; a program has them all."""
+    """Every kind shows the field or lists a reason; webhooks have all fields."""
     changed = KINDS[kind](told_of(**{field: OF_AN_INCIDENT[field]})) != KINDS[kind](told_of())
     assert changed != (kind in WAIVED_OF_AN_INCIDENT.get(field, {}))
 
@@ -267,7 +267,7 @@ def test_a_field_of_an_incident_is_shown_or_waived(kind: str, field: str) -> Non
 @pytest.mark.parametrize("kind", PEOPLE)
 @pytest.mark.parametrize("field", OF_AN_EVENT)
 def test_a_field_of_an_event_reaches_people_or_is_waived(kind: str, field: str) -> None:
-    """Links, context, what was said, and the exception."""
+    """Links, context, message and exception reach people."""
     changed = KINDS[kind](told_with(**{field: OF_AN_EVENT[field]})) != KINDS[kind](told_with())
     assert changed != (field in WAIVED_OF_AN_EVENT)
 
@@ -275,19 +275,19 @@ def test_a_field_of_an_event_reaches_people_or_is_waived(kind: str, field: str) 
 @pytest.mark.parametrize("kind", PEOPLE)
 @pytest.mark.parametrize("field", OF_AN_EXCEPTION)
 def test_a_field_of_an_exception_reaches_people_or_is_waived(kind: str, field: str) -> None:
-    """Its next lines, its own frames, its cause, its notes."""
+    """An exception's message lines, own frames, cause and notes reach people."""
     another = told_with(exception={**EXCEPTION, field: OF_AN_EXCEPTION[field]})
     assert (KINDS[kind](another) != KINDS[kind](told_with())) != (field in WAIVED_OF_AN_EXCEPTION)
 
 
 def test_a_program_has_the_whole_event() -> None:
-    """As it was posted, as long as it fits."""
+    """A webhook has the event as posted, if it fits."""
     body = json.loads(webhook.payload(told_with()))
     assert body["data"]["incidents"][0]["latest_event"] == {**EVENT, "exception": EXCEPTION}
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"webhook"}))
 def test_people_hear_who_did_it(kind: str) -> None:
-    """The webhook names who acknowledged it in the incident; its other acts are on the timeline."""
+    """A webhook has who acknowledged; other acts are in the timeline."""
     told = Told(incident=incident(state=State.RESOLVED, resolved_at=AT), reason=Reason.RESOLVED, actor="ann")
     assert "by ann" in KINDS[kind](message(told=(told,), reason=Reason.RESOLVED))

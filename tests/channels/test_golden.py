@@ -1,4 +1,4 @@
-"""What people are shown in twelve situations, as files that can be read. `NOTIFIER_GOLDEN=write` writes them anew."""
+"""Messages in twelve situations as golden files, which `NOTIFIER_GOLDEN=write` rewrites."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def mail(told: Message) -> Any:
 
 
 def mail_text(told: Message) -> str:
-    """The head as a mail program shows it, and the text."""
+    """The headers as a mail program shows them, and the text."""
     parsed = mail(told)
     head = "\n".join(f"{name}: {value}" for name, value in parsed.items())
     return f"{head}\n\n{parsed.get_body(('plain',)).get_content()}"
@@ -60,7 +60,7 @@ def slack(told: Message) -> str:
 
 
 def posted(payload: Callable[..., bytes], **options: Any) -> Callable[[Message], str]:
-    """A webhook's body, of one of its formats."""
+    """The body of a webhook in one of its formats."""
     return lambda told: json.dumps(json.loads(payload(told, **options)), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -80,7 +80,7 @@ FORMS: Mapping[tuple[str, str], Callable[[Message], str]] = {
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form[1])
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_what_people_are_shown(situation: str, form: tuple[str, str]) -> None:
-    """As in its file, which somebody has read."""
+    """The message equals its golden file."""
     path = GOLDEN / situation / form[1]
     shown = FORMS[form](SITUATIONS[situation])
     if WRITE:
@@ -91,7 +91,7 @@ def test_what_people_are_shown(situation: str, form: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_receivers_limits_are_kept(situation: str) -> None:
-    """Slack's, and the webhook's twenty kilobytes and its schema."""
+    """Slack's limits, and a webhook's size and schema, are kept."""
     told = SITUATIONS[situation]
     for body in (blocks.payload(told, OPTIONS), blocks.root(told, OPTIONS), blocks.reply(told, OPTIONS)):
         assert slack_complaint(body) is None

@@ -1,4 +1,4 @@
-"""Whatever a sender writes into an event stays text, in every kind of message."""
+"""Text of events stays text in every kind of message."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HEAD = [
 ]  # fmt: skip
 URL = "https://notifier.example.com"
 
-# The first became a mail of the sender's own making: decoded, and its line breaks written.
+# The first was once decoded to a mail of the sender's own, line breaks included.
 ENCODED = (
     "=?utf-8?q?=0d=0aContent-Type:_text/html=0d=0a=0d=0a<a_href=3dhttps://evil.example>sign_in</a><!--?=",
     "=?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLmNvbQ0KDQo8aDE+?= =?utf-8?q?=0aTo:_eve@example.com?=",
@@ -67,7 +67,7 @@ NASTY = (
 )
 TEXTS = st.sampled_from(NASTY) | st.text() | st.builds("{}{}".format, st.text(), st.sampled_from(NASTY))
 
-# Ours, or one of a closed set: no sender writes here.
+# Fields with values of ours, or of a closed set.
 OURS = {
     "at",
     "group",
@@ -86,7 +86,7 @@ OURS = {
 
 
 def poisoned(text: str, told: Message | None = None) -> Message:
-    """The message with this text in every place that an event or a person can write to, keys included."""
+    """A message with this text in every field, keys included, that an event or a person can set."""
     event = {
         **EVENT,
         "host": "h",
@@ -124,7 +124,7 @@ def server() -> Iterator[SmtpServer]:
 
 
 def handed_in(server: SmtpServer, told: Message, thread: str = "t-1") -> bytes:
-    """The bytes that a mail server was given."""
+    """The bytes that a mail server received."""
     smtp = {"host": "127.0.0.1", "port": server.port}
     options = {"smtp": smtp, "from": "Notifier <notifier@example.com>", "to": "ann@example.com"}
     channel = email.EmailChannel(email.EmailSettings.model_validate(options))
@@ -157,7 +157,7 @@ def decoded(part: Parsed) -> str:
 
 
 def read(header: str, reader: Any) -> str:
-    """The older reader hands a header out as it stands: folded, and encoded."""
+    """The older parser returns a header as it is: folded and encoded."""
     if reader is not policy.compat32:
         return str(header)
     return str(make_header(decode_header(re.sub(r"\r?\n", "", header))))
@@ -195,7 +195,7 @@ def check_mail(raw: bytes, told: Message) -> None:
 
 
 def seen(text: str) -> str:
-    """What a header says of a text."""
+    """The text as a header shows it."""
     return re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text[:400]).strip(" ") or "-"
 
 
@@ -204,20 +204,20 @@ WHERE: dict[str, Any] = {"sender": SENDER, "recipient": "ann@example.com", "thre
 
 @pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))
 def test_no_text_adds_to_a_mail(server: SmtpServer, text: str) -> None:
-    """No header, no recipient, no part and no tag, and nothing of it is decoded: it is read as it was written."""
+    """The mail has no additional header, recipient, part or tag, and the text is shown as written."""
     check_mail(handed_in(server, told := poisoned(text)), told)
 
 
 @settings(max_examples=examples(30, 60), deadline=None)
 @given(text=TEXTS, thread=st.text(min_size=1))
 def test_no_text_whatsoever_adds_to_a_mail(server: SmtpServer, text: str, thread: str) -> None:
-    """The same for any text, and whatever a thread is called."""
+    """The same for any text and thread id."""
     check_mail(handed_in(server, told := poisoned(text), thread), told)
 
 
 @pytest.mark.parametrize("text", ENCODED)
 def test_what_looks_encoded_arrives_as_it_was_written(server: SmtpServer, text: str) -> None:
-    """An engineer may search for it, so that it is shown and not taken out."""
+    """Text that looks like an encoded word is shown as written, because engineers may search for it."""
     mail = message_from_bytes(handed_in(server, message(labels={"service": text})), policy=policy.default)
     assert text[:60] in mail["Subject"]
 
@@ -225,7 +225,7 @@ def test_what_looks_encoded_arrives_as_it_was_written(server: SmtpServer, text: 
 @settings(max_examples=examples(60, 200), deadline=None)
 @given(text=TEXTS)
 def test_a_header_is_read_as_it_was_meant(text: str) -> None:
-    """Encoded and folded, short lines, and once decoded the same again but for what cannot be seen."""
+    """A header has short encoded lines, and decodes to the text without invisible characters."""
     value = mime.unstructured("Subject", text)
     lines = f"Subject: {value}".split("\r\n")
     assert all(line.isascii() and len(line) <= 76 for line in lines)
@@ -241,12 +241,12 @@ def test_a_header_is_read_as_it_was_meant(text: str) -> None:
      "n" * 300, "two  spaces", "word " * 40, "a\r\nBcc: x@y.z"],
 )  # fmt: skip
 def test_a_display_name_is_quoted_or_encoded(name: str) -> None:
-    """It names one mailbox, whatever it consists of."""
+    """A display name of any characters gives one mailbox."""
     value = mime.mailbox("From", Address("", "notifier", "example.com") if "\r" in name else _named(name))
     mail = message_from_bytes(f"From: {value}\r\n\r\n".encode(), policy=policy.default)
     (address,) = mail["From"].addresses
     assert address.addr_spec == "notifier@example.com"
-    # Spaces aside: this reader adds some between the encoded words of a name.
+    # Except spaces: this parser adds some between encoded words.
     assert address.display_name.replace(" ", "") == ("" if "\r" in name else name.replace(" ", ""))
     assert mail.keys() == ["From"]
 
@@ -262,7 +262,7 @@ def _named(name: str) -> Address:
      ("Subject", "ä\x00"), ("Sub ject", "a"), ("Subject", "a\r\n "), ("", "a"), ("Subject", "x" * 2_000)],
 )  # fmt: skip
 def test_a_head_with_a_line_that_is_not_ours_is_refused(line: tuple[str, str]) -> None:
-    """The last look before the wire: whatever went wrong before it, no such mail leaves."""
+    """A final check before sending refuses a header line that is not ours."""
     with pytest.raises(SendError) as caught:
         mime.compose([("From", "a@b.c"), line], text="", html="")
     assert caught.value.outcome is Outcome.BLOCKED
@@ -275,7 +275,7 @@ def test_a_head_with_a_line_that_is_not_ours_is_refused(line: tuple[str, str]) -
 @settings(max_examples=examples(30, 60), deadline=None)
 @given(text=TEXTS)
 def test_no_text_adds_a_mention_or_a_link_in_slack(make: Callable[[Message], Any], text: str) -> None:
-    """All that stands in angle brackets is a date, the link to the incident, or the address of an event's link."""
+    """Angle brackets contain only a date, the incident's link or an event's link."""
     for told in (poisoned(text), poisoned(text, several(3))):
         shown = "".join(_texts(make(told)))
         dates = r"<!date\^[0-9]{10}\^\{date_short_pretty\} \{time\}\|(2026-11-22 )?0[45]:00 UTC>"
@@ -310,7 +310,7 @@ def receiver() -> Iterator[WebhookReceiver]:
 @settings(max_examples=40, deadline=None)
 @given(text=TEXTS)
 def test_no_text_adds_to_a_webhook(receiver: WebhookReceiver, text: str) -> None:
-    """No header, and a body that keeps to the schema."""
+    """The request has no additional header, and its body is valid."""
     asyncio.run(_posted(receiver, message()))
     asyncio.run(_posted(receiver, poisoned(text)))
     usual, request = receiver.requests[-2:]
@@ -330,7 +330,7 @@ async def _posted(receiver: WebhookReceiver, told: Message) -> None:
 @settings(max_examples=examples(40, 100), deadline=None)
 @given(text=TEXTS)
 def test_no_text_commands_a_terminal(text: str) -> None:
-    """No escape sequence, no control character and no bidi override; every line stays behind its bar."""
+    """There is no escape sequence, control character or bidi override, and every line is behind the bar."""
     for told in (poisoned(text), poisoned(text, several(3))):
         printed = console.payload(told)
         assert all(line == "" or line.startswith("|") for line in printed.split("\n"))
@@ -358,7 +358,7 @@ MARKUP = (
 )
 @pytest.mark.parametrize("text", MARKUP)
 def test_text_is_no_markup_in_slack(make: Callable[[Message], Any], text: str) -> None:
-    """What an event says is plain text, without pictures for its colons; only code stands in a fence."""
+    """Text of events is plain text without emoji; only code is in a fence."""
     for told in (poisoned(text), poisoned(text, several(3))):
         body = make(told)
         marked = "".join(

@@ -1,4 +1,4 @@
-"""The guarded client: addresses, deadlines, caps and reuse."""
+"""The guarded HTTP client: addresses, deadlines, limits and connection reuse."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LOOPBACKS = [
 
 @pytest.mark.parametrize("host", LOOPBACKS)
 async def test_loopback_is_refused_in_every_spelling(host: str) -> None:
-    """Decimal, octal, hexadecimal and Unicode hosts are no URL, or judged by the address they resolve to."""
+    """Decimal, octal, hexadecimal and Unicode hosts are invalid, or judged by their resolved address."""
     try:
         url = parse_url(f"https://{host}:1/")
     except ValueError:
@@ -50,7 +50,7 @@ async def test_loopback_is_refused_in_every_spelling(host: str) -> None:
 
 
 async def test_plain_http_is_refused_unless_private_addresses_are_allowed() -> None:
-    """https only: what would go in the clear is blocked before anything is dialled."""
+    """Plain http is blocked before connecting."""
     with WebhookReceiver() as receiver:
         http = client()
         with pytest.raises(SendError) as caught:
@@ -63,7 +63,7 @@ async def test_plain_http_is_refused_unless_private_addresses_are_allowed() -> N
 
 
 async def test_link_local_is_refused_even_when_everything_is_allowed() -> None:
-    """The metadata address is never dialled."""
+    """The metadata address is never connected to."""
     http = client(allow_private_addresses=True)
     with pytest.raises(SendError) as caught:
         await http.post(parse_url("http://169.254.169.254/latest"), b"{}", headers={})
@@ -72,7 +72,7 @@ async def test_link_local_is_refused_even_when_everything_is_allowed() -> None:
 
 
 async def test_an_exempt_network_is_dialled_by_its_channel_alone(tmp_path: Path) -> None:
-    """Over TLS with the name checked: a channel with the exemption delivers, another one is blocked all the same."""
+    """A channel with an exemption delivers over verified TLS; another one is blocked."""
     serving, trusting = certificate(tmp_path)
     with WebhookReceiver(tls=serving) as receiver:
         http = client(tls=trusting)
@@ -89,7 +89,7 @@ async def test_an_exempt_network_is_dialled_by_its_channel_alone(tmp_path: Path)
 
 
 async def test_an_untrusted_certificate_is_transient_and_nothing_is_sent(tmp_path: Path) -> None:
-    """A certificate that nobody vouches for ends the connection before the request."""
+    """An untrusted certificate ends the connection before the request."""
     serving, _ = certificate(tmp_path)
     with WebhookReceiver(tls=serving) as receiver:
         http = client(allow_private_addresses=True)
@@ -101,7 +101,7 @@ async def test_an_untrusted_certificate_is_transient_and_nothing_is_sent(tmp_pat
 
 
 async def test_a_name_that_does_not_resolve_is_transient() -> None:
-    """DNS comes back: try again."""
+    """A DNS failure is transient."""
     http = client()
     with pytest.raises(SendError) as caught:
         await http.post(parse_url("https://nowhere.invalid/"), b"{}", headers={})
@@ -110,7 +110,7 @@ async def test_a_name_that_does_not_resolve_is_transient() -> None:
 
 
 async def test_a_body_that_drips_does_not_undo_the_status() -> None:
-    """One byte a second after a 200: the receiver has said that it took the message."""
+    """A slow body after a 200 does not delay the receipt."""
     with WebhookReceiver(default=Answer(body=b"x" * 200, drip=0.1)) as receiver:
         http = client(allow_private_addresses=True, deadline=1_000)
         started = time.monotonic()
@@ -121,7 +121,7 @@ async def test_a_body_that_drips_does_not_undo_the_status() -> None:
 
 
 async def test_a_huge_answer_is_cut() -> None:
-    """At most 64 KiB of an answer are kept."""
+    """At most 64 KiB of an answer are read."""
     with WebhookReceiver(default=Answer(body=b"x" * 1_000_000)) as receiver:
         http = client(allow_private_addresses=True)
         reply = await http.post(parse_url(receiver.url), b"{}", headers={})
@@ -130,7 +130,7 @@ async def test_a_huge_answer_is_cut() -> None:
 
 
 async def test_userinfo_becomes_basic_authentication_and_stays_out_of_the_name() -> None:
-    """Credentials in the URL reach the receiver as a header and are shown nowhere."""
+    """Credentials in the URL are sent as a header and shown nowhere."""
     with WebhookReceiver() as receiver:
         url = parse_url(receiver.url.replace("://", "://ann:p%40ss@") + "?key=1#part")
         http = client(allow_private_addresses=True)
@@ -155,14 +155,14 @@ async def test_userinfo_becomes_basic_authentication_and_stays_out_of_the_name()
     ],
 )
 def test_what_is_no_url_is_refused_without_repeating_it(text: str) -> None:
-    """A sentence says what is wrong."""
+    """An invalid URL is refused with a sentence that does not repeat it."""
     with pytest.raises(ValueError, match=r"URL|https|host") as caught:
         parse_url(text)
     assert not text or text not in str(caught.value) or text == "https://"
 
 
 async def test_a_get_is_guarded_as_a_post_is(tmp_path: Path) -> None:
-    """The same addresses, and never in the clear."""
+    """A GET has the same address policy, and is never in clear text."""
     serving, trusting = certificate(tmp_path)
     with WebhookReceiver(tls=serving) as receiver:
         receiver.script(Answer(body=b"pem"))

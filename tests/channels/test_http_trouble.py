@@ -1,4 +1,4 @@
-"""What keeps a webhook or Slack from being told, said as a cause: certificates, TLS, HTTP/2, the network."""
+"""Causes of failed webhook and Slack requests in words: certificates, TLS, HTTP/2, the network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.sockets import answering, wait_for_port
 
 pytestmark = pytest.mark.anyio
 
-# An HTTP/2 server's first frames: its settings, and a farewell (RFC 9113, 6.5 and 6.8).
+# An HTTP/2 server's first frames: SETTINGS and GOAWAY (RFC 9113, 6.5 and 6.8).
 SETTINGS = b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"
 GOAWAY = b"\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"
 
@@ -49,7 +49,7 @@ async def failed(url: str, *, tls: ssl.SSLContext | None = None) -> SendError:
 async def test_what_is_wrong_with_a_certificate_is_said(
     tmp_path: Path, names: tuple[str, ...], days: tuple[int, int], words: str
 ) -> None:
-    """Expired, not yet valid, for another name: each in words, and nothing is sent."""
+    """An expired, future or mismatched certificate is named, and nothing is sent."""
     authority = Authority(tmp_path)
     with WebhookReceiver(tls=authority.serving(*names, days=days)) as receiver:
         error = await failed(receiver.url, tls=authority.trusting)
@@ -59,7 +59,7 @@ async def test_what_is_wrong_with_a_certificate_is_said(
 
 
 async def test_an_authority_that_is_not_known_is_said(tmp_path: Path) -> None:
-    """By a private authority, or by itself: with what to do."""
+    """A private authority or a self-signed certificate is named, with what to do."""
     with WebhookReceiver(tls=Authority(tmp_path).serving()) as receiver:
         error = await failed(receiver.url)
     assert (
@@ -75,7 +75,7 @@ async def test_an_authority_that_is_not_known_is_said(tmp_path: Path) -> None:
 
 
 async def test_an_old_server_is_said(tmp_path: Path) -> None:
-    """TLS 1.2 is the least; a server of TLS 1.1 cannot be made here, one that wants 1.3 of a client of 1.2 can."""
+    """TLS 1.2 is the minimum; the test uses a server that requires 1.3 of a client with 1.2."""
     authority = Authority(tmp_path)
     serving, trusting = authority.serving(), authority.trusting
     serving.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -86,7 +86,7 @@ async def test_an_old_server_is_said(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_wants_a_certificate_of_ours_is_said(tmp_path: Path) -> None:
-    """Of TLS 1.2, where that is found out before anything is sent."""
+    """A server that requires a client certificate over TLS 1.2 is named before anything is sent."""
     authority = Authority(tmp_path)
     serving, trusting = authority.serving(), authority.trusting
     serving.verify_mode = ssl.CERT_REQUIRED
@@ -99,7 +99,7 @@ async def test_a_server_that_wants_a_certificate_of_ours_is_said(tmp_path: Path)
 
 
 async def test_a_port_without_tls_is_said() -> None:
-    """https:// to a server of http://."""
+    """https:// to a plain http port is named."""
     with WebhookReceiver() as receiver:
         error = await failed(receiver.url.replace("http://", "https://"))
     assert "does not speak TLS on this port: is the port right?" in error.detail
@@ -111,7 +111,7 @@ async def test_a_port_without_tls_is_said() -> None:
     ids=["internal error", "handshake failure"],
 )
 async def test_an_alert_in_the_handshake_is_said(alert: int, words: str) -> None:
-    """Caddy and Go's servers say an internal error where they have no certificate for a name."""
+    """A TLS alert is named; Caddy and Go send an internal error if they have no certificate for a name."""
     with answering(
         lambda connection: connection.sendall(b"\x15\x03\x03\x00\x02\x02" + bytes([alert]))
     ) as port:
@@ -119,7 +119,7 @@ async def test_an_alert_in_the_handshake_is_said(alert: int, words: str) -> None
 
 
 async def test_an_answer_whose_chunks_are_broken_may_have_been_a_success() -> None:
-    """It is no other protocol: the message may have been taken, and is marked as a possible repeat."""
+    """A broken chunked answer is ambiguous, because the message may have been accepted."""
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
 
     def serve(connection: socket.socket) -> None:
@@ -137,7 +137,7 @@ async def test_an_answer_whose_chunks_are_broken_may_have_been_a_success() -> No
     "answer", [SETTINGS, SETTINGS + GOAWAY, OTHER, ALERT], ids=["h2", "goaway", "other", "alert"]
 )
 async def test_what_is_not_http_1_1_is_permanent(tmp_path: Path, answer: bytes, tls: bool) -> None:
-    """A server of HTTP/2 only, or of something else, has taken nothing: no possible repeat, and no day of retries."""
+    """An answer that is not HTTP/1.1 is permanent, because the server has accepted nothing."""
     authority = Authority(tmp_path)
 
     def serve(connection: socket.socket) -> None:
@@ -153,7 +153,7 @@ async def test_what_is_not_http_1_1_is_permanent(tmp_path: Path, answer: bytes, 
 
 
 async def test_a_server_that_offers_http_2_alone_is_permanent(tmp_path: Path) -> None:
-    """It ends the handshake: a real one, OpenSSL's."""
+    """A server that offers HTTP/2 only ends the handshake, tested with OpenSSL."""
     _, trusting = certificate(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -177,7 +177,7 @@ async def test_a_server_that_offers_http_2_alone_is_permanent(tmp_path: Path) ->
 async def test_a_server_of_http_2_alone_that_hangs_up_is_found_out(
     tmp_path: Path, protocols: list[str], outcome: Outcome
 ) -> None:
-    """Some end the handshake well, and then close; one that offers HTTP/1.1, or nothing, is a possible repeat."""
+    """A server that closes after the handshake is permanent if it offers HTTP/2 only, and ambiguous otherwise."""
     authority = Authority(tmp_path)
     serving = authority.serving()
     if protocols:
@@ -190,7 +190,7 @@ async def test_a_server_of_http_2_alone_that_hangs_up_is_found_out(
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 O"])
 async def test_a_connection_that_ends_is_still_a_possible_repeat(answer: bytes) -> None:
-    """The request was written, and nobody knows what became of it."""
+    """A connection that ends after the request was written is ambiguous."""
 
     def serve(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -202,7 +202,7 @@ async def test_a_connection_that_ends_is_still_a_possible_repeat(answer: bytes) 
 
 
 async def test_a_port_where_nobody_listens_is_said() -> None:
-    """Nothing was written, so it is safe to try again."""
+    """A refused connection is transient, because nothing was written."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         error = await failed(f"http://127.0.0.1:{free.getsockname()[1]}/")
@@ -213,7 +213,7 @@ async def test_a_port_where_nobody_listens_is_said() -> None:
 async def test_an_authority_that_the_machine_trusts_is_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the sentence says: by SSL_CERT_FILE."""
+    """SSL_CERT_FILE adds an authority, as the error suggests."""
     authority = Authority(tmp_path)
     monkeypatch.setitem(os.environ, "SSL_CERT_FILE", str(authority.file))
     with WebhookReceiver(tls=authority.serving()) as receiver:

@@ -1,4 +1,4 @@
-"""Kinds from installed packages, in a process of their own: a broken one is told, and stops no other."""
+"""Kinds of installed packages, in a process: a broken one is reported and affects no other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ route: {channels: [a, c]}
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A folder on the path with a distribution whose channel cannot be imported."""
+    """A folder on the path, with a distribution whose channel cannot be imported."""
     info = tmp_path / "site" / "notifier_pager-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: notifier-pager\nVersion: 1.0\n")
@@ -32,7 +32,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_a_broken_package_is_a_warning_while_nobody_uses_it(site: Path, tmp_path: Path) -> None:
-    """`check` passes, and warns of it by its name, and of the channel that will never get through."""
+    """`check` passes with a warning about the package."""
     config = tmp_path / "notifier.yaml"
     config.write_text(CONFIG % "console")
     done = cli("check", "--config", str(config), folder=tmp_path, environ=with_path(site))
@@ -43,7 +43,7 @@ def test_a_broken_package_is_a_warning_while_nobody_uses_it(site: Path, tmp_path
 
 
 def test_a_broken_package_is_a_problem_of_the_channel_that_uses_it(site: Path, tmp_path: Path) -> None:
-    """`check` names the place of the type, the package and what could not be imported."""
+    """`check` reports the place of the type, the package and the failed import."""
     config = tmp_path / "notifier.yaml"
     config.write_text(CONFIG % "pager")
     done = cli("check", "--config", str(config), folder=tmp_path, environ=with_path(site))

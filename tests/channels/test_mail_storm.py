@@ -1,4 +1,4 @@
-"""Many mails at once through the whole service: the mail server is not overrun."""
+"""Many mails at once through the whole service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALERTS = 40
 
 
 def test_a_mail_server_sees_no_more_sessions_than_the_kind_allows(tmp_path: Path) -> None:
-    """Forty alerts for three people are 120 mails, one session each, and never more at once than `concurrency`."""
+    """120 mails for forty alerts never use more concurrent sessions than `concurrency`."""
     with SmtpServer() as server:
         server.hang = 0.01  # long enough for sessions to overlap
         smtp = {"host": "127.0.0.1", "port": server.port, "tls": "none"}

@@ -1,4 +1,4 @@
-"""One mailbox: what a configuration may write, and what a mail program reads of it."""
+"""Mailbox addresses in the configuration and in a mail's headers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def as_read(address: Address) -> list[tuple[str, str]]:
-    """What Python's parser finds in a mail's head: every recipient there is."""
+    """All recipients that Python's parser finds in a header."""
     head = mime.compose([("To", mime.mailbox("To", address))], text="x", html="x")
     mail: Any = message_from_bytes(head, policy=policy.default)
     assert {name for name, _ in mail.items()} == {"To", "MIME-Version", "Content-Type"}
@@ -48,7 +48,7 @@ def as_read(address: Address) -> list[tuple[str, str]]:
     ],
 )
 def test_a_name_is_read_as_it_was_meant(text: str, name: str) -> None:
-    """A comma, a colon, an escaped quote and a backslash are legal in quotes; there and back through a mail's head."""
+    """Commas, colons, quotes and backslashes in a quoted name survive a mail's header."""
     address = parse_address(text)
     assert (address.display_name, address.addr_spec) == (name, "a@b.example")
     assert as_read(address) == [(name, "a@b.example")]
@@ -61,7 +61,7 @@ def test_a_name_is_read_as_it_was_meant(text: str, name: str) -> None:
      'Ann" <a@b.example>', '"Ann" Lee, Bob <a@b.example>'],
 )  # fmt: skip
 def test_a_name_without_its_quotes_is_told_how_to_write_it(text: str) -> None:
-    """The sentence shows it as it stands in the file, and does not repeat what was written."""
+    """The error shows the correct form without repeating the input."""
     with pytest.raises(ValueError, match="one address whose name stands in double quotes") as caught:
         parse_address(text)
     assert "'\"Alerts, Billing\" <ann@example.com>'" in str(caught.value)
@@ -76,14 +76,14 @@ def test_a_name_without_its_quotes_is_told_how_to_write_it(text: str) -> None:
      '"x" <>', "x <=?utf-8?q?x?=@b.c>", '"x"\t<a@b.c>'],
 )  # fmt: skip
 def test_hostile_names_stay_refused(text: str) -> None:
-    """No line break, no second recipient and nothing unseen comes in through a name."""
+    """A name with a line break, a second recipient or invisible characters is refused."""
     with pytest.raises(ValueError, match="one address"):
         parse_address(text)
 
 
 @given(st.text(max_size=80))
 def test_any_name_comes_back_from_a_mail_s_head(name: str) -> None:
-    """Quoted, every name that can be seen is legal, and a mail program reads one recipient of that name."""
+    """Every quoted visible name gives one recipient with that name."""
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     if UNSEEN.search(name):
         with pytest.raises(ValueError, match="one address"):
@@ -93,13 +93,13 @@ def test_any_name_comes_back_from_a_mail_s_head(name: str) -> None:
     assert address.display_name == name.strip()
     [(read, spec)] = as_read(address)
     assert spec == "a@b.example"
-    # Python's parser leaves the space between two encoded words, which is none (RFC 2047, 6.2).
+    # Python's parser keeps the space between two encoded words (RFC 2047, 6.2).
     assert "".join(read.split()) == "".join(name.split())
 
 
 @given(st.text())
 def test_any_text_is_one_mailbox_or_refused(text: str) -> None:
-    """And what is taken is one recipient."""
+    """Any text is one mailbox or refused."""
     try:
         address = parse_address(text)
     except ValueError:

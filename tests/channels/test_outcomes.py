@@ -1,4 +1,4 @@
-"""What an HTTP answer means."""
+"""The outcomes of HTTP answers."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ def test_every_status_has_its_outcome() -> None:
     ],
 )
 def test_retry_after_is_read_in_all_its_forms(header: str | None, wait: int | None) -> None:
-    """Seconds and the three HTTP dates, at most an hour, never negative; nonsense is no wish."""
+    """Seconds and the three HTTP date formats are read, bounded to an hour; anything else is ignored."""
     assert retry_after(header, NOW) == wait
 
 
 @given(st.text())
 def test_retry_after_never_raises(header: str) -> None:
-    """Whatever a receiver sends, the answer is a wait within bounds or none."""
+    """Any header gives a bounded delay or none."""
     wait = retry_after(header, NOW)
     assert wait is None or 0 <= wait <= HOUR
 
 
 def test_an_answer_that_delivers_is_no_error() -> None:
-    """A 2xx is no failure, a 429 carries its wait."""
+    """A 2xx is no error, and a 429 has its delay."""
     assert failure(204) is None
     error = failure(429, 5_000)
     assert error is not None

@@ -1,4 +1,4 @@
-"""Mail handed to a real postfix with strict rules about the greeting; only where postfix is installed, and as root."""
+"""Mail to a real postfix with strict rules for greetings; needs postfix and root."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 @dataclass(frozen=True, slots=True)
 class Postfix:
-    """`port` refuses a greeting when the recipient is named, `strict` at once."""
+    """`port` refuses a greeting at the recipient, `strict` at once."""
 
     port: int
     strict: int
@@ -71,7 +71,7 @@ class Postfix:
 @pytest.fixture(scope="module")
 def postfix() -> Iterator[Postfix]:
     assert POSTFIX is not None
-    # Its own user has to reach the folder, which is not so of pytest's.
+    # Postfix's own user must be able to enter the folder, unlike pytest's.
     with tempfile.TemporaryDirectory(prefix="notifier-postfix-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -112,14 +112,14 @@ async def deliver(port: int, hello: str | None, recipient: str = "known@example.
 
 @pytest.mark.parametrize("hello", [None, "alerts.example.org", "[192.0.2.1]", "[IPv6:2001:db8::1]"])
 async def test_a_full_name_and_an_address_in_brackets_are_taken(postfix: Postfix, hello: str | None) -> None:
-    """Without any name, this end's address is one as well."""
+    """Without a configured name, the address of this end is used."""
     await deliver(postfix.port, hello)
     await deliver(postfix.strict, hello)
 
 
 @pytest.mark.parametrize("hello", ["localhost", "notifier"])
 async def test_a_name_that_it_refuses_is_told_as_such(postfix: Postfix, hello: str) -> None:
-    """At once or as late as the recipient: the greeting is to blame."""
+    """A refused greeting is named as the cause, at once or at the recipient."""
     for port in (postfix.port, postfix.strict):
         with pytest.raises(
             SendError, match=r"the name that notifier greets it with \(EHLO\): 504 5.5.2"
@@ -130,7 +130,7 @@ async def test_a_name_that_it_refuses_is_told_as_such(postfix: Postfix, hello: s
 
 
 async def test_what_it_does_not_relay_is_told_as_such(postfix: Postfix) -> None:
-    """The recipient is not at fault, nor gone."""
+    """A refused relay is not blamed on the recipient."""
     with pytest.raises(SendError, match=r"relaying.*wants a login") as caught:
         await deliver(postfix.port, "alerts.example.org", recipient="ann@example.net")
     assert not caught.value.whole_channel

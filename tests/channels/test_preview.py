@@ -1,4 +1,4 @@
-"""How a message would look at a receiver, shown to people before and after it is sent."""
+"""Previews of messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.channels.cases import CASES
 
 @pytest.mark.parametrize("case", [case for _, case in CASES], ids=[name for name, _ in CASES])
 def test_a_preview_shows_the_message_and_no_secret(case: ChannelCase) -> None:
-    """Whatever the event's text is."""
+    """The preview contains the message and no secret, for any event text."""
     kind = kinds.BUILT_IN[case.kind.name]
     assert kind.preview is not None
     with case.receiver() as receiver:
@@ -26,7 +26,7 @@ def test_a_preview_shows_the_message_and_no_secret(case: ChannelCase) -> None:
 
 
 def test_a_webhook_shows_the_body_that_it_posts() -> None:
-    """As JSON with its lines, to build a receiver from."""
+    """A webhook's preview is its body as indented JSON."""
     kind = kinds.BUILT_IN["webhook"]
     assert kind.preview is not None
     settings = kind.settings.model_validate({"url": "https://hooks.example.com/n"})

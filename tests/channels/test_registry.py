@@ -1,4 +1,4 @@
-"""The registry: what a block must look like, and what is said where it does not."""
+"""The registry of kinds: validation of channel blocks, with their errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ GOOD: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Lines(SourceFile):
-    """A file whose first path stands in line 10, the next in 11, and all else in line 1."""
+    """A file whose first path is in line 10, the next in 11, and everything else in line 1."""
 
     paths: tuple[tuple[str | int, ...], ...] = ()
 
@@ -70,7 +70,7 @@ def problems(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) 
     ],
 )
 def test_a_good_block_names_its_targets_without_secrets(kind: str, targets: tuple[str, ...]) -> None:
-    """Each kind's example is valid, and its targets can be stored and shown."""
+    """Each kind's example is valid, and its targets contain no secret."""
     config = registry.validate(block(kind, GOOD[kind]), allow_private=False)
     assert isinstance(config, registry.ChannelConfig)
     assert config.targets == targets
@@ -81,7 +81,7 @@ def test_a_good_block_names_its_targets_without_secrets(kind: str, targets: tupl
 
 
 def test_a_slack_webhooks_target_hides_its_path() -> None:
-    """The path is the secret: the target goes by its host."""
+    """The target of a Slack webhook is its host, because its path is secret."""
     config = registry.validate(
         block("slack", {"webhook_url": "https://hooks.slack.com/services/T/B/s3cr3t"}), allow_private=False
     )
@@ -118,7 +118,7 @@ def test_a_slack_webhooks_target_hides_its_path() -> None:
 def test_what_is_wrong_is_said_where_it_stands(
     kind: str, changes: dict[str, Any], path: tuple[str | int, ...], words: str
 ) -> None:
-    """The sentence helps, stands at the key's own line, and does not repeat the value."""
+    """The error has the key's line, a remedy, and not the value."""
     options = {**GOOD[kind], **changes}
     (problem,) = problems(kind, options, path) if path else problems(kind, options)
     assert words in problem.message
@@ -133,14 +133,14 @@ def test_all_problems_come_at_once() -> None:
 
 
 def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
-    """A slip of the pen gets a suggestion."""
+    """An unknown kind is answered with a suggestion."""
     (problem,) = problems("slak", {}, ("type",))
     assert "did you mean `slack`?" in problem.message
     assert problem.line == 10
 
 
 def test_http_urls_are_warned_of() -> None:
-    """http:// will be blocked when it is sent, so `check` says so, unless private addresses are allowed."""
+    """An http:// URL is a warning, because it would be blocked, unless private addresses are allowed."""
     written = block("webhook", {"url": "http://127.0.0.1/"}, ("url",))
     careful, bold = (registry.validate(written, allow_private=allowed) for allowed in (False, True))
     assert isinstance(careful, registry.ChannelConfig)
@@ -150,7 +150,7 @@ def test_http_urls_are_warned_of() -> None:
 
 
 def test_a_third_party_kind_is_used_like_a_built_in_one() -> None:
-    """What an entry point brings is validated and opened the same way."""
+    """A kind of an entry point is validated and opened like a built-in one."""
     kind = Kind(
         name="pager",
         settings=ConsoleSettings,
@@ -165,7 +165,7 @@ def test_a_third_party_kind_is_used_like_a_built_in_one() -> None:
 
 
 def test_every_kind_has_a_schema_that_marks_its_secrets() -> None:
-    """`notifier schema` knows each kind, by the names of the file."""
+    """The schema has each kind with its secrets marked."""
     models = registry.models()
     assert {"email", "slack", "webhook", "console"} <= set(models)
     assert "from" in models["email"].model_json_schema()["properties"]
@@ -186,7 +186,7 @@ def point(name: str, value: str) -> EntryPoint:
     ],
 )
 def test_a_package_that_cannot_be_loaded_stops_nothing(name: str, value: str, words: str) -> None:
-    """Its kind is unusable, with the package's name and the reason; all other kinds are there."""
+    """A package that cannot be loaded makes its kind unusable, and no other."""
     known = from_entry_points([point(name, value), point("log", "notifier.channels.console:KIND")])
     assert words in known.unusable[name]
     assert {"email", "slack", "webhook", "console", "log"} <= set(known.kinds)
@@ -194,7 +194,7 @@ def test_a_package_that_cannot_be_loaded_stops_nothing(name: str, value: str, wo
 
 
 def test_a_channel_of_a_kind_that_cannot_be_loaded_is_a_problem_at_its_type() -> None:
-    """Said where the type is written, naming the package instead of claiming that there is no such kind."""
+    """The error is at the type's place and names the package."""
     known = from_entry_points([point("pager", "a_module_that_is_not_there:KIND")])
     (problem,) = as_problems(
         registry.validate(block("pager", {}, ("type",)), allow_private=False, known=known)
@@ -205,7 +205,7 @@ def test_a_channel_of_a_kind_that_cannot_be_loaded_is_a_problem_at_its_type() ->
 
 @pytest.mark.parametrize("targets", [lambda _: [], lambda _: [""], lambda _: 1 / 0, lambda _: None])
 def test_a_kind_that_misbehaves_is_a_problem_and_no_traceback(targets: Any) -> None:
-    """A stranger's code that raises, or names nobody, is said at the channel."""
+    """A kind that raises, or returns no targets, is a problem of the channel without a traceback."""
     kind = Kind(
         name="pager", settings=ConsoleSettings, open=lambda _n, _s, _t: ConsoleChannel(), targets=targets
     )
@@ -221,7 +221,7 @@ def as_problems(result: registry.ChannelConfig | tuple[Problem, ...]) -> tuple[P
 
 
 async def test_a_kind_that_cannot_open_its_channel_is_a_problem(toolbox: Toolbox) -> None:
-    """A start ends with the channel's place and no traceback."""
+    """A kind that cannot open its channel stops the start with the channel's place and no traceback."""
 
     def refuse(_name: str, _settings: ConsoleSettings, _tools: Toolbox) -> ConsoleChannel:
         raise RuntimeError("pa55word")
@@ -244,7 +244,7 @@ async def test_a_kind_that_cannot_open_its_channel_is_a_problem(toolbox: Toolbox
     ],
 )
 def test_what_a_slack_channel_cannot_do_is_a_warning(options: dict[str, str], words: str) -> None:
-    """An incoming webhook only posts, a bot without its app's secret has no buttons; a short secret is guessed."""
+    """A missing capability is a warning, and so is a short secret."""
     config = registry.validate(block("slack", options), allow_private=False)
     assert isinstance(config, registry.ChannelConfig)
     [warning] = config.warnings
@@ -253,7 +253,7 @@ def test_what_a_slack_channel_cannot_do_is_a_warning(options: dict[str, str], wo
 
 
 def test_a_secret_of_an_incoming_webhook_is_a_mistake() -> None:
-    """Buttons need a bot."""
+    """A signing secret for an incoming webhook is refused, because buttons need a bot."""
     options = {"webhook_url": "https://hooks.slack.com/x", "signing_secret": GOOD["slack"]["signing_secret"]}
     (problem,) = problems("slack", options)
     assert "`signing_secret`" in problem.message

@@ -1,4 +1,4 @@
-"""Which keys are secrets, and so may come from a file: what a kind's own types say."""
+"""The keys that are secrets, as the types of a kind declare, and may be read from files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Trust(BaseModel):
 
 
 class Pager(BaseModel):
-    """A kind as somebody else may write it."""
+    """A kind of another package."""
 
     token: SecretStr
     number: Secret[int] | None = None
@@ -66,7 +66,7 @@ class Pager(BaseModel):
     ],
 )
 def test_the_types_say_what_is_secret(path: tuple[str | int, ...], secret: bool) -> None:
-    """At every depth; `ca` is none where `ca_file` is a key of its own."""
+    """Secrets are recognized at every depth; `ca` is none, because `ca_file` is a key of its own."""
     assert secrets.is_secret(Pager, path) is secret
 
 
@@ -87,12 +87,12 @@ def test_the_types_say_what_is_secret(path: tuple[str | int, ...], secret: bool)
     ],
 )
 def test_our_own_kinds_have_these(kind: str, path: tuple[str | int, ...], secret: bool) -> None:
-    """What the README calls a secret, and nothing else."""
+    """The built-in kinds have exactly the documented secrets."""
     assert registry.is_secret(kind, path) is secret
 
 
 def test_only_a_secret_s_file_is_read(tmp_path: Path) -> None:
-    """All else that ends in `_file` reaches the kind as it is written: nothing is opened for it, at any depth."""
+    """Other keys that end in `_file` are passed on unread, at any depth."""
     (tmp_path / "secret").write_text("pa55word\n")
     (tmp_path / "n.yaml").write_text(
         "channels:\n  a:\n    type: pager\n    token_file: secret\n    log_file: /nowhere/a.log\n"
@@ -113,7 +113,7 @@ def test_only_a_secret_s_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_kind_that_there_is_not_has_no_files_read(tmp_path: Path) -> None:
-    """That there is no such kind is the one problem."""
+    """For an unknown kind no file is read, and the kind is the only problem."""
     (tmp_path / "n.yaml").write_text(
         "channels: {a: {type: pagr, token_file: /nowhere}}\nroute: {channels: [a]}\n"
     )

@@ -1,4 +1,4 @@
-"""Slack: what is posted, where, and what its answers mean."""
+"""Slack: messages, their places, and the meaning of its answers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def bot(server: FakeSlack, toolbox: Toolbox, **changes: Any) -> SlackChannel:
 
 
 async def test_a_message_says_what_a_person_needs() -> None:
-    """What, where, since when, how often, the top in-app frame, why, what was suppressed, and a link."""
+    """The message has the problem, place, times, count, own frame, reason, suppressed count and link."""
     text = json.dumps(
         blocks.payload(message(possible_repeat=True, note="Test note", more=2)), ensure_ascii=False
     )
@@ -47,7 +47,7 @@ async def test_a_message_says_what_a_person_needs() -> None:
 
 
 async def test_a_token_says_what_it_may_and_what_is_missing(toolbox: Toolbox) -> None:
-    """What works without a scope and what does not; a token that cannot post is a problem."""
+    """Missing scopes and their consequences are reported; a token that cannot post is a problem."""
     with FakeSlack(channels=("here", "there")) as server:
         server.uninvited = {"C001"}
 
@@ -91,7 +91,7 @@ async def test_a_token_says_what_it_may_and_what_is_missing(toolbox: Toolbox) ->
 async def test_ok_false_is_a_failure_with_its_own_outcome(
     toolbox: Toolbox, code: str, outcome: Outcome, whole: bool
 ) -> None:
-    """HTTP 200 with `ok: false`: Slack's code decides."""
+    """HTTP 200 with `ok: false` is a failure with the outcome of its code."""
     with FakeSlack() as server:
         server.fail(code, headers={"Retry-After": "3"})
         with pytest.raises(SendError) as caught:
@@ -102,7 +102,7 @@ async def test_ok_false_is_a_failure_with_its_own_outcome(
 
 
 async def test_a_wrong_token_is_the_whole_channels_problem(toolbox: Toolbox) -> None:
-    """The fake checks the token as Slack does."""
+    """A wrong token pauses the whole channel."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
         server.token = "xoxb-another"
@@ -128,7 +128,7 @@ async def test_a_wrong_token_is_the_whole_channels_problem(toolbox: Toolbox) -> 
 async def test_an_incoming_webhooks_text_answers_count(
     toolbox: Toolbox, status: int, body: bytes, outcome: Outcome
 ) -> None:
-    """Webhooks answer in words; only `ok` is a delivery."""
+    """A webhook's text answer decides; only `ok` is delivered."""
     with FakeSlack() as server:
         server.script(Answer(status=status, body=body))
         options = SlackSettings.model_validate({"webhook_url": server.webhook_url})
@@ -138,7 +138,7 @@ async def test_an_incoming_webhooks_text_answers_count(
 
 
 def test_a_proxys_page_says_so() -> None:
-    """HTML where JSON belongs: the detail names the likely cause and shows nothing of the page."""
+    """HTML in place of JSON is reported with its likely cause and without its content."""
     page = Reply(status=200, body=b"<html>s3cr3t", content_type="text/html")
     with pytest.raises(SendError, match="proxy") as caught:
         read_api(page)
@@ -147,7 +147,7 @@ def test_a_proxys_page_says_so() -> None:
 
 @given(st.integers(100, 599), st.binary(), st.booleans())
 def test_any_answer_is_a_receipt_or_a_send_error(status: int, body: bytes, whole: bool) -> None:
-    """Nothing that comes back escapes the outcome table."""
+    """Any answer gives a receipt or `SendError`."""
     reply = Reply(status=status, body=body, whole=whole)
     with contextlib.suppress(SendError):
         assert read_api(reply)["ok"] is True
@@ -167,7 +167,7 @@ NASTY = st.text() | st.builds(
 def test_no_event_breaks_a_limit_or_adds_a_mention(
     count: int, title: str, value: str, reason: Reason
 ) -> None:
-    """Slack's limits hold and every angle bracket is either escaped or of our own link."""
+    """Slack's limits hold, and every angle bracket is escaped or part of our own link."""
     frame = {"file": value, "function": title, "line": 1, "code": value, "in_app": True}
     event = {**EVENT, "exception": {**EVENT["exception"], "frames": [frame]}}
     changed = incident(
@@ -193,7 +193,7 @@ def test_no_event_breaks_a_limit_or_adds_a_mention(
 
 
 def test_each_reader_sees_their_own_time() -> None:
-    """Through the date element; where Slack cannot, by the channel's clock, with how long ago beside it."""
+    """Times are date elements, with the channel's local time and the age as fallback."""
     look = blocks.BlockOptions(time_zone="Europe/Berlin")
     for body in (
         blocks.payload(message(), look),
@@ -208,7 +208,7 @@ def test_each_reader_sees_their_own_time() -> None:
 
 
 def test_text_alone_says_how_bad_what_where_and_leads_there() -> None:
-    """Phones and Mattermost show no blocks."""
+    """The text without blocks, for phones and Mattermost, has severity, problem, place and link."""
     for body in (
         blocks.payload(message()),
         blocks.root(message(), blocks.BlockOptions()),
@@ -222,7 +222,7 @@ def test_text_alone_says_how_bad_what_where_and_leads_there() -> None:
 
 
 def test_an_instant_before_slacks_calendar_is_told_in_words() -> None:
-    """No element that it would refuse."""
+    """A time before Slack's range is written as text."""
     told = (Told(incident=incident(first_seen=-5_000_000, last_seen=10**16), reason=Reason.OPENED),)
     text = json.dumps(blocks.payload(message(told=told)))
     assert "<!date" not in text
@@ -230,7 +230,7 @@ def test_an_instant_before_slacks_calendar_is_told_in_words() -> None:
 
 
 def test_a_link_is_whole_or_left_out() -> None:
-    """A link that was cut would lead nowhere; `|` would end the address."""
+    """A link is never truncated, and `|` in it is escaped."""
     links = {
         url: json.dumps(
             blocks.payload(message(told=(Told(incident=incident(url=url), reason=Reason.OPENED),)))
@@ -242,7 +242,7 @@ def test_a_link_is_whole_or_left_out() -> None:
 
 
 def test_twenty_incidents_fit_into_one_message() -> None:
-    """Five are told in full, with frames and code, the others in a line each."""
+    """Five incidents are shown in full, with frames and code, the others on a line each."""
     body = blocks.payload(several(20))
     assert slack_complaint(body) is None
     text = json.dumps(body)
@@ -259,7 +259,7 @@ CODE = "await gateway.charge(order, " + "retries=3, " * 8
 def test_what_is_too_long_for_slack_loses_details_first(
     length: int, codes: int, frames: int, titles: int
 ) -> None:
-    """Beyond what Slack takes as a whole: first the code goes, then the frames, and every title stays."""
+    """Beyond Slack's limit the code is dropped first, then frames, and never a title."""
     place = [
         {"file": "x" * 100, "function": f"f{n}" * 15, "line": n, "in_app": True, "code": CODE}
         for n in range(3)
@@ -274,7 +274,7 @@ def test_what_is_too_long_for_slack_loses_details_first(
 
 
 def test_what_has_no_room_at_all_is_counted() -> None:
-    """Twenty incidents with everything as long as it may be: some are left out, and the message says how many."""
+    """If twenty incidents with texts of maximum length do not fit, the message says how many are missing."""
     long = "&" * 300
     labels = {"service": long, "task": long, "host": long, "release": long}
     told = several(20, title=long, labels=labels)

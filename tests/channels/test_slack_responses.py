@@ -1,4 +1,4 @@
-"""Slack's answers, and those of hooks of Slack's shape: what is told, what goes as text, and what people are to do."""
+"""Answers of Slack and of Slack-compatible hooks: fallback to text, and remedies for error codes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FORMS = (
 
 @pytest.mark.parametrize("code", FORMS)
 async def test_what_slack_will_not_show_as_blocks_goes_as_text_at_once(toolbox: Toolbox, code: str) -> None:
-    """The same call without its blocks, in the same attempt: posted, edited, replied."""
+    """Refused blocks are sent again as text in the same attempt, for posts, edits and replies."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
         server.fail(code)
@@ -60,7 +60,7 @@ async def test_what_slack_will_not_show_as_blocks_goes_as_text_at_once(toolbox: 
 
 @pytest.mark.parametrize("code", FORMS)
 async def test_a_hook_s_message_goes_as_text_as_well(toolbox: Toolbox, code: str) -> None:
-    """A hook answers with the code alone, or with JSON around it."""
+    """A hook's code is read from plain text or JSON."""
     for body in (code.encode(), json.dumps({"ok": False, "error": code}).encode()):
         with FakeSlack() as server:
             server.script(Answer(status=400, body=body))
@@ -70,7 +70,7 @@ async def test_a_hook_s_message_goes_as_text_as_well(toolbox: Toolbox, code: str
 
 
 async def test_what_is_refused_as_text_too_is_a_failure(toolbox: Toolbox) -> None:
-    """One more call, and no third."""
+    """There is one more request, and no third."""
     with FakeSlack() as server:
         server.fail("invalid_blocks", "invalid_blocks")
         with pytest.raises(SendError) as caught:
@@ -80,7 +80,7 @@ async def test_what_is_refused_as_text_too_is_a_failure(toolbox: Toolbox) -> Non
 
 
 async def test_another_refusal_is_not_repeated_as_text(toolbox: Toolbox) -> None:
-    """Only what is about the form is."""
+    """Only errors about the message's form cause the fallback."""
     with FakeSlack() as server:
         server.fail("not_in_channel")
         with pytest.raises(SendError):
@@ -113,7 +113,7 @@ async def test_another_refusal_is_not_repeated_as_text(toolbox: Toolbox) -> None
     ],
 )  # fmt: skip
 async def test_slack_s_codes_are_said_in_words(toolbox: Toolbox, answer: dict[str, str], words: str) -> None:
-    """What it means and what to do; the code stays, for who looks it up."""
+    """The error has the meaning and the remedy, with the code."""
     with FakeSlack() as server:
         server.script(Answer(body=json.dumps({"ok": False, **answer}).encode()))
         with pytest.raises(SendError) as caught:
@@ -135,7 +135,7 @@ async def test_slack_s_codes_are_said_in_words(toolbox: Toolbox, answer: dict[st
 async def test_a_hook_s_codes_are_said_in_words(
     toolbox: Toolbox, status: int, body: bytes, words: str
 ) -> None:
-    """As a bot's."""
+    """A hook's code has the same sentences as a bot's."""
     with FakeSlack() as server:
         server.script(Answer(status=status, body=body))
         with pytest.raises(SendError) as caught:
@@ -165,7 +165,7 @@ async def test_a_hook_s_codes_are_said_in_words(
     ],
 )
 async def test_a_hook_that_says_that_it_took_it_is_believed(toolbox: Toolbox, answer: Answer) -> None:
-    """Mattermost, Rocket.Chat, Zulip and their like have hooks of Slack's shape."""
+    """Mattermost, Rocket.Chat and Zulip have Slack-compatible hooks with other success answers."""
     with FakeSlack() as server:
         server.script(answer)
         assert await hook(server, toolbox).send(message(), target="x", thread=Thread(id="t")) == Receipt()
@@ -194,7 +194,7 @@ async def test_a_hook_that_says_that_it_took_it_is_believed(toolbox: Toolbox, an
     ],
 )
 async def test_a_hook_that_does_not_say_so_is_not(toolbox: Toolbox, answer: Answer, outcome: Outcome) -> None:
-    """A failure in JSON, a page, or nothing that says how it went: not delivered, and none of it is shown."""
+    """A JSON error, a page or an unknown answer is not a delivery, and its text is not shown."""
     with FakeSlack() as server:
         server.script(answer)
         with pytest.raises(SendError) as caught:

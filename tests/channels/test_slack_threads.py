@@ -1,4 +1,4 @@
-"""Slack as a place to work: the root that is kept up to date, the replies under it, and the buttons."""
+"""Slack threads: the root message that is edited, the replies, and the buttons."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def bot(server: FakeSlack, toolbox: Toolbox, **changes: Any) -> SlackChannel:
 async def tell(
     channel: SlackChannel, *messages: Message, ref: str | None = None, previous: str | None = None
 ) -> Receipt:
-    """One after the other in one thread; the last receipt."""
+    """Send messages in one thread, and return the last receipt."""
     receipt = Receipt(ref=ref)
     for one in messages:
         thread = Thread(id="t-1", ref=receipt.ref, previous_ref=previous)
@@ -45,7 +45,7 @@ async def tell(
 
 
 async def test_an_episode_is_one_root_that_is_edited_and_a_thread(toolbox: Toolbox) -> None:
-    """Opened, taken by ann, over: one message in the channel says how it stands, and its thread how it went."""
+    """Opened, acknowledged and resolved are one edited root with the history in its thread."""
     with FakeSlack() as server:
         receipt = await tell(
             bot(server, toolbox),
@@ -78,7 +78,7 @@ async def test_an_episode_is_one_root_that_is_edited_and_a_thread(toolbox: Toolb
 
 
 async def test_an_edit_shows_all_and_the_reply_what_is_new(toolbox: Toolbox) -> None:
-    """Three incidents, one of them just resolved: the root counts and lists all, the reply has that one alone."""
+    """The root counts and lists all three incidents, the reply has only the one that is resolved."""
     states: list[tuple[State, dict[str, Any]]] = [
         (State.OPEN, {}),
         (State.ACKNOWLEDGED, {"acknowledged_by": "ann"}),
@@ -122,14 +122,14 @@ async def test_an_edit_shows_all_and_the_reply_what_is_new(toolbox: Toolbox) -> 
 async def test_a_reply_that_needs_somebody_is_shown_in_the_channel_too(
     toolbox: Toolbox, reason: Reason, loud: bool
 ) -> None:
-    """An edit notifies nobody, nor does a reply but for those who follow: news is broadcast, an end is not."""
+    """A reply with news that needs action is broadcast to the channel; other replies and edits notify nobody."""
     with FakeSlack() as server:
         await tell(bot(server, toolbox), message_about(OPEN, Reason.OPENED), message_about(OPEN, reason))
     assert ("reply_broadcast" in server.posted[1]) is loud
 
 
 async def test_a_new_episode_links_to_the_one_before(toolbox: Toolbox) -> None:
-    """The new root says where the old one stands; without the old one's channel there is no link to make."""
+    """The new root links to the previous one if its channel is known."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
         await tell(channel, message_about(OPEN, Reason.REOPENED), previous=REF)
@@ -149,7 +149,7 @@ async def test_a_new_episode_links_to_the_one_before(toolbox: Toolbox) -> None:
 async def test_links_lead_to_the_slack_that_the_channel_is_of(
     toolbox: Toolbox, base_url: str, link: str
 ) -> None:
-    """GovSlack has a host of its own."""
+    """GovSlack has its own host."""
     options = {"token": "xoxb-1", "channel": "#oncall", "base_url": base_url}
     channel = SlackChannel(SlackSettings.model_validate(options), toolbox)
     thread = Thread(id="t", previous_ref=REF)
@@ -158,7 +158,7 @@ async def test_links_lead_to_the_slack_that_the_channel_is_of(
 
 @pytest.mark.parametrize("code", ["cant_update_message", "edit_window_closed"])
 async def test_a_root_that_cannot_be_edited_still_has_its_thread(toolbox: Toolbox, code: str) -> None:
-    """The reply is posted all the same."""
+    """The reply is posted even if the edit fails."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
         opened = await tell(channel, message_about(OPEN, Reason.OPENED))
@@ -171,7 +171,7 @@ async def test_a_root_that_cannot_be_edited_still_has_its_thread(toolbox: Toolbo
 
 @pytest.mark.parametrize("reason", [Reason.RESOLVED, Reason.DIGEST])
 async def test_a_deleted_root_is_posted_again(toolbox: Toolbox, reason: Reason) -> None:
-    """Somebody deleted it: what is to be told comes as a new message, which the receipt names."""
+    """If the root was deleted, a new root is posted, and the receipt refers to it."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
         opened = await tell(channel, message_about(OPEN, Reason.OPENED))
@@ -183,7 +183,7 @@ async def test_a_deleted_root_is_posted_again(toolbox: Toolbox, reason: Reason) 
 
 @pytest.mark.parametrize(("reason", "linked"), [(Reason.OPENED, True), (Reason.RESOLVED, False)])
 def test_a_reply_in_the_channel_has_its_links(reason: Reason, linked: bool) -> None:
-    """Whoever reads it there sees no root, and the runbook is what they need."""
+    """A broadcast reply has the runbook's link, because its readers do not see the root."""
     event = {**EVENT, "links": [{"title": "runbook", "url": "https://wiki.example.com/charge"}]}
     said = blocks.reply(message_about(incident(latest_event=event), reason))
     assert ("<https://wiki.example.com/charge>" in json.dumps(said)) is linked
@@ -191,7 +191,7 @@ def test_a_reply_in_the_channel_has_its_links(reason: Reason, linked: bool) -> N
 
 
 async def test_a_lost_thread_is_no_lost_reply(toolbox: Toolbox) -> None:
-    """Where Slack no longer knows what to reply to, the reply is a root."""
+    """If Slack does not find the thread, the reply is posted as a root."""
     with FakeSlack() as server:
         server.fail("thread_not_found")
         receipt = await tell(
@@ -204,7 +204,7 @@ async def test_a_lost_thread_is_no_lost_reply(toolbox: Toolbox) -> None:
 async def test_a_thread_from_before_there_were_edits_goes_on(
     toolbox: Toolbox, channel: str, edits: int
 ) -> None:
-    """Of a bare `ts`: the reply joins it, and it is edited where the configuration has the channel's id."""
+    """A reference that is a bare `ts` is continued, and edited if the configuration has the channel's id."""
     with FakeSlack(channels=(channel,)) as server:
         server.channels = ("#oncall",)
         bot_ = bot(server, toolbox, channel=channel)
@@ -216,7 +216,7 @@ async def test_a_thread_from_before_there_were_edits_goes_on(
 
 
 async def test_a_storm_is_one_message_that_is_edited(toolbox: Toolbox) -> None:
-    """A digest with a thread replaces the digest before, and nothing is posted under it."""
+    """Digests with a thread edit one message, without replies."""
     with FakeSlack() as server:
         notes = ("312 events, 9 causes, 4 services", "5,000 events, 12 causes, 4 services")
         receipt = await tell(
@@ -230,7 +230,7 @@ async def test_a_storm_is_one_message_that_is_edited(toolbox: Toolbox) -> None:
 
 @pytest.mark.parametrize("failing", ["chat.update", "chat.postMessage"])
 async def test_a_retry_repeats_the_edit_and_nothing_else(toolbox: Toolbox, failing: str) -> None:
-    """Throttled at either of the two calls: after the second try there is one reply, and the root says the last."""
+    """A retry after a 429 at either call results in one reply and a current root."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
         opened = await tell(channel, message_about(OPEN, Reason.OPENED))
@@ -256,7 +256,7 @@ def _throttled() -> Answer:
 
 
 async def test_the_fake_takes_one_message_a_second_where_it_is_asked_to(toolbox: Toolbox) -> None:
-    """After its burst a channel answers 429 with `Retry-After`, as Slack does."""
+    """The fake answers 429 with `Retry-After` after its burst, as Slack does."""
     with FakeSlack(paced=True) as server:
         channel = bot(server, toolbox)
         with pytest.raises(SendError) as caught:
@@ -277,7 +277,7 @@ async def test_the_fake_takes_one_message_a_second_where_it_is_asked_to(toolbox:
 async def test_the_team_is_asked_for_where_the_answer_does_not_name_it(
     toolbox: Toolbox, answers: list[Any], ref: str
 ) -> None:
-    """Once; and what is posted stays posted, whatever becomes of that question."""
+    """The team's id is requested once, and its failure does not affect the message."""
     posted = {"ok": True, "channel": "C000", "ts": "1.5"}
     with FakeSlack() as server:
         server.script(*(Answer(body=json.dumps(one).encode()) for one in [posted, *answers]))
@@ -300,7 +300,7 @@ async def test_the_team_is_asked_for_where_the_answer_does_not_name_it(
 async def test_buttons_shrink_with_the_state(
     toolbox: Toolbox, state: dict[str, int], names: list[str]
 ) -> None:
-    """What is taken needs no second Acknowledge, and what is over can only be looked at."""
+    """An acknowledged incident has no Acknowledge, a resolved one only its link."""
     standing = EpisodeSummary(**state, events=4, incidents=(OPEN,))
     made = message(standing=standing)
     with FakeSlack() as server:
@@ -310,7 +310,7 @@ async def test_buttons_shrink_with_the_state(
 
 
 async def test_buttons_carry_ids_and_nothing_else(toolbox: Toolbox) -> None:
-    """The thread, and for a silence how long; the link leads to the incident."""
+    """Buttons contain ids and a silence's duration; the link leads to the incident."""
     with FakeSlack() as server:
         channel = bot(server, toolbox, signing_secret=server.signing_secret, time_zone="Europe/Berlin")
         await tell(channel, message_about(OPEN, Reason.OPENED))
@@ -326,7 +326,7 @@ async def test_buttons_carry_ids_and_nothing_else(toolbox: Toolbox) -> None:
 
 @pytest.mark.parametrize("reason", [Reason.TEST, Reason.DIGEST, Reason.SYSTEM, Reason.FALLBACK])
 async def test_what_is_about_no_group_has_no_buttons(toolbox: Toolbox, reason: Reason) -> None:
-    """Nor does a link button lead nowhere, nor is there any button without `signing_secret`."""
+    """Such messages, and those of a channel without `signing_secret`, have no buttons; links need an incident."""
     with FakeSlack() as server:
         secret = {"signing_secret": server.signing_secret}
         await tell(bot(server, toolbox, **secret), message(reason=reason, note="a note"))
@@ -340,7 +340,7 @@ async def test_what_is_about_no_group_has_no_buttons(toolbox: Toolbox, reason: R
 
 
 def test_a_message_of_before_shows_what_it_tells() -> None:
-    """Stored without a standing, it is drawn from what it tells, with how many more there are."""
+    """A message stored without an episode summary is rendered from its incidents."""
     old = message(told=(Told(incident=OVER, reason=Reason.RESOLVED),), more=2, at=AT + HOUR)
     assert blocks.root(old, blocks.BlockOptions())["text"].startswith(
         "error · billing/production: 3 causes; biggest: "

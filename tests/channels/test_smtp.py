@@ -1,4 +1,4 @@
-"""The session with a mail server: how it is greeted, how it is secured, and what is said where that fails."""
+"""The SMTP session: greeting, TLS, and errors in words."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def failed(sender: email.EmailChannel) -> SendError:
     ],
 )
 async def test_the_server_is_greeted_with_a_name(smtp: dict[str, str], url: str | None, name: str) -> None:
-    """With `smtp.hello`, else the host of `server.url`; a server with strict rules takes the mail."""
+    """The name is `smtp.hello`, else the host of `server.url`, and a strict server accepts it."""
     with SmtpServer(strict_hello=True) as server:
         assert isinstance(await told(channel(server, url=url, **smtp)), Receipt)
     assert server.hellos == [name]
@@ -73,14 +73,14 @@ async def test_the_server_is_greeted_with_a_name(smtp: dict[str, str], url: str 
 
 @pytest.mark.parametrize("url", [None, "http://localhost:8000", "http://127.0.0.1:8000", "http://notifier"])
 async def test_without_a_name_this_machine_s_own_is_used(url: str | None) -> None:
-    """Its full name where it has one, else the address of this end: never `localhost`, nor a name without a dot."""
+    """Otherwise it is this machine's full name, or the address of this end, but never `localhost` or a bare name."""
     with SmtpServer(strict_hello=True) as server:
         assert isinstance(await told(channel(server, url=url)), Receipt)
     assert server.hellos == [await ehlo.own_name() or "[127.0.0.1]"]
 
 
 async def test_the_name_is_the_same_once_the_connection_is_secure(tmp_path: Path) -> None:
-    """The greeting is repeated after STARTTLS, and before a login."""
+    """The greeting is repeated after STARTTLS, before the login."""
     authority = Authority(tmp_path)
     with SmtpServer(tls=authority.serving(), login=("n", "pa55word"), strict_hello=True) as server:
         smtp = {"tls": "starttls", "username": "n", "password": "pa55word", "hello": "a.example.com"}
@@ -89,7 +89,7 @@ async def test_the_name_is_the_same_once_the_connection_is_secure(tmp_path: Path
 
 
 async def test_over_ipv6_the_address_is_written_as_one() -> None:
-    """RFC 5321, 4.1.3."""
+    """An IPv6 address is written as RFC 5321, 4.1.3 requires."""
     assert ehlo.address_literal("::1") == "[IPv6:::1]"
     assert ehlo.address_literal("fe80::1%eth0") == "[IPv6:fe80::1]"
     assert ehlo.address_literal("::ffff:192.0.2.1") == "[192.0.2.1]"
@@ -98,7 +98,7 @@ async def test_over_ipv6_the_address_is_written_as_one() -> None:
 
 @given(st.text())
 def test_any_text_is_a_name_to_greet_with_or_refused(text: str) -> None:
-    """Nothing that could end a command's line is taken."""
+    """Text that could end a command is refused."""
     with contextlib.suppress(ValueError):
         name = ehlo.validated(text)
         assert name.isascii()
@@ -111,13 +111,13 @@ def test_any_text_is_a_name_to_greet_with_or_refused(text: str) -> None:
              "under_score.example", "a..b", "x" * 64 + ".example", "a." * 126 + "bc"],
 )  # fmt: skip
 def test_what_is_no_name_is_refused(name: str) -> None:
-    """An address stands in brackets, and a name has the letters of a host."""
+    """An address must be in brackets, and a name a valid host name."""
     with pytest.raises(ValidationError, match="full name"):
         SmtpSettings.model_validate({"host": "mx.example.com", "hello": name})
 
 
 async def test_a_refused_name_is_said_to_be_that() -> None:
-    """Postfix waits for the recipient and then refuses the greeting: the recipient is not to blame."""
+    """Postfix refuses the greeting at the recipient, which is not blamed."""
     with SmtpServer(strict_hello=True) as server:
         error = await failed(channel(server, hello="localhost"))
     assert error.outcome is Outcome.PERMANENT
@@ -173,7 +173,7 @@ async def test_a_refused_name_is_said_to_be_that() -> None:
 def test_a_refusal_is_about_what_its_words_say(
     at: Any, code: int, text: str, about: str, whole: bool
 ) -> None:
-    """Which reply belongs to which command is not enough; of the words nothing is repeated."""
+    """The reply's text decides what a refusal is about, and is not repeated."""
     error = refusal(at, code, text)
     assert about in error.detail
     assert error.whole_channel is whole
@@ -215,7 +215,7 @@ async def test_a_server_that_knows_no_ehlo_is_greeted_as_of_old() -> None:
 
 @given(st.sampled_from(["greeting", "hello", "sender", "recipient", "data"]), st.integers(-1, 999), st.text())
 def test_no_word_of_a_server_is_repeated(at: Any, code: int, text: str) -> None:
-    """Whatever it says, the sentence is one of ours; three digits and an enhanced code at most come from outside."""
+    """Errors contain only our own sentences, and at most the code and the enhanced code of the server."""
     shown = refusal(at, code, text).detail
     ours = {f"the mail server refused {what}; {to_do}" for what, to_do in smtp_replies.REFUSED.values()}
     assert re.sub(r": [0-9]{3}( [45][0-9.]{0,5})?;", ";", shown) in ours | {smtp_replies.not_smtp(at).detail}
@@ -236,7 +236,7 @@ def test_no_word_of_a_server_is_repeated(at: Any, code: int, text: str) -> None:
     ],
 )
 def test_a_port_says_how_it_is_secured(smtp: dict[str, Any], security: str, port: int) -> None:
-    """465 alone means implicit TLS; what is written in `tls` stands above it."""
+    """Port 465 means implicit TLS, unless `tls` is set."""
     settings = SmtpSettings.model_validate({"host": "mx.example.com", **smtp})
     assert (settings.security, settings.dialled_port) == (security, port)
 
@@ -253,7 +253,7 @@ def test_a_port_says_how_it_is_secured(smtp: dict[str, Any], security: str, port
 def test_a_port_and_a_way_that_do_not_go_together_are_warned_of(
     smtp: dict[str, Any], words: str | None
 ) -> None:
-    """Allowed, for there are such servers, but likely a slip."""
+    """An unusual combination of port and TLS is a warning."""
     said = " ".join(warnings(SmtpSettings.model_validate({"host": "mx.example.com", **smtp})))
     assert (words or "") in said
     assert bool(said) is (words is not None)
@@ -261,7 +261,7 @@ def test_a_port_and_a_way_that_do_not_go_together_are_warned_of(
 
 @pytest.mark.parametrize("host", ["mx.example.com:587", "192.0.2.1:25", "2001:db8::1:x"])
 def test_a_port_is_no_part_of_a_host(host: str) -> None:
-    """An IPv6 address has colons of its own."""
+    """A port in the host is refused; an IPv6 address is not mistaken for one."""
     with pytest.raises(ValidationError, match=r"its port goes into `smtp.port`"):
         SmtpSettings.model_validate({"host": host})
     assert SmtpSettings.model_validate({"host": "2001:db8::1"}).security == "starttls"
@@ -273,7 +273,7 @@ async def broken_off(port: int, **options: Any) -> SendError:
     session = SmtpSession(host="127.0.0.1", port=port, **values)
     with pytest.raises(SendError) as caught:
         await session.deliver(b"Subject: x\r\n\r\nx\r\n", sender="a@b.c", recipient="d@e.f")
-    await asyncio.sleep(0.01)  # the connection is closed by the loop, which the server waits for
+    await asyncio.sleep(0.01)  # the event loop closes the connection, which the server waits for
     return caught.value
 
 
@@ -294,7 +294,7 @@ def wait(connection: socket.socket) -> None:
 async def test_a_server_that_does_not_greet_is_asked_about(
     serve: Callable[[socket.socket], None], words: str
 ) -> None:
-    """Silence, a hang-up, an alert of TLS, another protocol: told with the question whether it wants implicit TLS."""
+    """Silence, a closed connection, a TLS alert or another protocol is reported with a hint at implicit TLS."""
     with answering(serve) as port:
         error = await broken_off(port, deadline=300 if serve is wait else 20_000)
     assert words in error.detail
@@ -303,7 +303,7 @@ async def test_a_server_that_does_not_greet_is_asked_about(
 
 
 async def test_a_real_server_of_implicit_tls_is_asked_about(tmp_path: Path) -> None:
-    """It waits for TLS and says nothing, whatever `tls` was set to."""
+    """A server with implicit TLS waits silently, which is reported with the hint."""
     with SmtpServer(tls=Authority(tmp_path).serving(), implicit=True) as server:
         for security in ("starttls", "none"):
             error = await broken_off(server.port, security=security)
@@ -311,7 +311,7 @@ async def test_a_real_server_of_implicit_tls_is_asked_about(tmp_path: Path) -> N
 
 
 async def test_a_server_without_implicit_tls_is_asked_about(tmp_path: Path) -> None:
-    """The other direction: it greets in the clear, or waits."""
+    """A server without implicit TLS is reported with the opposite hint."""
     trusting = Authority(tmp_path).trusting
     with SmtpServer() as server:
         error = await broken_off(server.port, security="implicit", tls=trusting, deadline=20_000)
@@ -325,7 +325,7 @@ async def test_a_server_without_implicit_tls_is_asked_about(tmp_path: Path) -> N
 
 
 async def test_port_465_is_dialled_with_implicit_tls(tmp_path: Path) -> None:
-    """A mail goes out, and its server is trusted by `ca_file`."""
+    """Port 465 uses implicit TLS, and `ca_file` is trusted."""
     authority = Authority(tmp_path)
     with SmtpServer(tls=authority.serving(), implicit=True, login=("n", "pa55word")) as server:
         smtp = {"tls": "implicit", "username": "n", "password": "pa55word"}
@@ -345,7 +345,7 @@ async def test_port_465_is_dialled_with_implicit_tls(tmp_path: Path) -> None:
 async def test_what_is_wrong_with_a_certificate_is_said(
     tmp_path: Path, implicit: bool, names: tuple[str, ...], days: tuple[int, int], words: str
 ) -> None:
-    """Expired, not yet valid, for another name: each in words, and nothing is sent."""
+    """An expired, future or mismatched certificate is named, and nothing is sent."""
     authority = Authority(tmp_path)
     with SmtpServer(tls=authority.serving(*names, days=days), implicit=implicit) as server:
         tls = "implicit" if implicit else "starttls"
@@ -356,7 +356,7 @@ async def test_what_is_wrong_with_a_certificate_is_said(
 
 
 async def test_the_server_s_own_certificate_may_be_named(tmp_path: Path) -> None:
-    """Instead of its authority's: then that certificate is trusted, and no other of the authority's."""
+    """A server's own certificate in `ca_file` is trusted, and no other of its authority's."""
     authority = Authority(tmp_path)
     with SmtpServer(tls=authority.serving()) as server:
         pinned = channel(server, tls="starttls", ca_file=str(authority.issued))

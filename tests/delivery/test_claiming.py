@@ -1,4 +1,4 @@
-"""A claim in the transaction that tells: sent once that has committed, never otherwise."""
+"""Claims within the transaction that notifies: deliveries are sent if and only if it commits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Sender:
-    """A channel that says what it was given."""
+    """A channel that records messages."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -33,11 +33,11 @@ class Sender:
         return Receipt(detail="250 ok")
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class Room:
-    """A world with the loops of alerting and delivery, which only tests move."""
+    """A world with the alerting and delivery loops, run step by step."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -56,7 +56,7 @@ class Room:
         )
 
     async def sent(self) -> list[str]:
-        """What was sent, once all of it has been."""
+        """What was sent, once all sends are done."""
         for _ in range(100):
             await asyncio.sleep(0.001)
         return sorted(self.sender.sent)
@@ -68,7 +68,7 @@ async def room(world: World) -> Room:
 
 
 async def test_what_is_told_is_claimed_in_the_same_transaction(room: Room) -> None:
-    """A critical alert leaves without a turn of the delivery loop, and before alerting does anything else."""
+    """A critical alert is sent without a turn of the delivery loop."""
     await room.world.post("disk full", severity="critical")
     await room.alerting.route_incidents()
     assert room.sender.sent == ["disk full"] * 3
@@ -77,7 +77,7 @@ async def test_what_is_told_is_claimed_in_the_same_transaction(room: Room) -> No
 
 
 async def test_what_is_not_committed_is_not_sent(room: Room) -> None:
-    """The transaction fails after its claim: nothing leaves, and all of it is claimed later."""
+    """If the transaction fails after its claim, nothing is sent, and everything is claimed later."""
     await room.world.post("disk full")
     await room.world.alert()
 
@@ -95,14 +95,14 @@ async def test_what_is_not_committed_is_not_sent(room: Room) -> None:
 
 
 async def test_a_loop_that_is_at_it_claims_by_itself(room: Room) -> None:
-    """One claim at a time counts the free slots."""
+    """While the delivery loop claims, alerting does not, so that slots are counted once."""
     async with room.dispatcher.claiming() as first, room.dispatcher.claiming() as second:
         assert first is not None
         assert second is None
 
 
 async def test_a_service_that_stops_claims_nothing(room: Room) -> None:
-    """What is told at the end waits for the next start."""
+    """A stopping service leaves notifications for its next start."""
     await room.dispatcher.drain(10)
     async with room.dispatcher.claiming() as claim:
         assert claim is None

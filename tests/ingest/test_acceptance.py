@@ -1,4 +1,4 @@
-"""The seam that a new format starts from: a pure function to trees, and `Acceptance.take`, on both engines."""
+"""The interface for formats, a pure function and `Acceptance.take`, on both engines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Source:
 
 
 def buzz(body: bytes, headers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """A format of another sender: pure, and it knows neither the service nor how an event is stored."""
+    """A format of another sender: a pure function to trees of events."""
     return [
         {
             "id": buzz["ref"],
@@ -60,7 +60,7 @@ def posted(*buzzes: dict[str, Any]) -> list[dict[str, Any]]:
 
 @dataclass
 class Door:
-    """An acceptance whose commits run, as in the service."""
+    """An acceptance with running commits, as in the service."""
 
     database: Database
     metrics: Metrics
@@ -112,7 +112,7 @@ async def door(database: Database) -> AsyncIterator[Door]:
 
 
 async def test_trees_of_a_format_are_stored_as_events(door: Door) -> None:
-    """Spellings are mapped and warned of, equal problems are one incident, and each item has its result."""
+    """Values are normalized with warnings, equal problems are one incident, and each item has a result."""
     taken = await door.take(*posted({}, {}, {"text": "it hangs", "level": "error"}))
     assert isinstance(taken, AcceptanceResult)
     assert taken.stored
@@ -127,7 +127,7 @@ async def test_trees_of_a_format_are_stored_as_events(door: Door) -> None:
 
 
 async def test_an_event_that_names_no_service_is_its_key_s(door: Door) -> None:
-    """Where the key is of one; else it is rejected."""
+    """Without a service in the event or the key, it is rejected."""
     bare: list[EventItem] = [b'{"message":"a"}']
     for source in (Source(service="billing"), Source()):
         taken = await door.acceptance.take(source, bare, door.database.now())
@@ -136,7 +136,7 @@ async def test_an_event_that_names_no_service_is_its_key_s(door: Door) -> None:
 
 
 async def test_trees_and_bytes_enter_at_one_place(door: Door) -> None:
-    """The same event as its JSON text is a duplicate of the tree, in one batch and in the next."""
+    """A tree and the same event as JSON are duplicates, in one batch or two."""
     (tree,) = posted({})
     for status in ("accepted", "duplicate"):
         taken = await door.take(tree, json.dumps(tree).encode())
@@ -150,7 +150,7 @@ async def test_trees_and_bytes_enter_at_one_place(door: Door) -> None:
 
 
 async def test_what_cannot_be_kept_is_rejected_at_its_index_and_costs_no_other(door: Door) -> None:
-    """A field of the wrong type, an event that is too large, one too deep, and one that is no event."""
+    """An invalid, too large or too deep item is rejected by index, and others are accepted."""
     deep = {"service": "billing", "message": "it broke", "context": nested(200_000)}
     taken = await door.take(*posted({}, {"text": 3}, {"more": {"x": "y" * 3_000}}), deep, b"[1]")
     assert isinstance(taken, AcceptanceResult)
@@ -166,7 +166,7 @@ async def test_what_cannot_be_kept_is_rejected_at_its_index_and_costs_no_other(d
 
 
 async def test_nothing_but_rejections_stores_nothing(door: Door) -> None:
-    """And needs no database."""
+    """A batch of rejections does not use the database."""
     taken = await door.take(*posted({"text": None}))
     assert isinstance(taken, AcceptanceResult)
     assert not taken.stored
@@ -174,7 +174,7 @@ async def test_nothing_but_rejections_stores_nothing(door: Door) -> None:
 
 
 async def test_a_tree_is_sanitised_and_scrubbed_as_bytes_are(door: Door) -> None:
-    """What no database holds is replaced, secrets go, numbers beyond 64 bits and doubles become text."""
+    """Unstorable characters are replaced, secrets redacted, and huge numbers become text."""
     more = {"password": "hunter2", "big": 2**70, "nan": float("nan"), "nul": "a\0b"}
     (tree,) = posted({"text": "lone \ud800"})
     taken = await door.take({**tree, "context": more})
@@ -189,7 +189,7 @@ async def test_a_tree_is_sanitised_and_scrubbed_as_bytes_are(door: Door) -> None
 
 
 async def test_a_key_over_its_quota_is_told_when_to_come_again(door: Door) -> None:
-    """Nothing of the batch is stored; another key's quota is its own."""
+    """Nothing of the batch is stored; other keys have their own quotas."""
     assert isinstance(await door.take(*posted(*[{}] * 10)), AcceptanceResult)
     busy = await door.take(*posted({"ref": "late"}))
     assert isinstance(busy, Busy)
@@ -200,7 +200,7 @@ async def test_a_key_over_its_quota_is_told_when_to_come_again(door: Door) -> No
 
 
 async def test_a_full_database_says_so(own_database: Database) -> None:
-    """A SQLite file at its `max_size`; a PostgreSQL whose disk is full, by a trigger that raises the same error."""
+    """SQLite at `max_size`, and PostgreSQL with a full disk (simulated by a trigger), answer `Full`."""
     if own_database.dialect == "postgresql":
         await own_database.write(fill)
     async with Door.open(own_database, max_size=1) as door:
@@ -213,7 +213,7 @@ async def test_a_full_database_says_so(own_database: Database) -> None:
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 async def test_what_a_database_refuses_costs_no_other_and_is_logged(door: Door) -> None:
-    """One commit holds both: the other's event is stored, and the log says whose was refused."""
+    """If the database refuses one item of a shared commit, the others are stored and it is logged."""
     refused = Source(key_id="theirs", project="no\x00name")
     with capture_logs() as lines:
         good, bad = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""Alerts that come again and again: one occurrence each, on both engines, until they end."""
+"""Repeatedly posted alerts: one occurrence each until they end, on both engines."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ANN = Actor(
 
 @dataclass
 class Alerts:
-    """An intake as in the service, and the loop that expires."""
+    """An intake as in the service, and the loop that expires alerts."""
 
     database: Database
     clock: ManualClock
@@ -97,7 +97,7 @@ class Alerts:
         return (await self.database.read(ledger.accounting)).refreshed
 
     async def pass_(self, duration: Duration) -> None:
-        """Let time pass as in a service that runs: the loop looks every half a minute."""
+        """Advance the clock, with the loop running every 30 seconds."""
         until: Instant = self.clock.now() + duration
         while True:
             await self.database.write(lambda tx: self.expiry.expire(tx, TIMEOUT))
@@ -129,7 +129,7 @@ async def bench(database: Database, clock: ManualClock) -> Bench:
 
 
 async def test_a_resend_is_one_occurrence(alerts: Alerts) -> None:
-    """Counted once, heard of at each, known in the ledger, and resolved by the end that its sender tells."""
+    """A resent alert is counted once, and resolved by its sender."""
     firing = alerts.alert()
     for _ in range(3):
         assert await alerts.post(firing) == AlertsResult(faults=[])
@@ -148,7 +148,7 @@ async def test_a_resend_is_one_occurrence(alerts: Alerts) -> None:
 
 
 async def test_a_resend_wakes_a_repeat(alerts: Alerts) -> None:
-    """It counts as something new where a repeat is due and the incident waits for an event."""
+    """A resend counts as news if a repeat is due and waits for an event."""
     await alerts.post(alerts.alert())
     await alerts.database.write(lambda tx: tx.run(sa.update(incidents).values(waiting=1, attention_at=None)))
     await alerts.post(alerts.alert(starts_at=alerts.clock.now()))
@@ -157,7 +157,7 @@ async def test_a_resend_wakes_a_repeat(alerts: Alerts) -> None:
 
 
 async def test_an_alert_that_comes_no_more_expires(alerts: Alerts) -> None:
-    """After its end and `resolve_timeout`, not before; auto-resolve leaves it alone until then."""
+    """An alert expires `resolve_timeout` after its end; auto-resolve does not apply before."""
     await alerts.post(alerts.alert(ends_in=2 * DAY))
     await alerts.database.write(lambda tx: alerting.auto_resolve(tx, MINUTE))
     alerts.clock.advance(DAY)
@@ -173,13 +173,13 @@ async def test_an_alert_that_comes_no_more_expires(alerts: Alerts) -> None:
 
 
 async def test_our_own_outage_is_no_all_clear(alerts: Alerts) -> None:
-    """Who was down, stood still, or is on hold counts from the moment when it could hear again."""
+    """After downtime, a stall or a hold, timeouts restart."""
     await alerts.post(alerts.alert())
     await alerts.pass_(MINUTE)
-    alerts.clock.advance(HOUR)  # it stood still
+    alerts.clock.advance(HOUR)  # a stall
     await alerts.pass_(TIMEOUT - SECOND)
     assert [state for state, *_ in await alerts.incidents()] == ["open"]
-    alerts.expiry = Expiry()  # it started again
+    alerts.expiry = Expiry()  # a restart
     await alerts.pass_(TIMEOUT - SECOND)
     await alerts.database.write(lambda tx: hold.begin(tx, by="a test"))
     await alerts.pass_(20 * MINUTE)
@@ -192,7 +192,7 @@ async def test_our_own_outage_is_no_all_clear(alerts: Alerts) -> None:
 
 
 async def test_what_a_person_resolved_stays_closed_while_it_fires_on(alerts: Alerts) -> None:
-    """The next firing, which starts later, opens another; a replica that started earlier does not."""
+    """A firing that a person resolved stays resolved; a later start opens a new incident."""
     started = alerts.clock.now()
     await alerts.post(alerts.alert(starts_at=started), alerts.alert(starts_at=started, ends_in=None))
     await alerts.resolve_by_hand()
@@ -207,7 +207,7 @@ async def test_what_a_person_resolved_stays_closed_while_it_fires_on(alerts: Ale
 
 
 async def test_two_that_evaluate_the_same_rules_make_one_incident(alerts: Alerts) -> None:
-    """At once, with labels that tell them apart; the second end that is told again ends no later firing."""
+    """Two Prometheus replicas with different labels make one incident; a late end resolves no later firing."""
     one, other = (
         alerts.alert(more={"prometheus_replica": name}, starts_at=alerts.clock.now() - age)
         for name, age in (("a", 0), ("b", 7 * SECOND))
@@ -225,7 +225,7 @@ async def test_two_that_evaluate_the_same_rules_make_one_incident(alerts: Alerts
 async def test_a_kill_between_the_transactions_counts_once(
     alerts: Alerts, database: Database, clock: ManualClock
 ) -> None:
-    """What is known of an alert is lost with it: the incident that is open is its own all the same."""
+    """If the stored alert is lost by a kill, its open incident is found again."""
     await alerts.post(alerts.alert())
     await database.write(lambda tx: tx.run(sa.delete(alert_ends)))
     await alerts.post(alerts.alert())
@@ -240,7 +240,7 @@ async def test_a_kill_between_the_transactions_counts_once(
 
 
 async def test_clocks_that_are_off_by_years(alerts: Alerts) -> None:
-    """One that is ahead is believed that it fires, not when it ends; the end of an old unknown is said to be odd."""
+    """The end of an alert from a clock that is ahead is ignored; an old unknown end gets a warning."""
     await alerts.post(alerts.alert(ends_in=900 * DAY, starts_at=alerts.clock.now() + 800 * DAY))
     [row] = await alerts.database.read(
         lambda tx: list(statements.known(tx, [("shop", "production", _fingerprint(tx))]).values())
@@ -261,7 +261,7 @@ def _fingerprint(tx: Any) -> str:
 
 
 async def test_a_thousand_alerts_and_their_resends(alerts: Alerts) -> None:
-    """Each its own incident, counted once."""
+    """Each of a thousand alerts is one incident, counted once."""
     many = [alerts.alert(more={"instance": f"host-{i}", "größe": "groß", "a.b c": "ü"}) for i in range(1_000)]
     for _ in range(2):
         assert await alerts.post(*many) == AlertsResult(faults=[])
@@ -270,7 +270,7 @@ async def test_a_thousand_alerts_and_their_resends(alerts: Alerts) -> None:
 
 
 async def test_quotas_hold_for_what_opens(database: Database, clock: ManualClock) -> None:
-    """A used up quota is said; a cause too many counts on the one incident of its service."""
+    """A used quota is an error; new causes beyond the limit share one incident."""
     async with Alerts.open(database, clock, events=3, new=1) as alerts:
         for _ in range(2):
             await alerts.post(alerts.alert("A"), alerts.alert("B"))
@@ -281,7 +281,7 @@ async def test_quotas_hold_for_what_opens(database: Database, clock: ManualClock
 
 
 async def test_what_is_over_is_forgotten(alerts: Alerts) -> None:
-    """Two days later; what fires stays."""
+    """Ended alerts are deleted after two days, firing ones are kept."""
     await alerts.post(alerts.alert("A"), alerts.alert("B", ends_in=9 * DAY))
     await alerts.post(alerts.alert("A", ends_in=0))
     before = alerts.clock.now() + 1
@@ -290,7 +290,7 @@ async def test_what_is_over_is_forgotten(alerts: Alerts) -> None:
 
 
 async def test_an_alert_that_goes_on_is_repeated(bench: Bench) -> None:
-    """At `repeat_interval`, because it has come again since it was told; not where it has not."""
+    """An alert that was resent since the last message is repeated after `repeat_interval`."""
     bench.route = Route(
         key="root", name="default", channels=("mail",), group_wait=0, group_interval=0, repeat_interval=HOUR
     )
@@ -310,7 +310,7 @@ async def test_an_alert_that_goes_on_is_repeated(bench: Bench) -> None:
 
 
 async def test_what_is_kept_of_an_alert_is_scrubbed(alerts: Alerts) -> None:
-    """As its event is: by names and by shapes."""
+    """Stored alerts are scrubbed like events."""
     secret = "hunter2-hunter2"
     for _ in range(2):
         await alerts.post(
@@ -324,7 +324,7 @@ async def test_what_is_kept_of_an_alert_is_scrubbed(alerts: Alerts) -> None:
 
 
 async def test_what_fires_in_the_moment_of_its_end_opens_soon(alerts: Alerts) -> None:
-    """An event of that millisecond is late, and counts on what is over; the next minute's opens."""
+    """A firing in the millisecond of its end counts on the resolved incident; the next opens one."""
     await alerts.post(alerts.alert())
     await alerts.post(alerts.alert(ends_in=0))
     await alerts.post(alerts.alert())
@@ -335,7 +335,7 @@ async def test_what_fires_in_the_moment_of_its_end_opens_soon(alerts: Alerts) ->
 
 
 async def test_too_many_lists_at_once_are_told_to_wait(alerts: Alerts) -> None:
-    """While the database is away they would be old before their turn."""
+    """While the database is unavailable, the number of waiting lists is limited."""
     answers = await asyncio.gather(*(alerts.post(alerts.alert()) for _ in range(MAX_WAITING + 3)))
     assert [isinstance(answer, Busy) for answer in answers] == [False] * MAX_WAITING + [True] * 3
     assert await alerts.incidents() == [("open", 1, None)]

@@ -1,4 +1,4 @@
-"""Jobs that check in, on both engines: their last sign, and the incident of one that stays away or fails."""
+"""Monitors on both engines: check-ins, and incidents for missed and failed ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OFTEN = MonitorSchedule(every=10 * MINUTE, grace=2 * MINUTE)
 
 @dataclass
 class Jobs:
-    """Check-ins as they come in, and the loop that looks whose time has passed."""
+    """The intake of check-ins, and the loop that finds missed ones."""
 
     database: Database
     clock: ManualClock
@@ -63,7 +63,7 @@ class Jobs:
         return monitor
 
     async def pass_(self, duration: Duration) -> None:
-        """Let time pass as in a service that runs."""
+        """Advance the clock as in a running service."""
         until = self.clock.now() + duration
         while True:
             await self.intake.check_deadlines()
@@ -72,7 +72,7 @@ class Jobs:
             self.clock.advance(min(MINUTE, until - self.clock.now()))
 
     async def incidents(self) -> list[tuple[str, int, str]]:
-        """State, count and severity of each; the books agree."""
+        """State, count and severity of each incident; the equations balance."""
         query = sa.select(incidents).order_by(incidents.c.number)
         rows: list[Any] = list(await self.database.read(lambda tx: tx.run(query).all()))
         books = await self.database.read(ledger.accounting)
@@ -93,7 +93,7 @@ async def jobs(database: Database, clock: ManualClock) -> AsyncIterator[Jobs]:
 
 
 async def test_a_check_in_is_the_last_sign_of_its_monitor(jobs: Jobs) -> None:
-    """Of each environment one; nothing is expected of what nobody has declared."""
+    """There is one monitor per environment; without a schedule nothing is expected."""
     monitor = await jobs.check_in(duration_ms=1500.0)
     assert (monitor.state, monitor.environment, monitor.service) == ("ok", "production", "billing")
     assert (monitor.duration_ms, monitor.schedule, monitor.due_at) == (1500.0, None, None)
@@ -106,7 +106,7 @@ async def test_a_check_in_is_the_last_sign_of_its_monitor(jobs: Jobs) -> None:
 
 
 async def test_a_missed_one_opens_and_the_next_resolves(jobs: Jobs) -> None:
-    """Each time it is missed is an occurrence, and a person is not told that it is over before it is."""
+    """Each missed check-in is an occurrence, and the next check-in resolves."""
     await jobs.check_in(schedule=OFTEN, severity=Severity.CRITICAL)
     await jobs.pass_(11 * MINUTE)
     assert await jobs.incidents() == []
@@ -126,7 +126,7 @@ async def test_a_missed_one_opens_and_the_next_resolves(jobs: Jobs) -> None:
 
 
 async def test_a_failure_is_an_occurrence_of_the_same_incident(jobs: Jobs) -> None:
-    """What it says itself is the message; then it stays away; then it is well."""
+    """A failure's message is shown, then it is missed, then it is resolved."""
     monitor = await jobs.check_in(status="error", message="the disk is full", schedule=OFTEN)
     assert monitor.state == "error"
     assert monitor.incident_id is not None
@@ -138,7 +138,7 @@ async def test_a_failure_is_an_occurrence_of_the_same_incident(jobs: Jobs) -> No
 
 
 async def test_what_began_must_end(jobs: Jobs) -> None:
-    """Within its longest time, whenever the next one is expected."""
+    """A started job must end within its longest duration."""
     schedule = MonitorSchedule(every=DAY, longest=10 * MINUTE)
     await jobs.check_in(status="in_progress", schedule=schedule)
     await jobs.pass_(11 * MINUTE)
@@ -149,7 +149,7 @@ async def test_what_began_must_end(jobs: Jobs) -> None:
 
 
 async def test_our_own_outage_is_nobody_s_silence(jobs: Jobs) -> None:
-    """Who could not be heard when it would have checked in has the same time anew; who is missed afterwards, is."""
+    """A check-in that was due during an outage gets its whole time again."""
     await jobs.check_in(schedule=OFTEN)
     jobs.clock.advance(180 * MINUTE)
     jobs.restart()
@@ -160,7 +160,7 @@ async def test_our_own_outage_is_nobody_s_silence(jobs: Jobs) -> None:
 
 
 async def test_an_outage_that_was_over_in_time_changes_nothing(jobs: Jobs) -> None:
-    """The service was back when the job should have checked in."""
+    """An outage that ended before the check-in was due changes nothing."""
     await jobs.check_in(schedule=OFTEN)
     jobs.clock.advance(5 * MINUTE)
     jobs.restart()
@@ -171,7 +171,7 @@ async def test_an_outage_that_was_over_in_time_changes_nothing(jobs: Jobs) -> No
 
 
 async def test_nobody_is_missed_during_a_hold(jobs: Jobs) -> None:
-    """And its end is as a start."""
+    """During a hold no check-in is missed; its end counts like a start."""
     await jobs.check_in(schedule=OFTEN)
     await jobs.database.write(lambda tx: hold.begin(tx, by="ann"))
     await jobs.pass_(25 * MINUTE)
@@ -184,7 +184,7 @@ async def test_nobody_is_missed_during_a_hold(jobs: Jobs) -> None:
 
 
 async def test_time_alone_is_no_all_clear(jobs: Jobs) -> None:
-    """Auto-resolve leaves alone what is still to be heard of, and takes what nobody expects any more."""
+    """Auto-resolve does not apply to expected monitors, only to removed ones."""
     await jobs.check_in(status="error", schedule=MonitorSchedule(every=7 * DAY))
     await jobs.check_in("once", status="error")
     jobs.clock.advance(2 * DAY)
@@ -193,7 +193,7 @@ async def test_time_alone_is_no_all_clear(jobs: Jobs) -> None:
 
 
 async def test_the_configuration_goes_before_a_client(jobs: Jobs) -> None:
-    """It counts for what has checked in before; what it names no more is expected no more."""
+    """The configured schedule applies to existing monitors; a removed one is not expected."""
     await jobs.check_in()
     jobs.declared = {"backup": DeclaredMonitor(schedule=OFTEN, severity=Severity.WARNING)}
     await jobs.intake.check_deadlines()
@@ -208,7 +208,7 @@ async def test_the_configuration_goes_before_a_client(jobs: Jobs) -> None:
 
 
 async def test_jobs_that_check_in_at_once_share_a_commit(jobs: Jobs) -> None:
-    """Each is answered with its own monitor, however many come; and none is lost or counted twice."""
+    """Concurrent check-ins share commits, and each is answered with its own monitor."""
     said = [CheckIn(name="abc"[number % 3], status="error" if number % 4 else "ok") for number in range(60)]
     taken = await asyncio.gather(*(jobs.intake.take(Source(), [one], service=None) for one in said))
     for one, result in zip(said, taken, strict=True):
@@ -219,7 +219,7 @@ async def test_jobs_that_check_in_at_once_share_a_commit(jobs: Jobs) -> None:
 
 
 async def test_a_crontab_is_kept_by_its_clocks(jobs: Jobs) -> None:
-    """A check-in a moment before its time is that of its time."""
+    """A check-in shortly before its scheduled time counts for that time."""
     schedule = MonitorSchedule(cron="0 6 * * *", zone="Europe/Berlin", grace=10 * MINUTE)
     at_five = jobs.clock.now()  # 05:00 UTC, 06:00 there
     jobs.clock.advance(-30 * SECOND)
@@ -229,7 +229,7 @@ async def test_a_crontab_is_kept_by_its_clocks(jobs: Jobs) -> None:
 
 
 async def test_there_is_an_end_to_monitors(jobs: Jobs) -> None:
-    """One too many is refused, those that are known go on, and what is long silent and unexpected is forgotten."""
+    """Monitors are limited in number; old ones without a schedule are deleted."""
     check_ins = [CheckIn(name=name) for name in ("a", "b", "c", "d", "a")]
     taken = await jobs.intake.take(Source(), check_ins, service=None)
     assert isinstance(taken, CheckInsResult)

@@ -1,6 +1,6 @@
-"""One failure, told by notifier's client, by Sentry's SDK and by OpenTelemetry's: the incidents read alike.
+"""One failure reported by notifier's client, Sentry's SDK and OpenTelemetry's gives equal incidents.
 
-What the two others send was taken down from sentry-sdk 2.75 and opentelemetry-sdk 1.39 in an application under /app.
+The reports of the other two were recorded from sentry-sdk 2.75 and opentelemetry-sdk 1.39 in an application under /app.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ RESOURCE = {
 
 
 def failure(of: Callable[[ModuleType], Callable[[], None]]) -> Exception:
-    """What is raised in /app/shop/tasks.py, with the frames of that file alone."""
+    """The exception raised in /app/shop/tasks.py, with the frames of that file only."""
     module = ModuleType("shop.tasks")
     exec(compile(SOURCE, "/app/shop/tasks.py", "exec"), module.__dict__)
     with pytest.raises(Exception, match="c") as raised:
@@ -117,7 +117,7 @@ OTHERS = [by_sentry, by_opentelemetry]
 
 @pytest.mark.parametrize("told_by", OTHERS)
 def test_a_failing_function_is_one_incident(told_by: Callable[[Exception], Event]) -> None:
-    """Title, labels, type, module, causes, functions: whoever tells of it."""
+    """Title, labels, type, module, causes and functions are equal."""
     error = failure(lambda module: module.charge)
     own, other = by_notifier(error), told_by(error)
     assert (other.title, other.labels, other.severity) == (own.title, own.labels, own.severity)
@@ -135,7 +135,7 @@ def test_a_failing_function_is_one_incident(told_by: Callable[[Exception], Event
 
 @pytest.mark.parametrize("told_by", OTHERS)
 def test_a_method_reads_alike_and_stays_apart(told_by: Callable[[Exception], Event]) -> None:
-    """The others do not say whose method it is: `charge` may be any class's, and two problems are not one."""
+    """The other SDKs omit the class of a method, so their report is grouped separately."""
     error = failure(lambda module: module.Billing().charge)
     own, other = by_notifier(error), told_by(error)
     assert (other.title, other.labels) == (own.title, own.labels)

@@ -1,4 +1,4 @@
-"""A byte order mark, which some editors and shells write, costs no event at any door."""
+"""A byte order mark, which some editors and shells write, is ignored by every format."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ STRUCTURED = {"content-type": "application/cloudevents+json"}
     ],
 )
 def test_a_byte_order_mark_costs_no_event(body: bytes, events: Callable[[bytes], list[object]]) -> None:
-    """Each door's own reader: one event with the mark, as without it."""
+    """Each format's parser returns the same event with and without the mark."""
     assert len(events(MARK + body)) == len(events(body)) == 1

@@ -1,4 +1,4 @@
-"""CloudEvents: what a request holds, however it is carried."""
+"""CloudEvents in binary, structured and batch mode."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def binary(body: bytes = b"", **headers: str) -> Any:
 
 
 def test_a_foreign_event_becomes_one_of_ours() -> None:
-    """Its words are the message, its attributes labels, its data context."""
+    """Its text is the message, its attributes are labels, its data is the context."""
     assert structured(CLOUD, service="billing") == {
         "id": "/shop/orders#a-1",
         "timestamp": "2026-11-27T12:00:00Z",
@@ -67,7 +67,7 @@ def test_a_foreign_event_becomes_one_of_ours() -> None:
 
 
 def test_a_native_event_stays_as_it_is() -> None:
-    """Only the id is that of the CloudEvent."""
+    """Only the id is taken from the CloudEvent."""
     item = structured({**CLOUD, "data": EVENT})
     assert item["id"] == "/shop/orders#a-1"
     assert {**item, "id": EVENT["id"], "trace_id": None} == {**EVENT, "trace_id": None}
@@ -83,7 +83,7 @@ def test_a_native_event_stays_as_it_is() -> None:
     ],
 )
 def test_an_extension_says_how_bad_it_is(extension: dict[str, Any], severity: str) -> None:
-    """Of an event in our form too, unless that says so itself; the numbers are OpenTelemetry's."""
+    """The severity extension applies unless the event states one; numbers are OpenTelemetry's."""
     bare = {name: value for name, value in EVENT.items() if name != "severity"}
     foreign = {**CLOUD, "data": {"message": "late"}}
     assert structured({**CLOUD, **extension, "data": bare})["severity"] == severity
@@ -94,13 +94,13 @@ def test_an_extension_says_how_bad_it_is(extension: dict[str, Any], severity: st
 
 @pytest.mark.parametrize("data", [None, {}, [], {"a": 1}, 5, True])
 def test_without_words_it_is_its_type_and_subject(data: Any) -> None:
-    """And the source is the service where nothing else is."""
+    """Without text the title is type and subject, and the source is the service by default."""
     item = structured({**CLOUD, "data": data})
     assert (item["message"], item["service"]) == ("com.example.order.failed: order 1842", "/shop/orders")
 
 
 def test_binary_attributes_are_headers() -> None:
-    """Percent-encoded, perhaps in quotes; the body is the data."""
+    """Attributes are percent-encoded and optionally quoted headers; the body is the data."""
     item = binary(
         b'{"message": "late"}',
         content_type="application/json",
@@ -127,12 +127,12 @@ def test_binary_attributes_are_headers() -> None:
     ],
 )
 def test_any_content_is_data(body: bytes, content_type: str, message: str) -> None:
-    """JSON, text, or what is neither."""
+    """Data is JSON, text or binary."""
     assert binary(body, content_type=content_type)["message"] == message
 
 
 def test_data_may_be_base64() -> None:
-    """Of JSON, as the content type of the data says."""
+    """Base64 data may contain JSON, if its content type says so."""
     encoded = base64.b64encode(b'{"message": "hidden"}').decode()
     event = {name: value for name, value in CLOUD.items() if name != "data"}
     event |= {"data_base64": encoded, "datacontenttype": "application/json"}
@@ -152,7 +152,7 @@ def test_data_may_be_base64() -> None:
     ],
 )
 def test_what_is_none_is_told_in_a_sentence(event: Any, said: str) -> None:
-    """And in a batch costs no other."""
+    """An invalid event is an error with a sentence, and does not affect others of a batch."""
     assert said in structured(event)
     found = read(json.dumps([event, CLOUD]).encode(), {"content-type": BATCH}, service=None)
     assert [type(item) for item in found.items] == [str, dict]
@@ -160,7 +160,7 @@ def test_what_is_none_is_told_in_a_sentence(event: Any, said: str) -> None:
 
 
 def test_binary_json_that_is_none_is_told() -> None:
-    """Where the content type promised it."""
+    """Invalid JSON with a JSON content type is an error."""
     assert binary(b"{", content_type="application/json").startswith("data: ")
 
 
@@ -168,7 +168,7 @@ def test_binary_json_that_is_none_is_told() -> None:
     "body", [b"", b"{", b"{}", b"[]", b"\xff", b"[" * 10_000, json.dumps([CLOUD] * 1_001).encode()]
 )
 def test_what_is_no_batch_is_refused(body: bytes) -> None:
-    """In a sentence."""
+    """An invalid batch is refused with a sentence."""
     with pytest.raises(Malformed):
         read(body, {"content-type": BATCH}, service=None)
 
@@ -186,7 +186,7 @@ def test_what_is_no_batch_is_refused(body: bytes) -> None:
     ],
 )
 def test_the_mode_is_in_the_headers(headers: dict[str, str], mode: str | None) -> None:
-    """As the binding to HTTP says."""
+    """The mode follows the HTTP binding."""
     assert mode_of(headers) == mode
 
 
@@ -198,7 +198,7 @@ def test_the_mode_is_in_the_headers(headers: dict[str, str], mode: str | None) -
     st.text(max_size=20),
 )
 def test_any_event_is_read_or_told(changes: dict[str, Any], data: Any, body: bytes, value: str) -> None:
-    """Never another error."""
+    """Any event is accepted or refused with a sentence."""
     for event in ({**CLOUD, **changes}, {**CLOUD, "data": data}, {**CLOUD, "data": {**EVENT, **changes}}):
         assert structured(event)
     assert binary(
@@ -207,6 +207,6 @@ def test_any_event_is_read_or_told(changes: dict[str, Any], data: Any, body: byt
 
 
 def test_what_notifier_sends_it_takes() -> None:
-    """One notifier may tell another."""
+    """A notifier's CloudEvents webhook is accepted by another notifier."""
     sent = json.loads(out.payload(message(), url="https://n.example.com"))
     assert structured(sent)["id"] == "https://n.example.com#0192f0d0aaaa"

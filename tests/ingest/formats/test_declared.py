@@ -1,4 +1,4 @@
-"""Formats that are data: the samples of those that notifier brings, signatures, and whatever else may come."""
+"""Formats declared as data: the samples of shipped formats, verification, and arbitrary input."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def judged(items: Any) -> list[Any]:
 
 
 def test_every_format_of_the_contract_is_there() -> None:
-    """And each has a sample that becomes events."""
+    """Every documented format exists, with a sample that gives events."""
     assert tuple(shipped()) == FORMATS
     for name, format_ in shipped().items():
         tried = trial(format_, name)
@@ -90,7 +90,7 @@ def test_every_format_of_the_contract_is_there() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_sample_becomes_what_is_in_its_file(name: str) -> None:
-    """The events, and what of the sample is left aside, which somebody has read."""
+    """The events and the unmapped fields of a sample equal its golden file."""
     tried = trial(named(name), name)
     shown = {"events": list(tried.events), "not_mapped": list(tried.not_mapped)}
     text = json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
@@ -103,7 +103,7 @@ def test_a_sample_becomes_what_is_in_its_file(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["alertmanager", "grafana"])
 def test_a_description_is_told_below_the_summary(name: str) -> None:
-    """Once, and as the first line where there is no summary."""
+    """The description follows the summary, and replaces a missing one."""
     body = sample(name)
     alert = body["alerts"][0]
     summary = alert["annotations"]["summary"]
@@ -139,7 +139,7 @@ def changed(body: Any, path: tuple[str | int, ...], value: Any) -> Any:
 def test_the_end_resolves_what_the_beginning_opened(
     name: str, path: tuple[str | int, ...], value: Any
 ) -> None:
-    """Both are of one identity: fingerprint and environment are the same."""
+    """The firing and the resolving body have the same fingerprint and environment."""
     [opened, *_] = judged(read(name, sample(name)).items)
     [ended, *_] = judged(read(name, changed(sample(name), path, value)).items)
     assert (opened.event.status, ended.event.status) == ("firing", "resolved")
@@ -160,12 +160,12 @@ def test_the_end_resolves_what_the_beginning_opened(
     ],
 )  # fmt: skip
 def test_what_is_no_alert_makes_no_event(name: str, body: Any) -> None:
-    """A ping, a run that goes on, a branch of nobody's concern: taken, and nothing comes of it."""
+    """Pings and other irrelevant bodies are accepted without an event."""
     assert read(name, body).items == []
 
 
 def test_a_kuma_test_is_told() -> None:
-    """Without heartbeat and monitor: who presses "test" wants to see it arrive."""
+    """Uptime Kuma's test message, without heartbeat and monitor, is an event."""
     [event] = read(
         "uptime-kuma", {"heartbeat": None, "monitor": None, "msg": "My Alert Testing"}, service="kuma"
     ).items
@@ -174,7 +174,7 @@ def test_a_kuma_test_is_told() -> None:
 
 
 def test_a_delivery_names_its_event() -> None:
-    """The header of a forge is the event's id, so that a replay is a duplicate; several events are numbered."""
+    """The delivery header of a forge is the event's id, numbered if there are several events."""
     [event] = read("github", sample("github"), {"x-github-delivery": "72d3162e"}).items
     assert event["id"] == "72d3162e"
     [event] = read("gitlab", sample("gitlab"), {"x-gitlab-event-uuid": "b", "idempotency-key": "a"}).items
@@ -190,7 +190,7 @@ def test_a_delivery_names_its_event() -> None:
 )
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_no_body_of_a_format_is_refused_in_a_sentence(name: str, body: bytes) -> None:
-    """It says what is wrong, and repeats nothing."""
+    """An invalid body is refused with a sentence without an echo."""
     with pytest.raises(Malformed) as caught:
         read(name, body)
     assert len(caught.value.message) < 300
@@ -200,7 +200,7 @@ def test_what_is_no_body_of_a_format_is_refused_in_a_sentence(name: str, body: b
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_mutated_body_is_read_or_refused(name: str, data: st.DataObject) -> None:
-    """Any place of a sample may hold anything: events that are taken or rejected in a sentence, never another error."""
+    """A sample with any value at any place gives events, rejections or a refusal."""
     body = sample(name)
     for _ in range(data.draw(st.integers(1, 4))):
         places = list(_places(body))
@@ -221,7 +221,7 @@ def _places(value: Any, path: tuple[str | int, ...] = ()) -> Any:
 
 
 def test_a_thousand_alerts_fit() -> None:
-    """Of a body that goes on longer, what fits is taken and the rest is counted."""
+    """Of a larger body the first thousand alerts are accepted, and the rest is counted."""
     body = sample("alertmanager")
     body["alerts"] = [body["alerts"][0]] * MAX_EVENTS
     assert len(read("alertmanager", body).items) == MAX_EVENTS
@@ -232,7 +232,7 @@ def test_a_thousand_alerts_fit() -> None:
 
 
 def test_one_huge_item_costs_no_other() -> None:
-    """It is left out by itself."""
+    """A too large item is dropped alone."""
     body = sample("alertmanager")
     body["alerts"][0]["annotations"] = {f"a{n}": n for n in range(declared.NODES)}
     taken = read("alertmanager", body)
@@ -240,7 +240,7 @@ def test_one_huge_item_costs_no_other() -> None:
 
 
 def test_long_fingerprints_stay_apart() -> None:
-    """What would be shortened stands as its digest."""
+    """A long fingerprint is replaced by its digest, not truncated."""
     format_ = FormatBlock.model_validate({"map": {"message": "m", "fingerprint": "f"}})
     bodies = [json.dumps({"m": "x", "f": "x" * 2_000 + end}).encode() for end in "ab"]
     first, second = (judged(declared.read(format_, "x", body, {}, service="s").items)[0] for body in bodies)
@@ -248,7 +248,7 @@ def test_long_fingerprints_stay_apart() -> None:
 
 
 def test_lines_are_bodies_of_their_own() -> None:
-    """NDJSON, as log shippers send it."""
+    """Lines of NDJSON are separate bodies."""
     format_ = FormatBlock.model_validate({"map": {"message": "m", "service": "app"}})
     taken = declared.read(
         format_,
@@ -265,7 +265,7 @@ def test_lines_are_bodies_of_their_own() -> None:
 
 
 def test_a_bad_line_costs_no_other() -> None:
-    """One that is no JSON, and one of another format, are counted."""
+    """Invalid lines are counted, and others accepted."""
     format_ = FormatBlock.model_validate({"map": {"message": "m"}, "detect": "m"})
     taken = declared.read(
         format_, "x", b'{"m": "a"}\n{\n{"n": 1}\n', {"content-type": "application/x-ndjson"}, service="s"
@@ -276,7 +276,7 @@ def test_a_bad_line_costs_no_other() -> None:
 
 
 def test_what_is_written_stands_over_what_notifier_brings() -> None:
-    """Key by key; another way to verify has nothing of the first, and a sample is of what it was made for."""
+    """A configured format overrides a shipped one key by key; another verification replaces all of its keys."""
     read_ = TypeAdapter(FormatBlocks).validate_python(
         {
             "github": {"verify": {"secret": "s"}},
@@ -299,7 +299,7 @@ def test_what_is_written_stands_over_what_notifier_brings() -> None:
 
 
 def test_what_notifier_sends_as_alertmanager_it_takes() -> None:
-    """One notifier may tell another; the end has the identity of the beginning."""
+    """A notifier's Alertmanager webhook is accepted by another, with equal identities for firing and resolved."""
     opened = json.loads(alertmanager.payload(message(), receiver="r", url=None))
     over = message_about(incident(state=State.RESOLVED, resolved_at=NOW), Reason.RESOLVED)
     ended = json.loads(alertmanager.payload(over, receiver="r", url=None))
@@ -331,7 +331,7 @@ def test_what_notifier_sends_as_alertmanager_it_takes() -> None:
     ],
 )
 def test_moments(written: Any, expected: str | None) -> None:
-    """Every spelling, and none that costs an event."""
+    """Every spelling of a time is parsed or ignored."""
     assert as_rfc3339(written) == expected
 
 
@@ -364,7 +364,7 @@ def mac(body: bytes = BODY) -> bytes:
     ],
 )
 def test_a_request_is_vouched_for_or_not(verify: Any, headers: Mapping[str, str], good: bool) -> None:
-    """By a signature of the body or by a token; of two secrets either will do."""
+    """A signature of the body or a token verifies a request, with any of several secrets."""
     for secret in (SECRET, ["another", SECRET]):
         block = VerifyBlock.model_validate({**verify, "secret": secret})
         assert verified(block, headers, BODY, NOW) == good
@@ -373,7 +373,7 @@ def test_a_request_is_vouched_for_or_not(verify: Any, headers: Mapping[str, str]
 
 
 def test_standard_webhooks_are_verified_as_their_library_signs_them() -> None:
-    """Within five minutes; one of several signatures will do, and nothing raises."""
+    """One of several signatures, within five minutes, verifies a request."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
     secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()

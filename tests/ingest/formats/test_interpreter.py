@@ -1,4 +1,4 @@
-"""Expressions: what they mean is what the library of the language says, and what they cost is bounded."""
+"""JMESPath expressions: semantics equal to the reference library, with bounded cost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VALUES = st.recursive(
 
 
 def joined(*shapes: str) -> Any:
-    """Texts of expressions, built of smaller ones."""
+    """Expressions composed of smaller ones."""
 
     def grow(inner: Any) -> Any:
         return st.sampled_from(shapes).flatmap(
@@ -69,10 +69,10 @@ def run(text: str, value: Any) -> Any:
 @settings(max_examples=examples(80, 200), deadline=None)
 @given(EXPRESSIONS, VALUES)
 def test_an_expression_means_what_the_standard_says(text: str, value: Any) -> None:
-    """As in the reference implementation; where that raises an error of types, ours goes on."""
+    """The result equals the reference implementation's; a type error there is null here."""
     try:
         expression = compiled(text)
-    except ValueError:  # more projections than may be
+    except ValueError:  # more projections than allowed
         return
     try:
         expected = jmespath.search(text, value)
@@ -85,7 +85,7 @@ def test_an_expression_means_what_the_standard_says(text: str, value: Any) -> No
 @settings(max_examples=examples(60, 150), deadline=None)
 @given(FUNCTIONS, VALUES)
 def test_a_function_does_what_the_standard_says(name: str, value: Any) -> None:
-    """And is null where the standard has an error of types."""
+    """The result equals the reference's, and is null for type errors."""
     try:
         expected = jmespath.search(f"{name}(@)", value)
     except (JMESPathError, TypeError):
@@ -94,7 +94,7 @@ def test_a_function_does_what_the_standard_says(name: str, value: Any) -> None:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two values are the same; the reference takes true for 1 nowhere that counts."""
+    """Whether two values are equal; the reference treats true as 1 only where it does not matter."""
     return repr(left) == repr(right)
 
 
@@ -136,7 +136,7 @@ def test_examples(text: str, value: Any, expected: Any) -> None:
     ],
 )
 def test_what_explodes_is_stopped(text: str) -> None:
-    """Small expressions that make, compare or print huge values."""
+    """Small expressions with huge values or costs are stopped."""
     expression = compiled(text)
     value: Any = [["x" * 1_000] * 300] * 300
     with pytest.raises(OverBudget):
@@ -146,7 +146,7 @@ def test_what_explodes_is_stopped(text: str) -> None:
 
 
 def test_a_list_is_looked_through_up_to_a_thousand() -> None:
-    """One more is over the budget."""
+    """A list of more than a thousand items exceeds the budget."""
     assert run("[*]", [1] * ITEMS) == [1] * ITEMS
     with pytest.raises(OverBudget):
         run("[*]", [1] * (ITEMS + 1))
@@ -155,7 +155,7 @@ def test_a_list_is_looked_through_up_to_a_thousand() -> None:
 @settings(max_examples=examples(50, 100), deadline=None)
 @given(st.text(alphabet="ab.[]*?@|&!=<>(){}:,'`\" 01-", max_size=40))
 def test_any_text_is_an_expression_or_a_sentence(text: str) -> None:
-    """Never another error; what runs, runs within the budget."""
+    """Any text is an expression within the budget, or refused with a sentence."""
     try:
         expression = compiled(text)
     except ValueError:
@@ -165,6 +165,6 @@ def test_any_text_is_an_expression_or_a_sentence(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["!" * 900 + "a", "a" + " || a" * 70, "a" + "[0]" * 400])
 def test_deep_expressions_are_refused(text: str) -> None:
-    """No recursion ends the reader."""
+    """Deep nesting is refused without a recursion error."""
     with pytest.raises(ValueError, match=r"simpler|at most"):
         compiled(text)

@@ -1,4 +1,4 @@
-"""OTLP's logs: records in JSON and in protobuf are the same events."""
+"""OTLP logs: JSON and protobuf give the same events."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def request(*records: Any, resource: dict[str, str] | None = None) -> dict[str, 
 
 
 def packed(body: dict[str, Any]) -> bytes:
-    """The same as protobuf."""
+    """The same body as protobuf."""
     given = json.loads(json.dumps(body))
     for of_resource in given["resourceLogs"]:
         for of_scope in of_resource["scopeLogs"]:
             for one in of_scope["logRecords"]:
-                for name in ("traceId", "spanId"):  # in OTLP's JSON they are in hex, in protobuf's in base64
+                for name in ("traceId", "spanId"):  # hex in OTLP's JSON, base64 in protobuf's
                     one.pop(name, None)
     message = json_format.ParseDict(given, ExportLogsServiceRequest())
     for of_resource, here in zip(message.resource_logs, body["resourceLogs"], strict=True):
@@ -96,7 +96,7 @@ def first(body: dict[str, Any], *, service: str | None = None) -> Any:
 
 
 def test_a_record_with_an_exception_becomes_an_event() -> None:
-    """With its frames and causes, and where it ran."""
+    """The event has the frames, causes and resource."""
     event = first(request(record()))
     exception = event.pop("exception")
     assert event.pop("id").startswith("otlp-")
@@ -126,7 +126,7 @@ def test_a_record_with_an_exception_becomes_an_event() -> None:
 
 
 def test_protobuf_says_the_same() -> None:
-    """Word for word; the id too, so that what is sent again in another encoding is a duplicate."""
+    """The event and its id are equal, so a repeat in the other encoding is a duplicate."""
     body = request(
         record(),
         record(body={"kvlistValue": {"values": pairs(message={"stringValue": "m"})}}),
@@ -150,7 +150,7 @@ def test_protobuf_says_the_same() -> None:
     ],
 )
 def test_an_exception_is_told_whatever_its_severity(changes: dict[str, Any], severity: str | None) -> None:
-    """By the number, else by the text."""
+    """The severity is that of the number, else of the text."""
     assert first(request(record(**changes))).get("severity") == severity
 
 
@@ -158,13 +158,13 @@ def test_an_exception_is_told_whatever_its_severity(changes: dict[str, Any], sev
     ("number", "wanted"), [(0, 0), (1, 0), (16, 0), (17, 1), (24, 1), ("x", 0), (None, 0), (True, 0)]
 )
 def test_without_one_only_errors_are(number: Any, wanted: int) -> None:
-    """The rest is dropped and counted."""
+    """Other records are dropped and counted."""
     taken = read(request(record(severityNumber=number, attributes=[])))
     assert (len(taken.items), sum(taken.dropped.values())) == (wanted, 1 - wanted)
 
 
 def test_the_same_failure_is_one_problem() -> None:
-    """Wherever a middleware logs it: grouped by the exception and not by the body, which is the same for all."""
+    """Records are grouped by the exception, not by the constant body of a middleware."""
     bodies = [
         record(
             eventName="http.server.request.exception",
@@ -185,7 +185,7 @@ def test_the_same_failure_is_one_problem() -> None:
 
 
 def test_an_sdk_without_a_name_has_the_keys() -> None:
-    """`unknown_service:python` is the SDK's word for none."""
+    """`unknown_service:python` counts as no service."""
     body = request(record(), resource={"service.name": "unknown_service:python"})
     assert first(body, service="shop")["service"] == "shop"
     assert first(body)["service"] == "unknown"
@@ -193,7 +193,7 @@ def test_an_sdk_without_a_name_has_the_keys() -> None:
 
 
 def test_traces_are_read_within_a_budget() -> None:
-    """Of all records of a request together; what is beyond has its type and message all the same."""
+    """The budget is for all records of a request; others keep type and message."""
     budget = TraceBudget(lines=PYTHON.count("\n") + 1)
     records, _ = read_json(json.dumps(request(record(), record(timeUnixNano="5"))).encode())
     first_, second = (item["exception"] for item in events(records, 0, service=None, traces=budget).items)  # type: ignore[call-overload]
@@ -203,7 +203,7 @@ def test_traces_are_read_within_a_budget() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"\xff", b"[" * 100_000, packed(request(record()))])
 def test_what_is_no_json_is_refused(body: bytes) -> None:
-    """In a sentence, a protobuf that says JSON too."""
+    """Protobuf declared as JSON is refused with a sentence."""
     with pytest.raises(Malformed):
         read_json(body)
 
@@ -212,7 +212,7 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
     "body", [b"{}", b"\xff" * 20, b"\x0a\xff\xff\xff\xff\x0f", json.dumps(request(record())).encode()]
 )
 def test_what_is_no_protobuf_is_refused(body: bytes) -> None:
-    """A JSON that says protobuf too."""
+    """JSON declared as protobuf is refused."""
     with pytest.raises(Malformed):
         read_protobuf(body)
 
@@ -220,7 +220,7 @@ def test_what_is_no_protobuf_is_refused(body: bytes) -> None:
 @settings(max_examples=examples(40, 80), deadline=None)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(record(), JSON)), JSON, JSON)
 def test_any_json_is_read(changes: dict[str, Any], resource: Any, records: Any) -> None:
-    """Whatever stands in a field; what becomes an event is taken or refused in a sentence."""
+    """Records with any field values become events or rejections."""
     for body in (
         request(record(**changes)),
         {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": records}]}]},
@@ -242,7 +242,7 @@ def test_any_json_is_read(changes: dict[str, Any], resource: Any, records: Any) 
 @settings(max_examples=examples(40, 80), deadline=None)
 @given(st.data())
 def test_mutated_protobuf_is_read_or_refused(data: st.DataObject) -> None:
-    """Bytes that were cut, changed or doubled."""
+    """Truncated, changed or doubled bytes are parsed or refused."""
     raw = bytearray(packed(request(record())))
     for _ in range(data.draw(st.integers(1, 5))):
         at = data.draw(st.integers(0, len(raw) - 1))
@@ -257,7 +257,7 @@ def test_mutated_protobuf_is_read_or_refused(data: st.DataObject) -> None:
 
 
 def test_it_reads_as_the_native_report_does() -> None:
-    """The same failure by its own client, by Sentry and by OTLP: title, labels and frames."""
+    """Title, labels and frames equal those from notifier's client and from Sentry."""
     frame = {"file": "/app/shop/billing.py", "function": "charge", "line": 21, "in_app": True}
     native = {
         "service": "billing", "environment": "staging", "release": "1.4.2", "host": "web-1",

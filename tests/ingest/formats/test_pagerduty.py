@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2: requests become events, acts and changes, or sentences about what is wrong."""
+"""PagerDuty's Events API v2: requests become events, acts, changes or errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read(body: Any, *, service: str | None = None) -> Any:
 
 
 def test_a_trigger_is_an_event() -> None:
-    """Everything that it says is somewhere."""
+    """Every field is part of the event."""
     alert = read(ALERT)
     assert (alert.action, alert.dedup_key) == ("trigger", "disk-db-1")
     assert alert.read.items == [
@@ -67,7 +67,7 @@ def test_a_trigger_is_an_event() -> None:
 
 
 def test_an_integration_is_of_a_service() -> None:
-    """The key's service goes before what an event says of its place; its own word goes first."""
+    """The event's own service comes first, then the key's, then its source."""
     own = {**ALERT, "payload": {**ALERT["payload"], "custom_details": {"service": "billing"}}}
     assert read(ALERT, service="shop").read.items[0]["service"] == "shop"
     assert read(own, service="shop").read.items[0]["service"] == "billing"
@@ -78,7 +78,7 @@ def test_an_integration_is_of_a_service() -> None:
 
 @pytest.mark.parametrize("extra", [{}, {"payload": ALERT["payload"]}, {"payload": None}])
 def test_the_end_needs_no_payload(extra: dict[str, Any]) -> None:
-    """And has the same fingerprint; an acknowledgement makes no event."""
+    """Resolving has the same fingerprint without a payload; acknowledging makes no event."""
     ended = read({"event_action": "resolve", "dedup_key": "disk-db-1", **extra})
     assert ended.read.items[0]["status"] == "resolved"
     assert ended.fingerprint == read(ALERT).fingerprint
@@ -87,7 +87,7 @@ def test_the_end_needs_no_payload(extra: dict[str, Any]) -> None:
 
 
 def test_what_comes_without_a_dedup_key_has_one_of_its_own() -> None:
-    """The same for the same problem, another for another: equal errors are one incident."""
+    """Without a dedup key, equal errors get the same one."""
     bodies = [
         {"event_action": "trigger", "payload": {"summary": text, "source": "a"}} for text in ("x", "x", "y")
     ]
@@ -114,7 +114,7 @@ def test_what_comes_without_a_dedup_key_has_one_of_its_own() -> None:
     ],
 )
 def test_what_is_no_event_is_refused(body: Any, said: str) -> None:
-    """In sentences that name fields."""
+    """The errors name fields."""
     with pytest.raises(InvalidAlert, match=said):
         read(body)
 
@@ -131,13 +131,13 @@ def test_what_is_no_event_is_refused(body: Any, said: str) -> None:
     ],
 )
 def test_the_key_is_in_the_body(body: bytes, found: str | None) -> None:
-    """Where it is a text."""
+    """The routing key is read from the body if it is a string."""
     assert routing_key(body) == found
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"", b"\xff", b"[" * 100_000])
 def test_a_body_that_cannot_have_a_key_is_refused_for_what_it_is(body: bytes) -> None:
-    """And not for the key that nobody could have found in it."""
+    """An unparsable body is refused as such, not for a missing key."""
     with pytest.raises(InvalidAlert, match=r"read|object"):
         routing_key(body)
 
@@ -145,7 +145,7 @@ def test_a_body_that_cannot_have_a_key_is_refused_for_what_it_is(body: bytes) ->
 @settings(max_examples=60, deadline=None)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys((*ALERT, "extra"), JSON)), JSON)
 def test_any_body_is_read_or_refused(changes: dict[str, Any], payload: Any) -> None:
-    """Never with another error."""
+    """Any body is accepted or refused with a sentence."""
     for body in (
         {**ALERT, **changes},
         {**ALERT, "payload": payload},
@@ -160,14 +160,14 @@ def test_any_body_is_read_or_refused(changes: dict[str, Any], payload: Any) -> N
 
 
 def test_what_notifier_sends_as_pagerduty_it_takes() -> None:
-    """One notifier may tell another."""
+    """A notifier's PagerDuty webhook is accepted by another notifier."""
     taken = read(out.payload(message(), routing_key="ntf_other"))
     assert taken.dedup_key == "t-1"
     assert taken.read.items[0]["service"] == "billing"
 
 
 def test_a_change_is_of_a_service() -> None:
-    """With its words."""
+    """A change has a service and a summary."""
     body = {
         "payload": {"summary": "deployed 1.4.2", "source": "ci", "custom_details": {"service": "billing"}}
     }

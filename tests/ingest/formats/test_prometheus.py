@@ -1,4 +1,4 @@
-"""Alerts of Prometheus: what is read of a body, what becomes an event, and bodies that were damaged on the way."""
+"""Alerts of Prometheus: parsing, mapping to events, and damaged bodies."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def normalized(tree_: dict[str, Any]) -> Any:
 
 
 def test_an_alert_is_an_event() -> None:
-    """Go's zero time is none, empty labels are none, reserved names are kept under others."""
+    """Go's zero time counts as missing, empty labels are dropped, and reserved names are renamed."""
     alert = read_one()
     assert (alert.starts_at, alert.ends_at) == (1_795_780_800_123, None)
     event = normalized(tree(alert, service=None))
@@ -89,7 +89,7 @@ def test_an_alert_is_an_event() -> None:
     ],
 )
 def test_the_identity_is_known_before_the_event(service: str | None, labels: dict[str, str]) -> None:
-    """The same for what opens it and for what ends it."""
+    """The identity is the same for firing and resolved alerts."""
     alert = read_one(labels=labels)
     for made in (tree(alert, service=service), resolution(alert, service=service)):
         event = normalized(made)
@@ -99,7 +99,7 @@ def test_the_identity_is_known_before_the_event(service: str | None, labels: dic
 
 
 def test_whose_an_alert_is() -> None:
-    """Its label `service` before the key's, that before `job`."""
+    """The service is the label `service`, else the key's, else `job`."""
     both = read_one(labels={"service": "billing", "job": "node"})
     job, none = read_one(labels={"job": "node"}), read_one(labels={"alertname": "A"})
     assert [service_of(one, "key's") for one in (both, job, none)] == ["billing", "key's", "key's"]
@@ -117,7 +117,7 @@ def test_replicas_are_one_problem_and_other_labels_are_not() -> None:
 
 @given(data=st.data())
 def test_damaged_bodies_cost_a_sentence(data: st.DataObject) -> None:
-    """Bytes changed, cut out or put in: a list, or `Malformed`; whatever is read becomes an event or a rejection."""
+    """A damaged body gives alerts or `Malformed`, and alerts give events or rejections."""
     body = bytearray(json.dumps([ALERT, ALERT], ensure_ascii=False).encode())
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(body) - 1))
@@ -152,7 +152,7 @@ _TEXTS = st.dictionaries(st.text(max_size=12), st.text(max_size=12), max_size=4)
     )
 )
 def test_any_alert_is_read_or_refused(alerts: list[Any]) -> None:
-    """Every item is an alert or a fault, whatever stands in it."""
+    """Every item is an alert or an error."""
     try:
         posted = read_alerts(json.dumps(alerts).encode())
     except Malformed:

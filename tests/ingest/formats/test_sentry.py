@@ -1,4 +1,4 @@
-"""Sentry's envelopes and events as native events: golden samples of our own, and every shape that its SDKs have."""
+"""Sentry's envelopes and events: golden samples, and every form that SDKs send."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def tree(event: Any, service: str | None = "billing") -> dict[str, Any]:
 
 
 def decoded(item: Any) -> dict[str, Any]:
-    """A field that is null is left out of the text, so that a missing one reads as None here."""
+    """The event's JSON without null fields, which read as None here."""
     return defaultdict(lambda: None, json.loads(item))
 
 
@@ -57,13 +57,13 @@ def normal(event: Any) -> Accepted:
 
 @pytest.mark.parametrize("sample", ["python-fastapi", "python-log", "node"])
 def test_a_sample_becomes_an_event(sample: str) -> None:
-    """What SDKs of today send, cut to what matters, and the whole event that it becomes."""
+    """A reduced sample of a current SDK gives the event in the golden file."""
     read = read_envelope((GOLDEN / f"sentry-{sample}.envelope").read_bytes(), {}, service=None)
     assert list(map(decoded, read.items)) == json.loads((GOLDEN / f"sentry-{sample}.json").read_text())
 
 
 def test_a_store_body_is_one_event() -> None:
-    """As SDKs sent them before there were envelopes; one that is a transaction is none."""
+    """A body of the store endpoint is an event, unless it is a transaction."""
     [item] = read_store(json.dumps({"exception": FAILURE}).encode(), {}, service="billing").items
     assert decoded(item)["exception"]["type"] == "ValueError"
     assert read_store(b'{"type": "transaction"}', {}, service=None) == ParsedBody([], {"transaction": 1})
@@ -72,7 +72,7 @@ def test_a_store_body_is_one_event() -> None:
 
 
 def test_items_are_told_apart_by_their_length_or_by_lines() -> None:
-    """An attachment may hold lines; a length that lies does not cost the event after it."""
+    """Items end by length or line; a wrong length does not affect the following event."""
     event = json.dumps({"message": "it broke"}).encode()
     binary = b'{"type":"event"}\n\n\x00\n'
     honest = envelope(
@@ -130,7 +130,7 @@ def test_what_is_no_envelope_is_said(body: bytes, why: str) -> None:
     ],
 )
 def test_a_check_in_is_a_sign_of_its_monitor(config: Any, schedule: Any) -> None:
-    """With the SDK's declaration where it can be read; else with a warning."""
+    """A check-in has the SDK's monitor configuration, or a warning if it is invalid."""
     said = {"monitor_slug": " nightly\nbackup ", "status": "ok", "duration": 1.5, "environment": "staging"}
     body = envelope(({"type": "check_in"}, json.dumps({**said, "monitor_config": config}).encode()))
     read = read_envelope(body, {}, service=None)
@@ -148,7 +148,7 @@ def test_a_check_in_is_a_sign_of_its_monitor(config: Any, schedule: Any) -> None
 
 @pytest.mark.parametrize("name", ["event_id", "level", "environment", "release", "message", "extra", "tags"])
 def test_a_number_that_nothing_holds_costs_no_event(name: str) -> None:
-    """Neither 64 bits nor a double: its digits are kept where a text may stand."""
+    """A number beyond 64 bits and doubles is kept as text."""
     for digits in (b"1e999", b"9" * 400):
         body = b'{"message": "it broke", "%s": %s}' % (name.encode(), digits)
         [item] = read_store(body, {}, service="billing").items
@@ -161,7 +161,7 @@ def test_a_number_that_nothing_holds_costs_no_event(name: str) -> None:
 
 
 def test_a_check_in_that_says_nothing_is_dropped() -> None:
-    """As are more than an envelope may have."""
+    """Invalid check-ins, and those beyond the limit, are dropped."""
     bad: list[Any] = [
         None,
         [],
@@ -178,7 +178,7 @@ def test_a_check_in_that_says_nothing_is_dropped() -> None:
 
 
 def test_what_comes_before_a_broken_item_is_kept() -> None:
-    """Nothing that could be read is lost for what follows it."""
+    """Items before a broken one are kept."""
     event = json.dumps({"message": "it broke"}).encode()
     body = envelope(({"type": "event"}, event)) + b'\n{"type": "ev'
     assert len(read_envelope(body, {}, service="billing").items) == 1
@@ -187,7 +187,7 @@ def test_what_comes_before_a_broken_item_is_kept() -> None:
 
 
 def test_an_event_that_cannot_be_read_is_rejected_by_name() -> None:
-    """It reaches the one sanitiser, which says what is wrong."""
+    """The rejection says what is wrong with the event."""
     normalizer = Normalizer(max_event_bytes=262_144, new_id=lambda: "new")
     for payload in (b"{", b"[1]", b"\xff", b"[" * 100_000, b'{"a": NaN}'):
         read = read_envelope(envelope(({"type": "event"}, payload)), {}, service="billing")
@@ -197,7 +197,7 @@ def test_an_event_that_cannot_be_read_is_rejected_by_name() -> None:
 
 
 def test_the_service_is_the_key_s_else_a_tag_s_else_unknown() -> None:
-    """The last with a warning that says what to do."""
+    """The service is the key's, else a tag's, else `unknown` with a warning."""
     tagged = {"message": "it broke", "tags": {"service": "web"}}
     assert tree(tagged, "billing")["service"] == "billing"
     assert tree(tagged, None)["service"] == "web"
@@ -220,7 +220,7 @@ def test_the_last_exception_was_raised_and_the_first_is_its_innermost_cause() ->
 
 
 def test_a_group_has_its_first_as_cause_and_the_others_as_notes() -> None:
-    """As the native client tells it; an explicit cause comes first, the context last."""
+    """The first exception of a group is the cause and the others are notes, as in the native client."""
 
     def value(name: str, id_: int, parent: int | None, source: str) -> dict[str, Any]:
         mechanism = {"type": "chained", "exception_id": id_, "parent_id": parent, "source": source}
@@ -243,7 +243,7 @@ def test_a_group_has_its_first_as_cause_and_the_others_as_notes() -> None:
 
 @pytest.mark.parametrize("in_app", [True, False])
 def test_both_reports_of_an_asyncio_task_are_one_incident(in_app: bool) -> None:
-    """The integration's, and the logger's `Task exception was never retrieved`; in code of the application's or not."""
+    """The asyncio integration's report and the log record `Task exception was never retrieved` are one incident."""
     frames = [{"filename": "app/jobs.py", "function": "charge", "lineno": 7, "in_app": in_app}]
     value = {"type": "ValueError", "value": "lonely", "stacktrace": {"frames": frames}}
     by_asyncio = {"exception": {"values": [{**value, "mechanism": {"type": "asyncio", "handled": False}}]}}
@@ -260,7 +260,7 @@ def test_both_reports_of_an_asyncio_task_are_one_incident(in_app: bool) -> None:
 
 
 def test_a_message_is_one_problem_with_its_template() -> None:
-    """As the native client's log records; older SDKs leave filling it in to the receiver."""
+    """A log message is grouped by its template; for older SDKs the receiver fills it in."""
     filled = [
         {"logentry": {"message": TEMPLATE, "formatted": f"order {n} of ada failed", "params": [n, "ada"]}}
         for n in (17, 18)
@@ -290,7 +290,7 @@ def test_a_message_is_one_problem_with_its_template() -> None:
 
 
 def test_a_template_says_what_or_it_groups_nothing() -> None:
-    """By the words of the native client: `error: %s` would make one incident of all."""
+    """A template without words, such as `error: %s`, does not group."""
     assert logs._EMPTY == EMPTY
     for template in (
         "order %s failed",
@@ -307,7 +307,7 @@ def test_a_template_says_what_or_it_groups_nothing() -> None:
 
 
 def test_a_synthetic_exception_is_a_message() -> None:
-    """Node's `captureMessage` has one, to say where it was written."""
+    """The synthetic exception of Node's `captureMessage` is a message with a frame."""
     value = {"value": "deployed", "mechanism": {"synthetic": True}, "stacktrace": {"frames": []}}
     item = tree({"message": "deployed", "level": "info", "exception": {"values": [value]}})
     assert (item["message"], item["exception"], item["severity"]) == ("deployed", None, "info")
@@ -334,14 +334,14 @@ def test_a_level_is_a_severity(level: Any, severity: str) -> None:
     ],
 )  # fmt: skip
 def test_tags_are_labels(tags: Any) -> None:
-    """In each form; one with a reserved name stays under the context."""
+    """Tags in any form are labels; reserved names are moved to the context."""
     item = tree({"message": "it broke", "tags": tags})
     assert item["labels"] == {"region": "eu", "n": "3", "on": "true"}
     assert item["context"]["tags"] == {"severity": "mine"}
 
 
 def test_a_frame_without_a_mark_is_judged_by_its_path() -> None:
-    """`in_app` missing: below site-packages is a library's; without a path nothing is said."""
+    """Without `in_app`, frames below site-packages are a library's, and others the application's."""
     frames = [
         {"filename": "flask/app.py", "abs_path": "/srv/venv/lib/python3.12/site-packages/flask/app.py"},
         {"filename": "jobs.py", "abs_path": "/srv/billing/jobs.py", "context_line": "    charge()\n"},
@@ -361,7 +361,7 @@ def test_a_frame_without_a_mark_is_judged_by_its_path() -> None:
 
 
 def test_an_exception_without_frames_has_its_thread_s() -> None:
-    """Those of the one that crashed, else of the one at work; older SDKs have them in the event."""
+    """An exception without frames gets those of the crashed or current thread, or of the event."""
     bare = {"type": "E", "value": "v"}
     stack = {"frames": [{"filename": "here.py"}]}
     threads = [
@@ -377,7 +377,7 @@ def test_an_exception_without_frames_has_its_thread_s() -> None:
 
 
 def test_the_context_is_bounded_and_without_bodies() -> None:
-    """The last 20 breadcrumbs; a request without its body and cookies; what no longer fits is left out."""
+    """The context has the last 20 breadcrumbs and the request without body and cookies, within the limit."""
     crumbs = [{"message": f"step {n}", "timestamp": 1_795_786_528.5, "data": {}} for n in range(30)]
     event = {
         "message": "it broke",
@@ -402,7 +402,7 @@ def test_the_context_is_bounded_and_without_bodies() -> None:
 
 
 def test_a_given_fingerprint_is_the_sender_s() -> None:
-    """`{{ default }}` is understood in it, and alone is none."""
+    """A fingerprint of the sender may contain `{{ default }}`, which alone is the default."""
     assert tree({"message": "m", "fingerprint": ["{{ default }}", "eu", 7, None]})["fingerprint"] == [
         "{{ default }}", "eu", "7",
     ]  # fmt: skip
@@ -412,7 +412,7 @@ def test_a_given_fingerprint_is_the_sender_s() -> None:
 
 
 def test_what_says_nothing_is_still_an_event() -> None:
-    """An exception without type and message is none, and an event of nothing has a sentence."""
+    """An event without content gets a message."""
     empty: tuple[Any, ...] = ({}, {"exception": {"values": [{}]}}, {"logentry": {}, "message": ""})
     for event in empty:
         assert normal(event).event.title == "(no message)"
@@ -421,7 +421,7 @@ def test_what_says_nothing_is_still_an_event() -> None:
 
 
 def test_the_largest_event_is_taken() -> None:
-    """A hundred and fifty frames, causes, long messages, all limits at once: cut, never refused."""
+    """An event that reaches all limits is truncated and accepted."""
     frames = [
         {"filename": f"{'f' * 300}{n}.py", "function": "g" * 200, "context_line": "c" * 600}
         for n in range(150)
@@ -460,7 +460,7 @@ SHAPES = st.recursive(
 @example(event={"exception": {"event_id": None, "type": [None]}})
 @given(event=st.dictionaries(FIELDS, SHAPES, max_size=10))
 def test_any_event_becomes_one(event: dict[str, Any]) -> None:
-    """Whatever types its fields have: an event, and never an error."""
+    """An event with fields of any type is accepted."""
     normalizer = Normalizer(max_event_bytes=262_144, new_id=lambda: "new")
     payload = json.dumps(event, allow_nan=False, default=str) if finite(event) else "{}"
     read = read_store(payload.encode("utf-8", "surrogatepass"), {}, service="billing")
@@ -485,7 +485,7 @@ SAMPLE = (GOLDEN / "sentry-python-fastapi.envelope").read_bytes()
     put=st.binary(max_size=20) | st.sampled_from([b"\n", b"{", b'"']),
 )
 def test_a_mutated_envelope_never_raises_anything_else(start: int, cut: int, put: bytes) -> None:
-    """Bytes taken out and put in anywhere: items, or a sentence."""
+    """A damaged envelope gives items or a refusal with a sentence."""
     body = SAMPLE[:start] + put + SAMPLE[start + cut :]
     normalizer = Normalizer(max_event_bytes=262_144, new_id=lambda: "new")
     try:

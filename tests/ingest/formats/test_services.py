@@ -1,4 +1,4 @@
-"""What one service's sender posts is never another service's problem, whatever door it comes by."""
+"""Events of different services are different problems, in every format."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ DOORS: dict[str, Callable[[str], Mapping[str, Any]]] = {
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 def test_what_two_services_send_alike_is_two_problems(door: Callable[[str], Mapping[str, Any]]) -> None:
-    """By keys of their own; what one of them sends again is the same problem."""
+    """Equal bodies with two services' keys are two problems; a repeat is the same problem."""
     found = [_fingerprint(door(service)) for service in ("billing", "search", "billing")]
     assert found[0] == found[2] != found[1]
 

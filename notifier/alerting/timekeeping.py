@@ -52,7 +52,7 @@ class Timekeeper:
                 log.warning(
                     "retention_waits",
                     hours=DOUBTED_FOR // HOUR,
-                    why="the clock went ahead by more than a day: where it is wrong, set it right before old data goes",
+                    why="away, or the clock ahead, for more than a day: if it is wrong, set it right before old data goes",
                 )
         self._checked_at = now
 

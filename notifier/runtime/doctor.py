@@ -18,7 +18,7 @@ from notifier.domain.time import SECOND, words
 from notifier.oncall.findings import Finding
 from notifier.runtime import pg_dump
 from notifier.runtime.database import sqlite_path
-from notifier.runtime.status import CLOCK_ADVICE, ServiceStatus
+from notifier.runtime.status import AWAY_OR_AHEAD, CLOCK_ADVICE, ServiceStatus
 from notifier.settings.model import Settings
 from notifier.store import keys
 from notifier.store.database import Database
@@ -87,7 +87,7 @@ def _service(status: ServiceStatus) -> Iterator[Finding]:
         left = words(waits_until - status.database.at)
         yield Finding(
             "clock", "retention", "warning",
-            f"the clock went ahead by more than a day, and nothing is removed for its age for {left}",
+            f"{AWAY_OR_AHEAD}: nothing is removed for its age for {left}",
             CLOCK_ADVICE[:1].lower() + CLOCK_ADVICE[1:],
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from notifier.telemetry.loop import Loop
 
 BEATS_WITHIN: Duration = 30 * SECOND
 """The default limit. Loops with longer steps have their own."""
+AWAY_OR_AHEAD = "the service was away, or the clock went ahead, for more than a day"
 CLOCK_ADVICE = "Where the clock is wrong, set it right before then"
 
 

@@ -114,7 +114,7 @@ def test_a_clock_that_went_far_ahead_is_a_trouble() -> None:
     shown = view(database=replace(STATUS.database, retention_waits_until=NOW + 23 * HOUR))
     (trouble,) = shown.troubles
     assert trouble.startswith(
-        "The clock went ahead by more than a day: nothing is removed for its age for 23h."
+        "The service was away, or the clock went ahead, for more than a day: nothing is removed for its age for 23h."
     )
     assert trouble.endswith("Where the clock is wrong, set it right before then.")
 

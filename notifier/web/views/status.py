@@ -10,7 +10,7 @@ from notifier.domain.incident_history import AuditEntry
 from notifier.domain.time import Instant, words
 from notifier.oncall.hold import HoldState
 from notifier.oncall.status import BackupState, BooksCheck, Difference, Equation, ReplicaBeat, equations
-from notifier.runtime.status import CLOCK_ADVICE, LoopStatus, ServiceStatus
+from notifier.runtime.status import AWAY_OR_AHEAD, CLOCK_ADVICE, LoopStatus, ServiceStatus
 from notifier.web.views.audit_trail import ActLine, trail
 from notifier.wording.text import counted, number
 
@@ -179,7 +179,8 @@ def _troubles(status: ServiceStatus) -> Iterator[str]:
     waits_until = status.database.retention_waits_until
     if waits_until is not None:
         left = words(waits_until - status.database.at)
-        yield f"The clock went ahead by more than a day: nothing is removed for its age for {left}. {CLOCK_ADVICE}."
+        why = AWAY_OR_AHEAD[:1].upper() + AWAY_OR_AHEAD[1:]
+        yield f"{why}: nothing is removed for its age for {left}. {CLOCK_ADVICE}."
     versions = {beat.version for beat in status.database.replicas}
     if len(versions) > 1:
         yield "Replicas follow different configurations: reload each of them."

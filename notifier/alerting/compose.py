@@ -112,7 +112,7 @@ def compose(
         most_events=max((item.member.count for item in items), default=0),
         suppressed=sum(item.suppressed for item in items),
         origin=origin,
-        note=note or _released(tx, items),
+        note=note or _hold_notes(tx, items),
         thread_id="",
         standing=summary,
     )
@@ -218,15 +218,15 @@ def _episode_summary(tx: Tx, rules: AlertingRules, group_id: str, since: Instant
     )
 
 
-def _released(tx: Tx, items: Sequence[NotificationItem]) -> str | None:
+def _hold_notes(tx: Tx, items: Sequence[NotificationItem]) -> str | None:
     """Sentences that say what held the items with the reason `unmuted`; None if there are no such items."""
     unmuted = [item.member for item in items if item.reason is Reason.UNMUTED]
     holds = dict.fromkeys((member.held_by, member.hold_ref, member.snoozed_by) for member in unmuted)
-    said = dict.fromkeys(_released_from(tx, held_by, ref, by) for held_by, ref, by in holds)
+    said = dict.fromkeys(_hold_note(tx, held_by, ref, by) for held_by, ref, by in holds)
     return " ".join(list(said)[:SENTENCES_AT_MOST]) or None
 
 
-def _released_from(tx: Tx, held_by: str | None, ref: str | None, snoozed_by: str | None) -> str:
+def _hold_note(tx: Tx, held_by: str | None, ref: str | None, snoozed_by: str | None) -> str:
     silence = silences.get(tx, ref) if ref is not None and held_by == HeldBy.SILENCED.value else None
     if silence is None:
         author = snoozed_by if held_by == HeldBy.SNOOZED.value else None

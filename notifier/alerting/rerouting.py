@@ -71,9 +71,9 @@ def reroute(tx: Tx, rules: AlertingRules, group: GroupRow) -> int:
     rows = _lock(tx, targets, group.project)
     if len(members) == total and len(targets) == 1:
         ((id_, target),) = targets.items()
-        _take_over(tx, group, rows[id_], target)
+        _move_to_one_group(tx, group, rows[id_], target)
     else:
-        _split_over(tx, rules, group, rows, targets)
+        _move_to_several_groups(tx, rules, group, rows, targets)
     _move(tx, group, targets)
     left = total - len(members)
     again = None if not left else tx.now if len(members) == MEMBERS_AT_ONCE else tx.now + AGAIN
@@ -97,7 +97,7 @@ class TargetGroup:
     @property
     def told(self) -> bool:
         """Whether people were notified about a member but not about its resolution."""
-        return any(map(_is_told, self.members))
+        return any(map(_has_open_thread, self.members))
 
 
 def _target_groups(rules: AlertingRules, members: Sequence[MemberRow]) -> dict[str, TargetGroup]:
@@ -128,7 +128,7 @@ def _lock(tx: Tx, targets: Mapping[str, TargetGroup], project: str) -> dict[str,
     return {group.id: group for group in lock_groups(tx, groups=encode_values(sorted(targets)))}
 
 
-def _take_over(tx: Tx, old: GroupRow, new: GroupRow, target: TargetGroup) -> None:
+def _move_to_one_group(tx: Tx, old: GroupRow, new: GroupRow, target: TargetGroup) -> None:
     """Move all members to one group.
 
     A group without an episode inherits the old group's episode and threads.
@@ -146,7 +146,7 @@ def _take_over(tx: Tx, old: GroupRow, new: GroupRow, target: TargetGroup) -> Non
     update(tx, threads, {"group_id": old.id}, {"group_id": new.id})
 
 
-def _split_over(
+def _move_to_several_groups(
     tx: Tx,
     rules: AlertingRules,
     old: GroupRow,
@@ -232,7 +232,7 @@ def _change_due(
     return notifying.change_due(member, route, changed_at=changed_at, last_told_at=last_told_at)
 
 
-def _is_told(member: MemberRow) -> bool:
+def _has_open_thread(member: MemberRow) -> bool:
     """Whether people were notified about the incident but not about its resolution."""
     return member.told_at is not None and member.told_state != State.RESOLVED.value
 

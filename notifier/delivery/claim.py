@@ -40,7 +40,7 @@ TARGETS_AT_ONCE = 20
 DIGESTED_AT_ONCE = 5_000
 
 
-class _Taken(Value, frozen=True, kw_only=True):
+class _TargetClaims(Value, frozen=True, kw_only=True):
     """The claims for one target: jobs, deliveries that died, and the idleness needed before the next claim."""
 
     jobs: tuple[Job, ...]
@@ -62,7 +62,7 @@ def claim(tx: Tx, rules: AlertingRules, channels: Mapping[str, ChannelRules]) ->
         name = target.channel
         if free[name] <= 0:
             continue
-        channel = _left(channels, name, free[name], jobs)
+        channel = _remaining_rules(channels, name, free[name], jobs)
         taken = _claim_target(tx, rules, target, channel, held=held)
         free[name] -= len(taken.jobs)
         jobs += taken.jobs
@@ -78,7 +78,9 @@ def claim(tx: Tx, rules: AlertingRules, channels: Mapping[str, ChannelRules]) ->
     return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at, needs=needs)
 
 
-def _left(channels: Mapping[str, ChannelRules], name: str, slots: int, jobs: Sequence[Job]) -> ChannelRules:
+def _remaining_rules(
+    channels: Mapping[str, ChannelRules], name: str, slots: int, jobs: Sequence[Job]
+) -> ChannelRules:
     """A channel's rules, reduced by what this claim has already taken."""
     idle = channels[name].idle
     if jobs:
@@ -88,7 +90,7 @@ def _left(channels: Mapping[str, ChannelRules], name: str, slots: int, jobs: Seq
 
 def _claim_target(
     tx: Tx, rules: AlertingRules, row: DueTarget, channel: ChannelRules, *, held: bool
-) -> _Taken:
+) -> _TargetClaims:
     in_flight = execute(tx, count_in_flight, {"target": row.id}).scalar_one()
     target = Target(
         tokens=row.tokens,
@@ -105,12 +107,14 @@ def _claim_target(
         idle=channel.idle,
     )
     slots = channel.slots if channel.share is None else min(channel.slots, channel.share - in_flight)
-    plan = pacing.plan(target, _front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots)
+    plan = pacing.plan(
+        target, _waiting_front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots
+    )
     for id_, outcome in plan.dead:
         mark_dead(tx, id_, outcome, sentences.DEAD[outcome])
     sends = list(plan.sends)
     if plan.digest:
-        sends.append(digest(tx, rules, row, _digested(tx, row.id, target)))
+        sends.append(digest(tx, rules, row, _sends_for_digest(tx, row.id, target)))
     jobs = _start(tx, rules, row, channel, sends)
     sent = any(job.reason is not Reason.TEST for job in jobs)
     # A dead delivery may have been a digest that others wait for. A delivery that waits to be sent alone keeps its
@@ -125,10 +129,10 @@ def _claim_target(
         "last_sent_at": tx.now if sent else row.last_sent_at,
     }
     update(tx, targets, {"id": row.id}, changes)
-    return _Taken(jobs=jobs, died=plan.dead, needs=plan.needs)
+    return _TargetClaims(jobs=jobs, died=plan.dead, needs=plan.needs)
 
 
-def _front(tx: Tx, id_: int, target: Target, enough: int) -> Front:
+def _waiting_front(tx: Tx, id_: int, target: Target, enough: int) -> Front:
     """The first deliveries that wait for a target, as many as the plan needs."""
     if target.disabled:
         threads = execute(tx, waiting_threads, {"target": id_, "most": enough}).scalars().all()
@@ -158,7 +162,7 @@ def _of_threads(tx: Tx, threads: Sequence[str]) -> list[Pending]:
     return sorted(map(_pending, deliveries), key=lambda delivery: place[delivery.thread])
 
 
-def _digested(tx: Tx, id_: int, target: Target) -> tuple[Send, ...]:
+def _sends_for_digest(tx: Tx, id_: int, target: Target) -> tuple[Send, ...]:
     """The sends that go into a digest: all that are due and may be merged."""
     threads, _ = _first_threads(tx, id_, DIGESTED_AT_ONCE)
     return pacing.plan(target, Front(pending=_of_threads(tx, threads)), tx.now, 1).digest

@@ -129,7 +129,7 @@ class Dispatcher:
         claimed, results = await self._write(open_channels.rules, channels, ended, back)
         await self._begin(open_channels, claimed)
         for ending, result in zip(ended, results, strict=True):
-            self._told(ending.job, ending.end, result)
+            self._log_outcome(ending.job, ending.end, result)
         return self._database.now() if self._sends.unrecorded_count else claimed.next_at
 
     async def _begin(self, open_channels: OpenChannels, claimed: Claimed) -> None:
@@ -157,12 +157,12 @@ class Dispatcher:
             self._sends.put_back(ended, back)
             raise
         except (StoreUnavailable, StoreFull) as error:
-            self._not_recorded(ended, error)
+            self._log_unrecorded(ended, error)
             self._sends.put_back(ended, back)
             raise
         except StoreError as error:
             if len(ended) + len(back) < 2:
-                self._not_recorded(ended, error)
+                self._log_unrecorded(ended, error)
                 raise
             return Claimed(), await self._one_by_one(rules, ended, back)
 
@@ -182,9 +182,9 @@ class Dispatcher:
                 await self._write(rules, {}, [], [job])
         return results
 
-    def _not_recorded(self, ended: Collection[Ended], error: StoreError) -> None:
+    def _log_unrecorded(self, ended: Collection[Ended], error: StoreError) -> None:
         for ending in ended:
-            log.error("outcome_not_recorded", delivery=ending.job.id, error=str(error))
+            log.error("outcome_log_unrecorded", delivery=ending.job.id, error=str(error))
 
     def _channel_rules(self, open_channels: OpenChannels) -> dict[str, ChannelRules]:
         return {
@@ -220,7 +220,7 @@ class Dispatcher:
         self._metrics.latency.labels(job.channel).observe(max(0, took) / SECOND)
         return Ended(job=job, end=end, jitter=self._jitter())
 
-    def _told(self, job: Job, ended: Receipt | SendError, result: Result | None) -> None:
+    def _log_outcome(self, job: Job, ended: Receipt | SendError, result: Result | None) -> None:
         outcome = Outcome.DELIVERED if isinstance(ended, Receipt) else ended.outcome
         told = [item.incident for item in job.message.told]
         said = {

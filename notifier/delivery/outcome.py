@@ -91,19 +91,19 @@ def _delivered(tx: Tx, well: Sequence[Ended]) -> dict[tuple[str, int], Result | 
     recorded = [(job, receipt) for job, receipt in receipts if (job.id, job.fence) in mine]
     if recorded:
         write_attempts(tx, [(job, Outcome.DELIVERED, receipt.detail) for job, receipt in recorded])
-        _remember(tx, recorded)
+        _record_effects(tx, recorded)
     done = Result(state=DeliveryState.DELIVERED, outcome=Outcome.DELIVERED)
-    known = mine if len(mine) == len(well) else mine | _known(tx, [job for job, _ in receipts])
+    known = mine if len(mine) == len(well) else mine | _already_recorded(tx, [job for job, _ in receipts])
     return {(job.id, job.fence): done if (job.id, job.fence) in known else None for job, _ in receipts}
 
 
-def _known(tx: Tx, jobs: Sequence[Job]) -> set[tuple[str, int]]:
+def _already_recorded(tx: Tx, jobs: Sequence[Job]) -> set[tuple[str, int]]:
     """The jobs that were already recorded as delivered by a commit whose reply was lost."""
     rows = encode_rows((job.id, job.fence) for job in jobs)
     return {(row.delivery, row.n) for row in execute(tx, statements.already_delivered, {"rows": rows})}
 
 
-def _remember(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:
+def _record_effects(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:
     """Store what follows from a delivery: message references, coalesced deliveries, and the target's health."""
     refs = [(job.thread.id, receipt.ref) for job, receipt in recorded if receipt.ref is not None]
     if refs:
@@ -133,7 +133,9 @@ def _failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     used = tried.attempts + (0 if error.outcome is Outcome.THROTTLED else 1)
     follows = retry.after(
         error.outcome,
-        attempts=used if error.outcome is not Outcome.PERMANENT else 1 + _permanent(tx, job, tried.attempts),
+        attempts=used
+        if error.outcome is not Outcome.PERMANENT
+        else 1 + _count_permanent(tx, job, tried.attempts),
         now=tx.now,
         expires_at=tried.expires_at,
         retry_after=error.retry_after,
@@ -163,7 +165,7 @@ def _failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     return result
 
 
-def _permanent(tx: Tx, job: Job, recent: int) -> int:
+def _count_permanent(tx: Tx, job: Job, recent: int) -> int:
     """How many of the `recent` attempts failed with `permanent`; only these count towards the limit of three."""
     if not recent:
         return 0

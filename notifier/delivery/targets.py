@@ -26,38 +26,38 @@ from notifier.wording import sentences
 
 
 def sync_targets(
-    tx: Tx, wanted: Mapping[str, Sequence[str]], *, fallback: str | None = None
+    tx: Tx, configured: Mapping[str, Sequence[str]], *, fallback: str | None = None
 ) -> dict[str, tuple[int, ...]]:
     """Make the target rows match the configuration. Returns each channel's target ids in the order of its addresses.
 
     Deliveries that wait for a replaced URL move to the new one. Deliveries that wait for any other removed target
     become dead letters, and the channel `fallback` is notified about them.
     """
-    ids = _known_targets(tx, wanted)
-    for channel, addresses in sorted(wanted.items()):
+    ids = _known_targets(tx, configured)
+    for channel, addresses in sorted(configured.items()):
         for address in addresses:
             if (channel, address) not in ids:
                 row = execute(tx, statements.insert_target, {"channel": channel, "address": address})
                 ids[channel, address] = row.scalar_one()
-    configured = {ids[channel, address] for channel, addresses in wanted.items() for address in addresses}
-    removed = sorted(set(ids.values()) - configured)
+    present = {ids[channel, address] for channel, addresses in configured.items() for address in addresses}
+    removed = sorted(set(ids.values()) - present)
     if removed:
-        _move_to_new_urls(tx, wanted, ids, removed)
+        _move_to_new_urls(tx, configured, ids, removed)
         _end_deliveries(tx, removed, fallback)
         execute(tx, statements.clear_due, {"targets": encode_values(removed)})
     return {
         channel: tuple(ids[channel, address] for address in addresses)
-        for channel, addresses in wanted.items()
+        for channel, addresses in configured.items()
     }
 
 
-def _known_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+def _known_targets(tx: Tx, configured: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
     """Ids by channel and address. Rows whose address an older version stored with a token in its path are renamed."""
     rows = statements.target_addresses(tx)
     ids = {(target.channel, target.address): target.id for target in rows}
     for target in rows:
         address = shown_url(target.address)
-        named_so = address != target.address and target.address not in wanted.get(target.channel, ())
+        named_so = address != target.address and target.address not in configured.get(target.channel, ())
         if named_so and (target.channel, address) not in ids:
             execute(tx, statements.rename_target, {"target": target.id, "address": address})
             ids[target.channel, address] = ids.pop((target.channel, target.address))
@@ -65,14 +65,17 @@ def _known_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[tuple[st
 
 
 def _move_to_new_urls(
-    tx: Tx, wanted: Mapping[str, Sequence[str]], ids: Mapping[tuple[str, str], int], removed: Sequence[int]
+    tx: Tx,
+    configured: Mapping[str, Sequence[str]],
+    ids: Mapping[tuple[str, str], int],
+    removed: Sequence[int],
 ) -> None:
     """Move what waits for a channel's former URLs to its present one, if it has only one.
 
     Other kinds of addresses name people or rooms: a different address is a different recipient.
     """
     for (channel, address), former in sorted(ids.items(), key=itemgetter(1)):
-        present = wanted.get(channel, ())
+        present = configured.get(channel, ())
         if former in removed and len(present) == 1 and all(map(_is_url, (address, *present))):
             moved = {"former": former, "target": ids[channel, present[0]], "now": tx.now}
             execute(tx, move_threads, moved)

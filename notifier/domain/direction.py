@@ -1,7 +1,7 @@
-"""Isolates of Unicode around text that is written from right to left, so that it reorders nothing beside it.
+"""Unicode isolates around right-to-left text, so that it does not reorder the text beside it.
 
-A first strong isolate (U+2068) and its end (U+2069) shut text off from the direction of its surroundings: a Hebrew or
-Arabic title in an English sentence leaves the numbers and words behind it where they are.
+A first strong isolate (U+2068) and its end (U+2069) separate text from the direction of its surroundings: numbers and
+words after a Hebrew or Arabic title in an English sentence stay where they are.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _ISOLATE = re.compile(f"([{FSI}{PDI}])")
 
 
 def isolated(text: str) -> str:
-    """The text between isolates if it holds letters that are written from right to left."""
+    """The text, enclosed in isolates if it contains right-to-left letters."""
     return f"{FSI}{text}{PDI}" if not text.isascii() and _RIGHT_TO_LEFT.search(text) else text
 
 
 def paired(text: str, unpaired: str = "") -> list[str]:
-    """The text split at its isolates, which stand at the odd places; one without a counterpart becomes `unpaired`."""
+    """The text split at its isolates, which are at odd positions; unpaired ones are replaced by `unpaired`."""
     if FSI not in text and PDI not in text:
         return [text]
     parts, opened = _ISOLATE.split(text), list[int]()
@@ -36,5 +36,5 @@ def paired(text: str, unpaired: str = "") -> list[str]:
 
 
 def closed(text: str) -> str:
-    """The text with an end for each isolate that was cut off from its own."""
+    """The text with an end appended for each isolate that lacks one."""
     return text + PDI * (text.count(FSI) - text.count(PDI))

@@ -45,11 +45,11 @@ def rank(run: TaskRun) -> int:
     if run.state is RunState.FAILED:
         return _FAILED + run.attempt * STEPS
     if run.state is RunState.LOST:
-        return run.attempt * STEPS + (GUESSED_STEP if guessed(run.error) else _LOST_STEP)
+        return run.attempt * STEPS + (GUESSED_STEP if is_assumed(run.error) else _LOST_STEP)
     return run.attempt * STEPS + _STEP[run.state]
 
 
-def guessed(error: Mapping[str, Any] | None) -> bool:
+def is_assumed(error: Mapping[str, Any] | None) -> bool:
     """Whether the service itself has declared this run lost."""
     return error is not None and error.get("type") == TASK_LOST and error.get("module") == ASSUMED_BY
 

@@ -70,7 +70,7 @@ def check(tx: Tx) -> DatabaseCheck:
 
 
 def missing_tables(tx: Tx) -> tuple[str, ...]:
-    """The names of tables that are not in the database, as after somebody else's hand or half a restore."""
+    """The names of missing tables, for example after an incomplete restore."""
     query = (
         "SELECT name FROM sqlite_master WHERE type = 'table'"
         if tx.dialect == "sqlite"
@@ -80,7 +80,7 @@ def missing_tables(tx: Tx) -> tuple[str, ...]:
 
 
 def missing_sentence(names: Sequence[str]) -> str:
-    """The sentence that names them, and says what to do."""
+    """The sentence about missing tables."""
     return f"the database has no table {', '.join(names)}: restore a backup"
 
 

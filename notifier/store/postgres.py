@@ -74,7 +74,7 @@ class PostgresDatabase:
         """Connect and check the server. `fsync=off` is refused, because a `202` promises an fsync."""
         pool = Pool(driver_address(url), size=pool_size)
         try:
-            fsync, moment = await pool.run(_look, within=LOOP / 1000)
+            fsync, moment = await pool.run(_inspect_server, within=LOOP / 1000)
         except (*_AWAY, ValueError, OverflowError) as error:
             await pool.aclose()
             raise unreachable(error) from error
@@ -161,21 +161,21 @@ class PostgresDatabase:
         while True:
             with contextlib.suppress(*_LOST, sa.exc.SQLAlchemyError):
                 async with self._pool.alone(within=LOOP / 1000) as raw:
-                    await raw.add_listener(CHANNEL, self._heard)
+                    await raw.add_listener(CHANNEL, self._on_notify)
                     self.signals.wake(TOPICS)
                     while True:
                         await asyncio.sleep(LISTENING_CHECKED_S)
                         with dropped(raw, LISTENING_CHECKED_S):
                             moment = await raw.fetchval(SERVER_MOMENT)
-                        self._follow(int(moment))
+                        self._correct_clock(int(moment))
             await asyncio.sleep(1)
 
-    def _follow(self, moment: Instant) -> None:
+    def _correct_clock(self, moment: Instant) -> None:
         """Correct the clock if it differs from the server's, because either was set or this machine stood still."""
         if isinstance(self._clock, AnchoredClock) and abs(moment - self._clock.now()) > APART:
             self._clock.anchor(moment)
 
-    def _heard(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
+    def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
         self.signals.wake_after_commit({topic for topic in TOPICS if topic == payload})
 
     async def aclose(self) -> None:
@@ -208,7 +208,7 @@ def bounds(limit: Duration) -> str:
     )
 
 
-def _look(connection: Connection) -> tuple[str, Decimal]:
+def _inspect_server(connection: Connection) -> tuple[str, Decimal]:
     fsync = connection.exec_driver_sql("SHOW fsync").scalar_one()
     return fsync, connection.exec_driver_sql(SERVER_MOMENT).scalar_one()
 

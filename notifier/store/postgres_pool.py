@@ -68,11 +68,11 @@ class Pool:
             hide_parameters=True,
             connect_args=connecting,
         )
-        event.listen(engine.sync_engine, "connect", self._made)
+        event.listen(engine.sync_engine, "connect", self._on_connected)
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
         return engine
 
-    def _share(self) -> None:
+    def _use_unnamed_statements(self) -> None:
         """Switch to unnamed statements. Existing connections are closed when they are returned."""
         left = asyncio.ensure_future(self._engine.dispose())
         self._left.add(left)
@@ -104,7 +104,7 @@ class Pool:
             if sqlstate(error) not in _ELSEWHERE or (self._shared and engine is self._engine):
                 raise
             if engine is self._engine:
-                self._share()
+                self._use_unnamed_statements()
         return await self._use(call, used, until)
 
     async def _use(self, call: Callable[[Connection], T], used: list[Any], until: float) -> T:
@@ -133,16 +133,16 @@ class Pool:
         _keep_alive(connection)
         self._connections.add(connection)
         # SQLAlchemy queries types on a new connection and loses it if that fails.
-        timer = asyncio.get_running_loop().call_later(CONNECT_S, self._unmade, connection)
+        timer = asyncio.get_running_loop().call_later(CONNECT_S, self._on_timeout, connection)
         self._making[id(connection)] = timer
         return connection
 
-    def _made(self, connection: Any, _record: object) -> None:
+    def _on_connected(self, connection: Any, _record: object) -> None:
         timer = self._making.pop(id(connection.driver_connection), None)
         if timer is not None:
             timer.cancel()
 
-    def _unmade(self, connection: Any) -> None:
+    def _on_timeout(self, connection: Any) -> None:
         del self._making[id(connection)]
         connection.terminate()
 

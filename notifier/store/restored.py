@@ -44,7 +44,7 @@ def renumber(tx: Tx) -> int | None:
 
     Returns that number, or None.
     """
-    if not (_marked(tx) if tx.dialect == "sqlite" else _elsewhere(tx)):
+    if not (_take_mark(tx) if tx.dialect == "sqlite" else _was_moved(tx)):
         return None
     last = copying.last_numbers(tx)
     following = (last[incidents.name] // STEP + 1) * STEP
@@ -52,7 +52,7 @@ def renumber(tx: Tx) -> int | None:
     return following
 
 
-def _marked(tx: Tx) -> bool:
+def _take_mark(tx: Tx) -> bool:
     """Whether the SQLite file is marked; clears the mark."""
     if tx.run(sa.text("PRAGMA user_version")).scalar() != _MARK:
         return False
@@ -60,7 +60,7 @@ def _marked(tx: Tx) -> bool:
     return True
 
 
-def _elsewhere(tx: Tx) -> bool:
+def _was_moved(tx: Tx) -> bool:
     """Whether the rows were copied here from another PostgreSQL database, as by `pg_restore`.
 
     A dump cannot be marked. Instead a row holds the identity of the database in which it was written.

@@ -52,7 +52,7 @@ class Timekeeper:
                 log.warning(
                     "retention_waits",
                     hours=DOUBTED_FOR // HOUR,
-                    why="away, or the clock ahead, for more than a day: if it is wrong, set it right before old data goes",
+                    why="away, or the clock ahead, for more than a day: if it is wrong, set it right meanwhile",
                 )
         self._checked_at = now
 

@@ -36,9 +36,9 @@ NoteBody = Annotated[Note, Depends(body_of(Note))]
     openapi_extra=openapi_body(Acknowledgement, required=False),
 )
 async def acknowledge(caller: ManageCaller, service: Running, id: str, body: AcknowledgementBody) -> Response:  # noqa: A002 - the contract's name
-    """Say that somebody has it: repeats and escalation stop.
+    """Acknowledge the incident: repeats and escalation stop.
 
-    409 with its `state` where another has it, or it is over.
+    409 with its `state` if somebody else has acknowledged it, or if it is resolved.
     """
     until = None if body.until is None else actions.moment(body.until)
     actor = actor_of(caller, service, body.actor)
@@ -54,7 +54,7 @@ async def acknowledge(caller: ManageCaller, service: Running, id: str, body: Ack
     openapi_extra=openapi_body(Acting, required=False),
 )
 async def unacknowledge(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
-    """Say that nobody has it any more; a snooze goes on. 409 with its `state` where nobody has it, or it is over."""
+    """End the acknowledgement. A snooze continues. 409 with its `state` if the incident is not acknowledged."""
     return await _performed(
         service, partial(actions.unacknowledge, actor=actor_of(caller, service, body.actor), name=id)
     )
@@ -67,7 +67,10 @@ async def unacknowledge(caller: ManageCaller, service: Running, id: str, body: A
     openapi_extra=openapi_body(Snooze),
 )
 async def snooze(caller: ManageCaller, service: Running, id: str, body: SnoozeBody) -> Response:  # noqa: A002
-    """Tell nothing but its resolution until then. 409 with its `state` where another has snoozed it, or it is over."""
+    """Snooze the incident: only its resolution is sent until then.
+
+    409 with its `state` if it is resolved, or snoozed by somebody else.
+    """
     until = actions.moment(body.until)
     return await _performed(
         service, partial(actions.snooze, actor=actor_of(caller, service, body.actor), name=id, until=until)
@@ -81,7 +84,7 @@ async def snooze(caller: ManageCaller, service: Running, id: str, body: SnoozeBo
     openapi_extra=openapi_body(Acting, required=False),
 )
 async def unsnooze(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
-    """End its snooze: what is still open is told. 409 with its `state` where it is not snoozed, or it is over."""
+    """End the snooze. An open incident is notified again. 409 with its `state` if it is not snoozed, or resolved."""
     return await _performed(
         service, partial(actions.unsnooze, actor=actor_of(caller, service, body.actor), name=id)
     )
@@ -94,7 +97,7 @@ async def unsnooze(caller: ManageCaller, service: Running, id: str, body: Acting
     openapi_extra=openapi_body(Acting, required=False),
 )
 async def resolve(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
-    """Say that it is over. 409 with its `state` where another, an event or time has resolved it."""
+    """Resolve the incident. 409 with its `state` if somebody else, an event or a timeout has resolved it."""
     return await _performed(
         service, partial(actions.resolve, actor=actor_of(caller, service, body.actor), name=id)
     )
@@ -107,9 +110,9 @@ async def resolve(caller: ManageCaller, service: Running, id: str, body: ActingB
     openapi_extra=openapi_body(Acting, required=False),
 )
 async def reopen(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
-    """Say that it is not over, or that nobody has it any more.
+    """Reopen a resolved or acknowledged incident.
 
-    409 with its `state` where it is open, or where a newer one of its kind exists.
+    409 with its `state` if it is open, or if a newer incident of the same problem exists.
     """
     return await _performed(
         service, partial(actions.reopen, actor=actor_of(caller, service, body.actor), name=id)
@@ -123,7 +126,7 @@ async def reopen(caller: ManageCaller, service: Running, id: str, body: ActingBo
     openapi_extra=openapi_body(Note),
 )
 async def add_note(caller: ManageCaller, service: Running, id: str, body: NoteBody) -> Response:  # noqa: A002
-    """Write something into its timeline, whatever its state."""
+    """Add a note to the incident's timeline, whatever its state."""
     text = clean_text(body.text)
     return await _performed(
         service, partial(actions.note, actor=actor_of(caller, service, body.actor), name=id, text=text)

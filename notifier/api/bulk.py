@@ -26,7 +26,7 @@ async def acknowledge_many(
     service: Running,
     body: Annotated[ManyAcknowledged, Depends(body_of(ManyAcknowledged))],
 ) -> ManyAnswer:
-    """Say that somebody has them. Of a query at most 1,000 may match, else nothing is done."""
+    """Acknowledge several incidents. If a query matches more than 1,000, none is changed."""
     until = None if body.until is None else actions.moment(body.until)
     return await _done(
         service.database, actor_of(caller, service, body.actor), body, bulk.AcknowledgeAction(until=until)
@@ -37,7 +37,7 @@ async def acknowledge_many(
 async def snooze_many(
     caller: ManageCaller, service: Running, body: Annotated[ManySnoozed, Depends(body_of(ManySnoozed))]
 ) -> ManyAnswer:
-    """Tell nothing but their resolution until then."""
+    """Snooze several incidents: only their resolutions are sent until then."""
     return await _done(
         service.database,
         actor_of(caller, service, body.actor),
@@ -50,7 +50,7 @@ async def snooze_many(
 async def resolve_many(
     caller: ManageCaller, service: Running, body: Annotated[Many, Depends(body_of(Many))]
 ) -> ManyAnswer:
-    """Say that they are over."""
+    """Resolve several incidents."""
     return await _done(service.database, actor_of(caller, service, body.actor), body, bulk.ResolveAction())
 
 

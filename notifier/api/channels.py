@@ -25,7 +25,7 @@ RouteTestBody = Annotated[RouteTest, Depends(body_of(RouteTest))]
 
 @router.get("/v1/channels", responses=problems(401, 403, 503))
 async def list_channels(caller: ReadCaller, service: Running) -> ChannelList:
-    """Every channel and the health of its targets. `pending` counts the key's project, with `admin` all of them."""
+    """All channels and the health of their targets. `pending` counts the key's project; with `admin`, all projects."""
     health = await channels.health(
         service.database, service.rules, service.channels, project_scope=caller.project_scope
     )
@@ -40,7 +40,7 @@ async def list_channels(caller: ReadCaller, service: Running) -> ChannelList:
 async def test_channel(
     caller: AdminCaller, service: Running, name: str, body: ActingBody
 ) -> ChannelTestAnswer:
-    """Send a real message to every target of a channel; 200 with what became of it, whatever that is."""
+    """Send a real message to every target of a channel. Returns 200 with the outcomes, also if sending fails."""
     actor = actor_of(caller, service, body.actor)
     known_channel(service, name)
     await channels.record_test(service.database, name, actor)
@@ -58,9 +58,9 @@ async def test_channel(
     openapi_extra=openapi_body(RouteTest),
 )
 async def test_route(caller: ReadCaller, service: Running, body: RouteTestBody) -> RouteTestAnswer:
-    """Targets that would be told about an event with these labels, by which route and line. Nothing is sent.
+    """The targets that an event with these labels would be sent to, with the route and its line. Nothing is sent.
 
-    What an event would have by default (`environment`, `severity`) is filled in, and `project` is the key's.
+    Defaults of an event (`environment`, `severity`) are filled in, and `project` is the key's.
     """
     now = service.database.now()
     preview = routes.preview(service.rules.tree, body.labels, project=caller.project, now=now)

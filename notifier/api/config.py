@@ -22,7 +22,7 @@ router = APIRouter(tags=["operation"])
     openapi_extra=openapi_body(Acting, required=False),
 )
 async def reload(caller: AdminCaller, service: Running, body: ActingBody) -> ReloadAnswer:
-    """Read the configuration file anew. All of it takes effect at once; where it has problems, 422 and none of it."""
+    """Reload the configuration file. It takes effect as a whole; if it has problems, 422 and nothing changes."""
     try:
         reloaded = await service.reload(actor_of(caller, service, body.actor))
     except ConfigError as error:

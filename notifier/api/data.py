@@ -30,7 +30,7 @@ router = APIRouter(tags=["operation"])
 async def export(
     caller: ReadCaller, service: Running, body: Annotated[DataQuery, Depends(body_of(DataQuery))]
 ) -> StreamingResponse:
-    """Every row about it as NDJSON: `{"table", "row"}`. Those of the key's project; with `admin` of all."""
+    """All rows about the subject as NDJSON: `{"table", "row"}`. Of the key's project; with `admin`, of all projects."""
     lines = _lines(service.database, body.subject, caller.project_scope)
     return StreamingResponse(lines, media_type="application/x-ndjson", headers={"cache-control": "no-store"})
 
@@ -48,7 +48,7 @@ async def _lines(database: Database, subject: DataSubject, project: str | None) 
 async def delete(
     caller: AdminCaller, service: Running, body: Annotated[DataRemoval, Depends(body_of(DataRemoval))]
 ) -> DataRemovalAnswer:
-    """Remove it everywhere, in all projects; 409 while incidents of it are open. The books go on to balance."""
+    """Erase the subject in all projects. 409 while incidents of it are open. Counters stay consistent."""
     if body.dry_run:
         return DataRemovalAnswer.of(await erasure.preview(service.database, body.subject), dry_run=True)
     done = await erasure.remove(service.database, body.subject, actor_of(caller, service, body.actor))

@@ -31,7 +31,7 @@ async def list_deliveries(
     channel: Name | None = None,
     project: OfProject = None,
 ) -> DeliveryList:
-    """Deliveries, newest first, in all states unless filtered."""
+    """Deliveries in all states unless filtered, newest first."""
     listing = await deliveries.find(
         service.database,
         project=caller.project_named(project),
@@ -60,7 +60,7 @@ async def redeliver(
     id: str,  # noqa: A002
     body: ActingBody,
 ) -> DeliveryWithAttempts:
-    """Return a dead delivery to pending, under its id; 409 with its `state` where it is not dead."""
+    """Return a dead delivery to pending, with the same id. 409 with its `state` if it is not dead."""
     delivery, attempts = await deliveries.redeliver(
         service.database, service.rules, id, actor_of(caller, service, body.actor)
     )
@@ -76,7 +76,7 @@ async def list_dead_letters(
     channel: Name | None = None,
     project: OfProject = None,
 ) -> DeadLetterList:
-    """Dead letters that wait for a person's decision, the latest first; with `channel`, deliveries alone."""
+    """Dead letters that await a decision, newest first. With `channel`, deliveries only."""
     listing = await dead_letters.find(
         service.database,
         project=caller.project_named(project),
@@ -97,7 +97,7 @@ async def list_dead_letters(
 async def redeliver_dead_letters(
     caller: ManageCaller, service: Running, body: DeadLettersBody, project: OfProject = None
 ) -> DecidedAnswer:
-    """Send dead deliveries again, ask for dead runs again: by ids, of a channel, or of a task; others are skipped."""
+    """Redeliver dead deliveries and replay dead runs: by ids, of a channel, or of a task. Others are skipped."""
     actor = actor_of(caller, service, body.actor, project=project)
     return DecidedAnswer.model_validate(
         await dead_letters.redeliver(service.database, service.rules, actor, body.chosen)
@@ -112,6 +112,6 @@ async def redeliver_dead_letters(
 async def discard_dead_letters(
     caller: ManageCaller, service: Running, body: DeadLettersBody, project: OfProject = None
 ) -> DecidedAnswer:
-    """Give dead letters up for good: by ids, of a channel, or of a task; what is not dead is skipped."""
+    """Discard dead letters for good: by ids, of a channel, or of a task. What is not dead is skipped."""
     actor = actor_of(caller, service, body.actor, project=project)
     return DecidedAnswer.model_validate(await dead_letters.discard(service.database, actor, body.chosen))

@@ -63,9 +63,11 @@ def scoped(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | No
 
 
 def page_request(
-    limit: Annotated[int, Query(ge=1, le=LIMIT_AT_MOST, description="Items in one page.")] = LIMIT_DEFAULT,
+    limit: Annotated[
+        int, Query(ge=1, le=LIMIT_AT_MOST, description="Maximum items per page.")
+    ] = LIMIT_DEFAULT,
     cursor: Annotated[
-        str | None, Query(max_length=MAX_CURSOR_CHARS, description="`next_cursor` of the page before.")
+        str | None, Query(max_length=MAX_CURSOR_CHARS, description="`next_cursor` of the previous page.")
     ] = None,
 ) -> PageRequest:
     return PageRequest(limit=limit, cursor=cursor)
@@ -86,7 +88,9 @@ ReadCaller = Annotated[Caller, Depends(scoped("read"))]
 ManageCaller = Annotated[Caller, Depends(scoped("manage"))]
 AdminCaller = Annotated[Caller, Depends(scoped("admin"))]
 Paged = Annotated[PageRequest, Depends(page_request)]
-ActorName = Annotated[Name | None, Query(description="Who gives the command, beside the key.")]
+ActorName = Annotated[
+    Name | None, Query(description="The person who gives the command, in addition to the key.")
+]
 OfProject = Annotated[
-    Name | None, Query(description="Another project's; needs an `admin` key. Default: the key's own.")
+    Name | None, Query(description="Another project; needs an `admin` key. Default: the key's own.")
 ]

@@ -13,5 +13,5 @@ router = APIRouter(tags=["operation"])
 
 @router.post("/v1/doctor", responses=problems(401, 403, 503))
 async def examine(_: AdminCaller, service: Running) -> DoctorAnswer:
-    """Look at the database, the configuration, keys and each channel: as far as its receiver goes without sending."""
+    """Check the database, the configuration, the keys and each channel, as far as possible without sending."""
     return DoctorAnswer.of(await service.examine(), service.settings.server.url)

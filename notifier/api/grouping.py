@@ -29,7 +29,7 @@ _BODY = {
     openapi_extra=_BODY,
 )
 async def explain_fingerprint(request: Request, _: ReadCaller, service: Running) -> FingerprintAnswer:
-    """How this event would be grouped, and why. It is scrubbed as any event, and nothing is stored."""
+    """How this event would be grouped, and why. It is scrubbed like any event, and not stored."""
     headers = Headers(request.scope["headers"])
     if not accepts_content_type(headers.content_type):
         raise HttpProblem(415, "send application/json (or no content type)")

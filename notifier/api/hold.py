@@ -16,7 +16,7 @@ router = APIRouter(tags=["operation"])
 
 @router.get("/v1/hold", responses=problems(401, 403, 503))
 async def show_hold(_: AdminCaller, service: Running) -> HoldAnswer:
-    """Deliveries that would be sent at the release, by channel and route."""
+    """The deliveries that a release would send, by channel and route."""
     return HoldAnswer.of(await hold.show(service.database, service.rules))
 
 
@@ -26,7 +26,7 @@ async def show_hold(_: AdminCaller, service: Running) -> HoldAnswer:
     openapi_extra=openapi_body(Acting, required=False),
 )
 async def release(caller: AdminCaller, service: Running, body: ActingBody) -> HoldAnswer:
-    """Let everything go that waits. `expires_after` and `fallback_after` count from now; the same again is 200."""
+    """Release all held deliveries. `expires_after` and `fallback_after` start now. Repeating it returns 200."""
     return HoldAnswer.of(
         await hold.release(service.database, service.rules, actor_of(caller, service, body.actor))
     )

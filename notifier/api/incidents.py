@@ -29,11 +29,11 @@ Q = Annotated[
 
 
 StateOf = Annotated[
-    incidents.StateFilter | None, Query(description="One of them; `unresolved` is open or acknowledged.")
+    incidents.StateFilter | None, Query(description="A state; `unresolved` means open or acknowledged.")
 ]
 SortBy = Annotated[
     Sort | None,
-    Query(description="Default: newest. The cursor carries it, so that the next page needs none."),
+    Query(description="Default: newest. The cursor contains it, so the next page needs none."),
 ]
 
 
@@ -47,7 +47,7 @@ async def list_incidents(
     sort: SortBy = None,
     project: OfProject = None,
 ) -> Response:
-    """Incidents, newest first, in all states unless filtered. A page may be short and yet have a next one."""
+    """Incidents in all states unless filtered, newest first. A short page may still have a next one."""
     listing = await incidents.find(
         service.database,
         project=caller.project_named(project),
@@ -64,7 +64,7 @@ async def list_incidents(
 
 @router.get("/v1/incidents/{id}", response_model=IncidentAnswer, responses=problems(401, 403, 404, 422, 503))
 async def show_incident(caller: ReadCaller, service: Running, id: str) -> Response:  # noqa: A002 - the contract's name
-    """One incident, by its id, its number, or the last six or more characters of its id."""
+    """One incident, by its id, its number, or at least the last six characters of its id."""
     incident = await incidents.get(
         service.database, id, project_scope=caller.project_scope, url=service.settings.server.url
     )
@@ -75,7 +75,7 @@ async def show_incident(caller: ReadCaller, service: Running, id: str) -> Respon
     "/v1/incidents/{id}/events", response_model=EventList, responses=problems(401, 403, 404, 422, 503)
 )
 async def list_events(caller: ReadCaller, service: Running, page: Paged, id: str) -> Response:  # noqa: A002
-    """Samples of its events, newest first: the last one, ever fewer, and the first ten. `count` is exact."""
+    """Samples of its events, newest first: the last one, the first ten, and ever fewer between. `count` is exact."""
     listing = await incidents.events(
         service.database, id, project_scope=caller.project_scope, page_request=page
     )
@@ -86,7 +86,7 @@ async def list_events(caller: ReadCaller, service: Running, page: Paged, id: str
 async def list_groups(
     caller: ReadCaller, service: Running, page: Paged, project: OfProject = None
 ) -> GroupList:
-    """Groups that wait, until when, and what holds their incidents; newest first."""
+    """Waiting groups, newest first: until when they wait, and what holds their incidents."""
     listing = await groups.find(
         service.database, service.rules, project=caller.project_named(project), page_request=page
     )

@@ -58,7 +58,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json
     openapi_extra=_FORM,
 )
 async def actions(request: Request, service: Running) -> Response:
-    """The Request URL of a Slack app's interactivity. Answers within a second; what takes longer is told later."""
+    """The Request URL of a Slack app's interactivity. Responds within a second; slower results follow as a message."""
     return await _answer(service, service.callbacks.of_kind(BUILT_IN["slack"]), request)
 
 
@@ -74,7 +74,7 @@ async def interaction(
     request: Request,
     service: Running,
 ) -> Response:
-    """Where a channel's receiver sends what people press. Answers within a second; what takes longer is told later."""
+    """The callback for buttons in a channel's messages. Responds within a second; slower results follow later."""
     return await _answer(service, service.callbacks.of_channel(channel), request, channel=channel)
 
 

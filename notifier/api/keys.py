@@ -23,7 +23,7 @@ NewKeyBody = Annotated[NewKey, Depends(body_of(NewKey))]
 
 @router.get("/v1/keys", responses=problems(401, 403, 422, 503))
 async def list_keys(_: AdminCaller, service: Running, page: Paged, project: Name | None = None) -> KeyList:
-    """The keys of all projects, or of one, newest first, revoked ones too; their secrets are not kept."""
+    """The keys of all projects, or of one, newest first, including revoked ones. Their secrets are not stored."""
     listing = await keys.find(service.database, project=project, page_request=page)
     return KeyList.model_validate(listing)
 
@@ -37,9 +37,9 @@ async def list_keys(_: AdminCaller, service: Running, page: Paged, project: Name
 async def create_key(
     request: Request, caller: AdminCaller, service: Running, body: NewKeyBody, response: Response
 ) -> CreatedDsn | CreatedKey:
-    """Make a key. Its secret is in `key`, and is shown only now. A project exists once a key names it.
+    """Create a key. Its secret is in `key` and is shown only now. A project exists once a key names it.
 
-    With `for` it opens that sender's door alone; for `sentry`, `dsn` is what an SDK is given.
+    With `for`, it works for that sender's endpoint only. For `sentry`, `dsn` is the address for an SDK.
     """
     key, secret = await keys.create(
         service.database,
@@ -63,7 +63,7 @@ async def revoke_key(
     id: str,  # noqa: A002 - the contract's name
     actor: ActorName = None,
 ) -> Response:
-    """Revoke a key for good, at once; the same again is 204 as well."""
+    """Revoke a key for good, immediately. Repeating it returns 204."""
     await keys.revoke(service.database, actor_of(caller, service, actor), id)
     _forget(request)
     return Response(status_code=204)

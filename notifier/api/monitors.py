@@ -32,7 +32,7 @@ from notifier.oncall import monitors
 
 router = APIRouter(tags=["monitors"])
 
-MonitorName = Annotated[Name, Path(description="Of the job.")]
+MonitorName = Annotated[Name, Path(description="The job's name.")]
 NewCheckInBody = Annotated[NewCheckIn, Depends(body_of(NewCheckIn))]
 
 
@@ -44,7 +44,7 @@ NewCheckInBody = Annotated[NewCheckIn, Depends(body_of(NewCheckIn))]
 async def check_in(
     caller: IngestCaller, service: Running, name: MonitorName, body: NewCheckInBody
 ) -> MonitorAnswer:
-    """A job has ended well, has begun, or has failed: the monitor as it is now, committed."""
+    """Record that a job has succeeded, started or failed. Returns the monitor after the commit."""
     said = CheckIn(
         name=clean_text(sanitise.text(name)),
         status=body.status,
@@ -72,7 +72,7 @@ async def check_in(
 async def list_monitors(
     caller: ReadCaller, service: Running, page: Paged, project: OfProject = None
 ) -> MonitorList:
-    """The monitors of a project, the last heard first."""
+    """The monitors of a project, the most recent check-in first."""
     project = caller.project_named(project)
     return MonitorList.model_validate(
         await monitors.find(service.database, project=project, page_request=page)
@@ -84,11 +84,11 @@ async def forget_monitor(
     caller: ManageCaller,
     service: Running,
     name: MonitorName,
-    environment: Annotated[Name, Query(description="Of the monitor.")] = ENVIRONMENT,
+    environment: Annotated[Name, Query(description="The monitor's environment.")] = ENVIRONMENT,
     actor: ActorName = None,
     project: OfProject = None,
 ) -> Response:
-    """Expect nothing of a monitor any more. Its incident stays; a further check-in makes the monitor anew."""
+    """Delete a monitor. Its incident stays. A further check-in creates the monitor again."""
     await monitors.forget(
         service.database, name, environment, actor_of(caller, service, actor, project=project)
     )

@@ -30,13 +30,13 @@ _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """The process answers."""
+    """The process responds."""
     return Health(status="ok")
 
 
 @router.get("/readyz", responses=problems(503))
 async def readyz(service: Running) -> Health:
-    """A commit works and every loop beats; else 503 with the reasons."""
+    """A commit works and every loop runs. Otherwise 503 with the reasons."""
     reasons = await service.ready()
     if reasons:
         errors = [{"path": "", "message": reason} for reason in reasons]
@@ -46,13 +46,13 @@ async def readyz(service: Running) -> Health:
 
 @router.get("/-/healthy", response_class=PlainTextResponse)
 async def healthy() -> str:
-    """The same as `/healthz`, where what knows an Alertmanager looks."""
+    """The same as `/healthz`, under Alertmanager's path."""
     return "OK"
 
 
 @router.get("/-/ready", response_class=PlainTextResponse, responses=problems(503))
 async def ready(service: Running) -> str:
-    """The same as `/readyz`, where what knows an Alertmanager looks."""
+    """The same as `/readyz`, under Alertmanager's path."""
     await readyz(service)
     return "OK"
 
@@ -77,7 +77,7 @@ async def metrics(request: Request, service: Running, _: Documented) -> Response
     responses={200: {"content": {"application/vnd.sqlite3": {}}}, **problems(401, 403, 409, 503)},
 )
 async def backup(request: Request, caller: AdminCaller, service: Running) -> Response:
-    """A consistent copy of the SQLite file, while the service goes on."""
+    """A consistent copy of the SQLite file, made while the service runs."""
     if service.database.dialect != "sqlite":
         raise HttpProblem(
             409,

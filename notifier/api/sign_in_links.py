@@ -23,7 +23,7 @@ router = APIRouter(tags=["keys"])
 async def create_sign_in_link(
     caller: AdminCaller, service: Running, body: ActingBody, response: Response
 ) -> SignInLink:
-    """Make a link that opens one session of the pages with the caller's key, once, within ten minutes."""
+    """Create a link that signs in to the pages with the caller's key. It works once, within ten minutes."""
     actor = actor_of(caller, service, body.actor)
     token, expires_at = await make_link(service.database, caller.key_id)
     await service.database.write(lambda tx: actor.record(tx, "create_sign_in_link", caller.key_id))

@@ -34,7 +34,7 @@ PreviewBody = Annotated[Preview, Depends(body_of(Preview))]
 async def list_silences(
     caller: ReadCaller, service: Running, page: Paged, state: Phase | None = None, project: OfProject = None
 ) -> SilenceList:
-    """The silences of a project, newest first, ended ones too."""
+    """The silences of a project, newest first, including expired ones."""
     listing = await silences.find(
         service.database, project=caller.project_named(project), state=state, page_request=page
     )
@@ -45,7 +45,7 @@ async def list_silences(
 async def create_silence(
     caller: ManageCaller, service: Running, body: NewSilenceBody, project: OfProject = None
 ) -> SilenceAnswer:
-    """Keep what the matchers meet quiet for a while. It goes on being counted, and its end is told where it is open."""
+    """Create a silence. Matching incidents are still counted; those open at its end are notified then."""
     actor, draft = actor_of(caller, service, body.actor, project=project), _draft(body)
     shown = await service.database.write(lambda tx: silences.status_of(tx, silences.create(tx, actor, draft)))
     return SilenceAnswer.model_validate(shown)
@@ -60,7 +60,7 @@ async def create_silence(
 async def preview_silence(
     caller: ReadCaller, service: Running, body: PreviewBody, project: OfProject = None
 ) -> Response:
-    """Incidents that a silence with these matchers would meet now; nothing is silenced."""
+    """The incidents that a silence with these matchers would hold now. Nothing is silenced."""
     preview = await silences.preview(
         service.database,
         project=caller.project_named(project),
@@ -94,7 +94,7 @@ async def change_silence(
     id: str,  # noqa: A002
     body: SilenceChangeBody,
 ) -> SilenceAnswer:
-    """Extend it, shorten it, or let it meet something else. One that is over stays over: 409."""
+    """Change the end, the matchers or the hours of a silence. 409 if it has expired."""
     actor = actor_of(caller, service, body.actor)
     draft = replace(_draft(body), cleared=frozenset(name for name in _CLEARED if _is_null(body, name)))
     shown = await service.database.write(
@@ -105,7 +105,7 @@ async def change_silence(
 
 @router.delete("/v1/silences/{id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
 async def end_silence(caller: ManageCaller, service: Running, id: str, actor: ActorName = None) -> Response:  # noqa: A002
-    """End it now; the same again is 204 as well. It stays listed, as expired."""
+    """Expire a silence now. Repeating it returns 204. It stays listed."""
     who = actor_of(caller, service, actor)
     await service.database.write(lambda tx: silences.end(tx, who, id))
     return Response(status_code=204)

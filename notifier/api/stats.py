@@ -22,7 +22,7 @@ Since = Annotated[
 ]
 Step = Annotated[
     stats.StatsStep | None,
-    Query(description="Of the series; by default hours up to 48 h, else days. At most 1,000 entries."),
+    Query(description="Step of the series; by default hours up to 48 h, else days. At most 1,000 entries."),
 ]
 
 
@@ -35,7 +35,7 @@ async def show_stats(
     step: Step = None,
     project: OfProject = None,
 ) -> StatsAnswer:
-    """How tasks, errors and deliveries have done: in all, and step by step."""
+    """Statistics of tasks, errors and deliveries: totals, and a series."""
     project = caller.project_named(project)
     # One at a time: over millions of rows it takes seconds, memory and a reader of the database.
     async with request.app.state.stats:

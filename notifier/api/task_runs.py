@@ -52,8 +52,8 @@ _CHANGES = {
     }
 }
 
-Filter = Annotated[LongName | None, Query(description="Only of this name.")]
-ServiceFilter = Annotated[LongName | None, Query(alias="service", description="Only of this name.")]
+Filter = Annotated[LongName | None, Query(description="Only runs of this name.")]
+ServiceFilter = Annotated[LongName | None, Query(alias="service", description="Only runs of this name.")]
 
 
 @router.post(
@@ -73,7 +73,7 @@ ServiceFilter = Annotated[LongName | None, Query(alias="service", description="O
     openapi_extra=_CHANGES,
 )
 async def post_task_runs(request: Request, caller: IngestCaller, service: Running) -> Response:
-    """Changes of task runs, in any order and any number of times, gzip or not. 202 comes after the commit."""
+    """Record changes of task runs, in any order and with repeats, optionally gzipped. 202 means committed."""
     headers, body = await _body(request, service, "changes")
     now = service.database.now()
     arrival = RequestContext(project=caller.project, received_at=now, sent_at=sent_at(headers.sent_at))
@@ -101,7 +101,7 @@ async def list_task_runs(
     key: Filter = None,
     project: OfProject = None,
 ) -> TaskRunList:
-    """Task runs, newest first, in all states unless filtered."""
+    """Task runs in all states unless filtered, newest first."""
     search = RunSearch(
         project=caller.project_named(project), task=task, state=state, service=service_name, key=key
     )
@@ -124,7 +124,7 @@ async def show_task_run(caller: ReadCaller, service: Running, id: str) -> TaskRu
     openapi_extra=openapi_body(Acting, required=False),
 )
 async def replay_task_run(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> TaskRunAnswer:  # noqa: A002
-    """Ask the application to run a failed or lost run again: the new run, which it gets with its next heartbeat."""
+    """Replay a failed or lost run. Returns the new run, which the application receives with its next heartbeat."""
     return TaskRunAnswer.model_validate(
         await task_runs.replay(service.database, id, actor_of(caller, service, body.actor))
     )
@@ -136,7 +136,7 @@ async def replay_task_run(caller: ManageCaller, service: Running, id: str, body:
     openapi_extra=openapi_body(Heartbeat),
 )
 async def heartbeat(request: Request, caller: IngestCaller, service: Running) -> HeartbeatAnswer:
-    """A process lives, and runs these. Silent for three intervals, it is taken for dead and its runs for lost."""
+    """Record that a process is alive, with its runs. After three missed intervals it is dead, and its runs are lost."""
     _, data = await _body(request, service, "ids")
     try:
         said = Heartbeat.model_validate_json(data.strip() or b"{}")

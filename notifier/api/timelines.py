@@ -22,7 +22,7 @@ router = APIRouter(tags=["incidents"])
     responses=problems(401, 403, 404, 422, 503),
 )
 async def show_timeline(caller: ReadCaller, service: Running, id: str) -> Response:  # noqa: A002 - the contract's name
-    """The incident's timeline: what happened, who was told and why, why nobody was, and what is due next."""
+    """The incident's timeline: what happened, who was notified and why, or why nobody was, and what is due next."""
     found = await timeline(service.database, service.rules, id, project_scope=caller.project_scope)
     return as_response({"items": [_item(item) for item in found.items], "truncated": found.truncated})
 

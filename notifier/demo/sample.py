@@ -118,7 +118,7 @@ async def create_task(seconds: int, tasks: Tasks) -> dict[str, str]:
 
 @app.get("/task-status/{task_id}")
 async def task_status(task_id: str) -> dict[str, Any]:
-    """How a task fares: `pending`, `processing`, `retrying`, `completed`, `failed` or `lost`."""
+    """The state of a task: `pending`, `processing`, `retrying`, `completed`, `failed` or `lost`."""
     run = notifier.run(task_id)
     if run is None:
         raise HTTPException(404, "there is no task of this id")
@@ -153,7 +153,7 @@ def store(line: str) -> None:
 
 @uploads.post("/upload-file/", status_code=202)
 async def upload_file(path: Upload, tasks: Tasks) -> dict[str, str]:
-    """A .csv or .txt file in UTF-8, up to a megabyte. A line that begins with `fail` cannot be imported."""
+    """Import a .csv or .txt file in UTF-8, up to a megabyte. A line that begins with `fail` fails."""
     run = tasks.add(import_file, path)
     return {"process_id": run.id, "status_url": app.url_path_for("process_status", process_id=run.id)}
 
@@ -172,5 +172,5 @@ app.include_router(trouble.router(notifier))
 
 @app.get("/dashboard")
 async def dashboard(request: Request) -> Response:
-    """How the tasks have fared, as the service counts: a page, or JSON with `Accept: application/json`."""
+    """The service's statistics of the tasks: a page, or JSON with `Accept: application/json`."""
     return await show(request, url=notifier.options.url, key=notifier.options.key)

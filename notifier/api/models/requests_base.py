@@ -38,7 +38,7 @@ Flag = Annotated[
 
 
 class RequestModel(BaseModel):
-    """The base of every body. Unknown fields are refused, because a misspelled one would be ignored."""
+    """The base of all request bodies. Unknown fields are rejected, because a misspelled one would have no effect."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -58,6 +58,6 @@ class RequestModel(BaseModel):
 
 
 class Acting(RequestModel):
-    """A command. `actor` is who gives it, beside the key."""
+    """A command. `actor` names the person who gives it, in addition to the key."""
 
     actor: Name | None = None

@@ -14,7 +14,7 @@ Words = Annotated[str, StringConstraints(min_length=3, max_length=256)]
 
 
 class DataQuery(RequestModel):
-    """The subject: `label`'s `value`, or `person`, which is how somebody is called wherever that stands."""
+    """The subject: a `label` with its `value`, or a `person` by name, wherever it occurs."""
 
     label: LongName | None = None
     value: Annotated[str, StringConstraints(min_length=1, max_length=1_024)] | None = None
@@ -34,7 +34,7 @@ class DataQuery(RequestModel):
 
 
 class DataRemoval(DataQuery):
-    """The same, and whether it is only said what would be removed."""
+    """The subject, and whether to report only what would be removed."""
 
     dry_run: Flag = False
     actor: Name | None = None

@@ -19,7 +19,7 @@ def _only(name: str) -> dict[str, Any]:
 
 
 class DeadLetters(Acting):
-    """Dead letters by exactly one of the three."""
+    """Dead letters, selected by exactly one of the three."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_only("ids"), _only("channel"), _only("task")]})
 

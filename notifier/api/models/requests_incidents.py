@@ -34,9 +34,9 @@ IncidentName = Annotated[
 
 
 class Acknowledgement(Acting):
-    """`until` is when it counts as open again by itself; without it, not before somebody reopens it.
+    """`until` is when the incident becomes open again. Without it, the acknowledgement stays until somebody reopens it.
 
-    With `take_over` it may be another's.
+    With `take_over`, it replaces another person's acknowledgement.
     """
 
     until: Until | None = None
@@ -44,13 +44,13 @@ class Acknowledgement(Acting):
 
 
 class Snooze(Acting):
-    """`until` is when it may be told of again."""
+    """`until` is when notifications may be sent again."""
 
     until: Until
 
 
 class Note(Acting):
-    """A note for whoever reads the timeline."""
+    """A note in the timeline."""
 
     text: Annotated[str, Field(min_length=1, max_length=NOTE_CHARS)]
 
@@ -60,7 +60,7 @@ def _only(name: str, other: str) -> dict[str, Any]:
 
 
 class Many(Acting):
-    """Incidents by exactly one of the two. `q` finds what is unresolved, as in the list."""
+    """Incidents, selected by exactly one of the two. `q` searches unresolved ones, as in the list."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_only("ids", "q"), _only("q", "ids")]})
 
@@ -75,12 +75,12 @@ class Many(Acting):
 
 
 class ManyAcknowledged(Many):
-    """`until` is when they count as open again by themselves; without it, not before somebody reopens them."""
+    """`until` is when the incidents become open again. Without it, not before somebody reopens them."""
 
     until: Until | None = None
 
 
 class ManySnoozed(Many):
-    """`until` is when they may be told of again."""
+    """`until` is when notifications may be sent again."""
 
     until: Until

@@ -20,9 +20,9 @@ def _fits_an_address(door: DoorName | None, info: ValidationInfo) -> DoorName | 
 
 
 class NewKey(Acting):
-    """A key to make. Without `project` it is one of the caller's.
+    """A key to create. The default `project` is the caller's.
 
-    With `for` it opens that sender's door alone; events that name no service are its `service`'s.
+    With `for`, it works for that sender's endpoint only. `service` is the default for events that name none.
     """
 
     project: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None

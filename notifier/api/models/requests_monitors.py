@@ -32,18 +32,20 @@ Span = Annotated[Duration | None, BeforeValidator(_read(parse_positive_duration)
 
 
 class NewCheckIn(RequestModel):
-    """A sign of a job; an empty body says that it has ended well."""
+    """A check-in of a job. An empty body means success."""
 
     status: CheckInStatus = "ok"
     environment: Name = "production"
     service: LongName | None = Field(default=None, description="Default: the key's, else the monitor's name.")
     duration_ms: Annotated[float, Field(ge=0, le=1e12)] | None = None
     message: Annotated[str, Field(max_length=MESSAGE_CHARS)] | None = Field(
-        default=None, description="What went wrong, with the status `error`."
+        default=None, description="What went wrong, for the status `error`."
     )
-    every: Span = Field(default=None, description="How often the job checks in: who stays away is missed.")
-    grace: Wait = Field(default=None, description="How much later it may be; 5m unless said, with `every`.")
-    severity: Severity | None = Field(default=None, description="How bad it is that it is missed, or fails.")
+    every: Span = Field(
+        default=None, description="How often the job checks in. A job that does not is missed."
+    )
+    grace: Wait = Field(default=None, description="How late it may be; 5m by default, with `every`.")
+    severity: Severity | None = Field(default=None, description="Severity of a missed or failed check-in.")
 
     @model_validator(mode="after")
     def _whole(self) -> NewCheckIn:

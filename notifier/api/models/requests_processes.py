@@ -23,7 +23,7 @@ Count = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class ClientReports(BaseModel):
-    """Counts of what became of a client's reports, as the client says."""
+    """A client's own counts of its reports, by what became of them."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -58,16 +58,16 @@ _REPORTS = {
 
 
 class Heartbeat(RequestModel):
-    """A sign of life. What is new in a later client is ignored, for a refusal would end its runs."""
+    """A process heartbeat. Unknown fields of newer clients are ignored, because a rejection would end their runs."""
 
     model_config = ConfigDict(extra="ignore")
 
     process_id: Name
     service: LongName
-    running: Names = Field(default=[], description="Ids of the runs that have not ended there.")
-    tasks: Names = Field(default=[], description="Names of tasks that may be replayed there.")
+    running: Names = Field(default=[], description="Ids of the runs that have not ended in this process.")
+    tasks: Names = Field(default=[], description="Names of tasks that this process can replay.")
     reports: Annotated[ClientReports | None, WithJsonSchema(_REPORTS)] = None
-    ended: Annotated[Flag, Field(description="Its goodbye.")] = False
+    ended: Annotated[Flag, Field(description="Whether the process ends now.")] = False
 
     def known_running(self) -> list[str]:
         """The running ids that are valid."""

@@ -38,7 +38,7 @@ Comment = Annotated[str, Field(min_length=1, max_length=COMMENT_CHARS)]
 
 
 class NewSilence(Acting):
-    """Without `starts_at` it begins now; without `author` it is the caller's. Only one that recurs may have no end."""
+    """`starts_at` defaults to now, `author` to the caller. Only a recurring silence may have no end."""
 
     matchers: Matchers
     starts_at: MomentText | None = None
@@ -50,9 +50,9 @@ class NewSilence(Acting):
 
 
 class SilenceChange(Acting):
-    """A change of a silence: a field that is left out stays as it is.
+    """A change of a silence. Omitted fields stay unchanged.
 
-    Null takes an end or the weekly hours away, where the other is there.
+    Null removes the end or the weekly hours, if the other is present.
     """
 
     matchers: Matchers | None = None

@@ -11,7 +11,7 @@ from notifier.domain.time import rfc3339
 
 
 class ResponseModel(BaseModel):
-    """The base of every answer, which is validated from an object's attributes or from JSON."""
+    """The base of all responses, validated from an object's attributes or from JSON."""
 
     model_config = ConfigDict(from_attributes=True, validate_by_alias=True, validate_by_name=True)
 
@@ -26,6 +26,4 @@ def _texts(values: Iterable[Any]) -> list[str]:
 
 Moment = Annotated[str, BeforeValidator(_moment)]
 Texts = Annotated[list[str], BeforeValidator(_texts)]
-NextCursor = Annotated[
-    str | None, Field(description="Give it as `cursor` for the next page; null at the end.")
-]
+NextCursor = Annotated[str | None, Field(description="The `cursor` of the next page; null on the last page.")]

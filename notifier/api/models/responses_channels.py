@@ -15,7 +15,7 @@ def _thousandths(number: float) -> float:
 
 
 class TargetAnswer(ResponseModel):
-    """One recipient. `tokens`: messages that may go now, null where nothing limits."""
+    """A recipient. `tokens` is how many messages may be sent now, null without a rate limit."""
 
     target: str = Field(validation_alias=AliasPath("row", "address"))
     state: Condition
@@ -41,7 +41,7 @@ class ChannelAnswer(ResponseModel):
 
 
 class ChannelList(ResponseModel):
-    """By name; all of them in one page."""
+    """All channels by name, in one page."""
 
     items: list[ChannelAnswer]
     next_cursor: NextCursor
@@ -54,7 +54,7 @@ class TestedAnswer(ResponseModel):
 
 
 class ChannelTestAnswer(ResponseModel):
-    """`outcome` is `delivered` where every target has it, else the first other one."""
+    """`outcome` is `delivered` if all targets received it, else the first other outcome."""
 
     channel: str
     outcome: str

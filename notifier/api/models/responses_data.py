@@ -11,8 +11,8 @@ from notifier.oncall.erasure import Erasure
 class DataRemovalAnswer(ResponseModel):
     """Rows by table."""
 
-    removed: dict[str, int] = Field(description="Rows that are gone.")
-    redacted: dict[str, int] = Field(description="Rows from which the text was taken out.")
+    removed: dict[str, int] = Field(description="Deleted rows.")
+    redacted: dict[str, int] = Field(description="Rows from which the text was removed.")
     dry_run: bool
 
     @staticmethod

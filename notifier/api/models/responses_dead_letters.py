@@ -14,7 +14,7 @@ from notifier.oncall.dead_letters import DeadLetter
 
 
 class DeadDeliveryAnswer(DeliveryAnswer):
-    """A dead delivery; `at` is when it died, `outcome` names why."""
+    """A dead delivery. `at` is when it died, `outcome` is why."""
 
     kind: Literal["delivery"] = "delivery"
     at: Moment = Field(validation_alias=AliasChoices("died_at", "at"))
@@ -35,7 +35,7 @@ class DeadLetterList(ResponseModel):
 
 
 class SkippedDeadLetterAnswer(ResponseModel):
-    """A dead letter that was left alone: its state, null where there is none of that id, and why."""
+    """A skipped dead letter: why, and its state, null if the id is unknown."""
 
     id: str
     state: str | None

@@ -13,7 +13,7 @@ from notifier.oncall.deliveries import DeliveryAttempt, DeliveryView
 
 
 class AttemptAnswer(ResponseModel):
-    """One try; `started_at` null: the worker was lost before it recorded an outcome."""
+    """An attempt. `started_at` is null if the worker was lost before it recorded an outcome."""
 
     n: int
     started_at: Moment | None
@@ -23,7 +23,7 @@ class AttemptAnswer(ResponseModel):
 
 
 class _Delivery(ResponseModel):
-    """One outbox row: a notification and one target."""
+    """An outbox row: a notification for one target."""
 
     id: str
     project: str
@@ -31,27 +31,27 @@ class _Delivery(ResponseModel):
     reason: Reason
     channel: str
     target: str
-    title: str = Field(description="What it tells, in a line.")
-    incidents: list[str] = Field(description="Ids of the incidents that it shows, at most 20.")
+    title: str = Field(description="The message in one line.")
+    incidents: list[str] = Field(description="Ids of the incidents shown, at most 20.")
     created_at: Moment
-    due_at: Moment | None = Field(description="Its next attempt; null once there is none.")
+    due_at: Moment | None = Field(description="The next attempt; null if there is none.")
     expires_at: Moment
-    outcome: Outcome | None = Field(description="The latest attempt's, or why it is dead.")
+    outcome: Outcome | None = Field(description="The outcome of the latest attempt, or why it is dead.")
     detail: str | None
     finished_at: Moment | None
-    carried_by: str | None = Field(description="The delivery that tells it instead.")
+    carried_by: str | None = Field(description="The delivery that carries it instead.")
     thread_id: str
     notification_id: str
 
 
 class DeliveryAnswer(_Delivery):
-    """In lists, `attempts` counts them; throttled ones use none up."""
+    """A delivery in a list. `attempts` is their number, without throttled ones."""
 
     attempts: int
 
 
 class DeliveryWithAttempts(_Delivery):
-    """Alone, `attempts` are all of them, oldest first."""
+    """A single delivery. `attempts` lists all of them, oldest first."""
 
     attempts: list[AttemptAnswer]
 

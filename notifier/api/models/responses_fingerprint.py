@@ -12,7 +12,7 @@ from notifier.policy.fingerprint import VERSION
 
 
 class FrameUse(ResponseModel):
-    """A frame of the exception that is told of, and whether the fingerprint is made of it."""
+    """A frame of the reported exception, and whether the fingerprint uses it."""
 
     file: str | None
     function: str | None
@@ -20,7 +20,7 @@ class FrameUse(ResponseModel):
 
 
 class MaskedPart(ResponseModel):
-    """An instance in the message: which kind of, and how it was written."""
+    """A masked part of the message: its kind, and its original text."""
 
     kind: str
     text: str
@@ -33,17 +33,17 @@ class MaskedMessage(ResponseModel):
 
 
 class FingerprintAnswer(ResponseModel):
-    """How an event is told from others."""
+    """How an event is grouped."""
 
     fingerprint: str
-    version: Annotated[int, Field(description="Of the rules that made it.")]
-    given: Annotated[bool, Field(description="Whether the sender's own `fingerprint` is in it.")]
+    version: Annotated[int, Field(description="The version of the grouping rules.")]
+    given: Annotated[bool, Field(description="Whether it includes the sender's own `fingerprint`.")]
     title: str
-    exception: Annotated[str | None, Field(description="The type of the exception that is told of.")]
-    frames: Annotated[list[FrameUse], Field(description="Its frames, outermost first.")]
+    exception: Annotated[str | None, Field(description="The type of the reported exception.")]
+    frames: Annotated[list[FrameUse], Field(description="The exception's frames, outermost first.")]
     message: MaskedMessage
     override: Annotated[
-        list[str], Field(description="A `fingerprint` that groups alike: copy and change it.")
+        list[str], Field(description="A `fingerprint` that groups the same way, to copy and change.")
     ]
 
     @staticmethod

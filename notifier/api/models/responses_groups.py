@@ -16,7 +16,7 @@ def _most_first(held: Mapping[str, int]) -> dict[str, int]:
 
 
 class WaitingIncidentAnswer(ResponseModel):
-    """An incident that its group has yet to tell of; `held_by` null: only until the group is due."""
+    """An incident that its group has not notified yet. `held_by` is null if it only waits until the group is due."""
 
     id: str
     number: int
@@ -26,7 +26,7 @@ class WaitingIncidentAnswer(ResponseModel):
 
 
 class GroupAnswer(ResponseModel):
-    """A group that waits. `due_at` null: only an event or the end of what holds it wakes it."""
+    """A waiting group. `due_at` is null if only an event or the end of a hold makes it due."""
 
     id: str = Field(validation_alias=AliasPath("group", "id"))
     project: str = Field(validation_alias=AliasPath("group", "project"))
@@ -40,15 +40,15 @@ class GroupAnswer(ResponseModel):
     members: int = Field(validation_alias=AliasPath("group", "members"))
     changed: int = Field(
         validation_alias=AliasPath("group", "changed"),
-        description="Incidents whose change is told of, or held, when the group is due.",
+        description="Incidents whose change is notified or held when the group is due.",
     )
     held: Annotated[dict[str, int], BeforeValidator(_most_first)] = Field(
         validation_alias=AliasPath("group", "held"),
-        description="Open incidents that are held, by reason.",
+        description="Held open incidents, by reason.",
     )
     incidents: list[WaitingIncidentAnswer] = Field(
         validation_alias=AliasPath("group", "waiting"),
-        description="At most 20 of those that wait, newest first.",
+        description="At most 20 waiting incidents, newest first.",
     )
 
 

@@ -29,7 +29,7 @@ class IncidentAnswer(ResponseModel):
     state: State
     severity: Severity
     labels: dict[str, str]
-    varying: list[str] = Field(description="Labels that left `labels` because events differ in them.")
+    varying: list[str] = Field(description="Labels removed from `labels` because events differ in them.")
     count: int
     first_seen: Moment
     last_seen: Moment
@@ -49,23 +49,23 @@ class IncidentList(ResponseModel):
 
 
 class EventList(ResponseModel):
-    """Samples of an incident, newest first: its last event, ever fewer, and the first ten."""
+    """Samples of an incident's events, newest first: the last one, the first ten, and ever fewer between."""
 
     items: list[dict[str, Any]]
     next_cursor: NextCursor
 
 
 class TimelineItem(ResponseModel):
-    """One thing that happened, or (`next`) is to come.
+    """An entry of the timeline. The kind `next` is an entry that is due.
 
-    It has `held_by` where it is about what was not told, else `reason`, null where it is about neither.
+    `held_by` is set if a notification was held, `reason` if it was sent; both are null otherwise.
     """
 
     at: Moment
     kind: Literal["event", "told", "held", "delivery", "action", "next"]
-    reason: Reason | None = Field(default=None, description="Why told.")
-    held_by: HeldBy | None = Field(default=None, description="Why not told.")
-    count: int | None = Field(description="How many events, or how often it was decided so.")
+    reason: Reason | None = Field(default=None, description="Why it was notified.")
+    held_by: HeldBy | None = Field(default=None, description="Why it was not notified.")
+    count: int | None = Field(description="Number of events, or of equal decisions.")
     route: str | None = Field(description="The route's matchers.")
     channel: str | None
     actor: str | None
@@ -73,16 +73,16 @@ class TimelineItem(ResponseModel):
 
 
 class TimelineAnswer(ResponseModel):
-    """Oldest first. At most 500 items: the newest, where there are more."""
+    """Timeline entries, oldest first. If there are more than 500, only the newest 500."""
 
     items: list[TimelineItem]
-    truncated: bool = Field(description="Whether older ones are left out.")
+    truncated: bool = Field(description="Whether older entries are omitted.")
 
 
 class SkippedIncidentAnswer(ResponseModel):
-    """An incident that the act was not done to, by the name that was given for it.
+    """A skipped incident, by the name that the request gave for it.
 
-    `already`: the same was done before by the same actor; `taken`: another has it.
+    `already`: the same actor did the same before. `taken`: somebody else has it.
     """
 
     id: str
@@ -90,7 +90,7 @@ class SkippedIncidentAnswer(ResponseModel):
 
 
 class ManyAnswer(ResponseModel):
-    """To how many incidents it was done, and to which it was not."""
+    """The number of changed incidents, and the skipped ones."""
 
     done: int
     skipped: list[SkippedIncidentAnswer]

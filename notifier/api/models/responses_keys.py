@@ -27,14 +27,14 @@ class KeyAnswer(ResponseModel):
     door: DoorName | None = Field(
         validation_alias=AliasChoices("door", "for"),
         serialization_alias="for",
-        description="The sender's door that it opens; null: every one.",
+        description="The sender whose endpoint it works for; null for all.",
     )
-    service: str | None = Field(description="The service of events that name none.")
-    last_used_at: Moment | None = Field(description="To the minute.")
+    service: str | None = Field(description="The default service of events.")
+    last_used_at: Moment | None = Field(description="Last use, to the minute.")
 
 
 class CreatedKey(KeyAnswer):
-    """`key` is the secret; it is shown only now."""
+    """A created key. `key` is the secret, which is shown only now."""
 
     key: str
 
@@ -48,9 +48,9 @@ class CreatedKey(KeyAnswer):
 
 
 class CreatedDsn(CreatedKey):
-    """A key that was made for Sentry's SDKs: `dsn` is what they are given."""
+    """A key for Sentry's SDKs. `dsn` is the address to configure them with."""
 
-    dsn: str | None = Field(description="Null where `server.url` is not set: `http://KEY@HOST/1`.")
+    dsn: str | None = Field(description="`http://KEY@HOST/1`; null if `server.url` is not set.")
 
 
 class KeyList(ResponseModel):

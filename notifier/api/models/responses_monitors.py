@@ -11,17 +11,17 @@ from notifier.domain.monitor import MonitorState
 
 
 class MonitorScheduleAnswer(ResponseModel):
-    """When the job is expected; durations in milliseconds."""
+    """When check-ins of the job are expected. Durations are milliseconds."""
 
     every: int | None
     cron: str | None
     zone: str
     grace: int
-    longest: int | None = Field(description="How long after its beginning it must have ended.")
+    longest: int | None = Field(description="The longest that a run may take.")
 
 
 class MonitorAnswer(ResponseModel):
-    """A job that checks in. `at` and `duration_ms` are of its last check-in."""
+    """A job that checks in. `at` and `duration_ms` describe its last check-in."""
 
     name: str
     environment: str
@@ -30,10 +30,10 @@ class MonitorAnswer(ResponseModel):
     at: Moment
     duration_ms: float | None
     severity: str
-    schedule: MonitorScheduleAnswer | None = Field(description="Null: nothing is expected of it.")
+    schedule: MonitorScheduleAnswer | None = Field(description="Null if no check-in is expected.")
     declared_by: Literal["file", "client"] | None
-    due_at: Moment | None = Field(description="When it is missed unless it is heard of.")
-    incident_id: str | None = Field(description="Its incident that is not resolved.")
+    due_at: Moment | None = Field(description="When it is missed without a check-in.")
+    incident_id: str | None = Field(description="Its unresolved incident.")
 
 
 class MonitorList(ResponseModel):

@@ -17,7 +17,7 @@ class Health(ResponseModel):
 
 
 class WaitingDeliveriesAnswer(ResponseModel):
-    """Deliveries that wait for the release, of one channel and one route; null: about no group of incidents."""
+    """Deliveries that wait for the release, by channel and route. The route is null for messages about no group."""
 
     channel: str
     route: str | None
@@ -25,7 +25,7 @@ class WaitingDeliveriesAnswer(ResponseModel):
 
 
 class HoldAnswer(ResponseModel):
-    """Whether deliveries, the fallback and escalation are held, since when and by whom; and what waits."""
+    """Whether deliveries, the fallback and escalation are held, since when, by whom, and what waits."""
 
     held: bool
     since: Moment | None
@@ -33,7 +33,7 @@ class HoldAnswer(ResponseModel):
     pending: int
     items: list[WaitingDeliveriesAnswer]
     next_cursor: None = None
-    released: int = Field(description="How many deliveries this call has let go.")
+    released: int = Field(description="Number of deliveries that this call released.")
 
     @staticmethod
     def of(state: HoldState) -> HoldAnswer:
@@ -57,12 +57,12 @@ class ReloadAnswer(ResponseModel):
     changed: bool
     warnings: Texts
     needs_restart: list[str] = Field(
-        description="Settings that were changed in the file and keep their old value until a restart."
+        description="Settings that changed in the file but keep their old value until a restart."
     )
 
 
 class FindingAnswer(ResponseModel):
-    """A sentence on one part of the service; `action` says what to do, and is empty where nothing is."""
+    """A finding about one part of the service. `action` says what to do, and is empty if nothing is needed."""
 
     area: str
     subject: str
@@ -72,7 +72,7 @@ class FindingAnswer(ResponseModel):
 
 
 class DoctorAnswer(ResponseModel):
-    """The findings of an examination. `healthy`: there is no problem; warnings may be. `url` is `server.url`."""
+    """The findings of a check. `healthy` means no problems, though there may be warnings. `url` is `server.url`."""
 
     healthy: bool
     url: str | None

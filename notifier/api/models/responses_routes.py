@@ -27,29 +27,29 @@ class ToldAnswer(ResponseModel):
 
 
 class StepAnswer(ResponseModel):
-    """One step of the escalation: whom else to tell of what is still open so long after it was first told."""
+    """An escalation step: who else is notified of an incident that is still open this long after the first message."""
 
     after: DurationText
     channels: list[str]
 
 
 class RouteAnswer(ResponseModel):
-    """A route that tells. Durations are written as in the configuration."""
+    """A route that sends. Durations are in the configuration's form."""
 
     route: str
     line: str | None
     channels: list[str]
-    targets: list[ToldAnswer] = Field(description="Who would be told.")
+    targets: list[ToldAnswer] = Field(description="Who would be notified.")
     group_by: list[str]
-    group: dict[str, str] = Field(description="The labels that its group shares.")
+    group: dict[str, str] = Field(description="The labels that the group shares.")
     group_wait: DurationText
     group_interval: DurationText
     repeat_interval: DurationText
     send_resolved: bool
     notify_after: dict[str, int | str] | None
     escalate: list[StepAnswer]
-    muted: bool = Field(description="Whether its mute or active times hold just now what it would tell.")
-    muted_until: Moment | None = Field(description="Null where it is not muted, or nobody knows the end.")
+    muted: bool = Field(description="Whether its mute or active times hold its messages now.")
+    muted_until: Moment | None = Field(description="Null if it is not muted, or if the end is unknown.")
 
     @staticmethod
     def of(matched: MatchedRoute, targets: Mapping[str, Sequence[str]]) -> RouteAnswer:
@@ -81,7 +81,7 @@ class RouteAnswer(ResponseModel):
 
 
 class MetRouteAnswer(ResponseModel):
-    """A route that the labels meet. `tells`: none below it does so in its place."""
+    """A route that the labels match. `tells` is true if no child route sends in its place."""
 
     depth: int = Field(description="0 is the root.")
     match: list[str]
@@ -90,13 +90,13 @@ class MetRouteAnswer(ResponseModel):
 
 
 class RouteTestAnswer(ResponseModel):
-    """`labels` as an event with these would have them."""
+    """The result of a route test. `labels` are those of an event, with defaults."""
 
     labels: dict[str, str]
     routes: list[RouteAnswer]
-    summary: str = Field(description="Who would be told, in words: `nobody, by the route in line 12`.")
-    tree: list[MetRouteAnswer] = Field(description="From the root to the routes that tell, depth first.")
-    warnings: list[DoubtAnswer] = Field(description="Labels that no event has come with so far.")
+    summary: str = Field(description="Who would be notified, in words: `nobody, by the route in line 12`.")
+    tree: list[MetRouteAnswer] = Field(description="From the root to the routes that send, depth first.")
+    warnings: list[DoubtAnswer] = Field(description="Labels that no event has had so far.")
 
     @staticmethod
     def of(

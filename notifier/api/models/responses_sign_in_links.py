@@ -6,7 +6,7 @@ from notifier.api.models.responses_base import Moment, ResponseModel
 
 
 class SignInLink(ResponseModel):
-    """A link that works once. `url` is null where server.url is not set: then `path` follows the service's address."""
+    """A link that works once. `url` is null if server.url is not set; then append `path` to the service's address."""
 
     path: str
     url: str | None

@@ -17,23 +17,23 @@ def _weekly(value: Any) -> Any:
 
 
 class DoubtAnswer(ResponseModel):
-    """A doubt about something that is allowed and may be a slip; `path` is where."""
+    """A warning about something that is allowed but may be a mistake. `path` is where."""
 
     path: str
     message: str
 
 
 class WindowAnswer(ResponseModel):
-    """From when to when; `ends_at` null: it never ends."""
+    """A window. `ends_at` is null if it never ends."""
 
     starts_at: Moment
     ends_at: Moment | None
 
 
 class SilenceAnswer(ResponseModel):
-    """`held` is how many incidents that are not resolved it keeps from being told now.
+    """A silence. `held` is the number of unresolved incidents that it holds now.
 
-    One that recurs is `active` only within its window, else `pending`. `window` is the present or the next one.
+    A recurring silence is `active` only within its window, else `pending`. `window` is the current or the next one.
     """
 
     id: str = Field(validation_alias=AliasPath("silence", "id"))
@@ -58,13 +58,13 @@ class SilenceList(ResponseModel):
 
 
 class PreviewAnswer(ResponseModel):
-    """`matching` counts incidents that are not resolved, and `incidents` shows at most 20, the newest first."""
+    """A preview. `matching` counts unresolved incidents, `incidents` shows at most 20, newest first."""
 
     matching: int
-    unresolved: int = Field(description="How many the project has in all.")
+    unresolved: int = Field(description="Number of unresolved incidents in the project.")
     counted_all: bool = Field(
         description=f"False where there are more than {MAX_CHECKED}: the counts are of the newest so many."
     )
-    everything: bool = Field(description="Such a silence is accepted only with `force`.")
+    everything: bool = Field(description="Whether it matches everything; such a silence needs `force`.")
     incidents: list[IncidentAnswer]
-    warnings: list[DoubtAnswer] = Field(description="Labels that no event has come with so far.")
+    warnings: list[DoubtAnswer] = Field(description="Labels that no event has had so far.")

@@ -9,49 +9,53 @@ from notifier.oncall.stats import StatsStep
 
 
 class TaskStats(ResponseModel):
-    """The runs of one task that were created since."""
+    """The runs of one task that were created in the span."""
 
     task: str
     runs: int
     completed: int
-    failed: int = Field(description="Lost ones too.")
-    success_rate: float | None = Field(description="Of those that ended, 0..1; null: none has.")
-    retries: int = Field(description="Attempts after the first.")
-    p50_ms: float | None = Field(description="Of the last attempts that completed or failed; nearest rank.")
+    failed: int = Field(description="Failed and lost runs.")
+    success_rate: float | None = Field(
+        description="Share of ended runs that completed, 0..1; null if none has ended."
+    )
+    retries: int = Field(description="Attempts after the first one.")
+    p50_ms: float | None = Field(description="Median duration of last attempts; nearest rank.")
     p95_ms: float | None
     approximate: bool = Field(
         default=False,
         exclude_if=lambda value: not value,
-        description="There where both are estimated, of more than 1,000 runs (5,000 of all tasks): within 3 %.",
+        description="Present if both are estimates within 3 %, for more than 1,000 runs (5,000 of all tasks).",
     )
 
 
 class ErrorStats(ResponseModel):
-    """The events of one exception type; counted exactly, by the minute, and by the hour when two days old."""
+    """The events of one exception type. Counts are exact, by the minute, and by the hour after two days."""
 
-    type: str | None = Field(description="Null: no exception, or an incident of several types.")
+    type: str | None = Field(
+        description="Null if there is no exception, or if the incident has several types."
+    )
     count: int
-    share: float = Field(description="Of all events of the span, 0..1.")
-    first_seen: Moment = Field(description="Of the incidents that counted them: it may lie before the span.")
+    share: float = Field(description="Share of all events in the span, 0..1.")
+    first_seen: Moment = Field(description="First event of these incidents, which may be before the span.")
     last_seen: Moment
 
 
 class DeliveryStats(ResponseModel):
-    """The deliveries of one channel that ended since."""
+    """The deliveries of one channel that ended in the span."""
 
     channel: str
     delivered: int
     dead: int
-    p95_ms: int | None = Field(description="From the decision to tell until it was delivered; nearest rank.")
+    p95_ms: int | None = Field(description="Time from the decision to the delivery; nearest rank.")
     approximate: bool = Field(
         default=False,
         exclude_if=lambda value: not value,
-        description="There where it is estimated, of many deliveries: it is within 3 %.",
+        description="Present if it is an estimate within 3 %, for many deliveries.",
     )
 
 
 class PointStats(ResponseModel):
-    """One hour or one day (UTC). Runs count where they were created, with what has become of them by now."""
+    """One hour or one day (UTC). Runs count at their creation, with their current state."""
 
     at: Moment
     step: StatsStep
@@ -62,10 +66,10 @@ class PointStats(ResponseModel):
 
 
 class StatsAnswer(ResponseModel):
-    """How tasks, errors and deliveries have done since a moment."""
+    """Statistics of tasks, errors and deliveries since a moment."""
 
     since: Moment
-    tasks: list[TaskStats] = Field(description="The busiest first, at most 1,000.")
-    errors: list[ErrorStats] = Field(description="The most frequent first, at most 100.")
+    tasks: list[TaskStats] = Field(description="Busiest first, at most 1,000.")
+    errors: list[ErrorStats] = Field(description="Most frequent first, at most 100.")
     deliveries: list[DeliveryStats]
-    series: list[PointStats] = Field(description="Every step of the span, oldest first.")
+    series: list[PointStats] = Field(description="All steps of the span, oldest first.")

@@ -11,7 +11,7 @@ from notifier.domain.task_run import Replayable, RunState
 
 
 class TaskRunAnswer(ResponseModel):
-    """One execution of a background task. Times and duration are of its last attempt."""
+    """An execution of a background task. Times and duration describe its last attempt."""
 
     id: str
     task: str
@@ -22,9 +22,9 @@ class TaskRunAnswer(ResponseModel):
     started_at: Moment | None = Field(validation_alias=AliasChoices("began_at", "started_at"))
     finished_at: Moment | None
     duration_ms: float | None
-    result: Any = Field(description="Any JSON; over 64 KiB it is cut, and says so.")
-    error: dict[str, Any] | None = Field(description="Of a lost run it has a `reason`.")
-    incident_id: str | None = Field(description="The newest incident that counts an event of it.")
+    result: Any = Field(description="Any JSON. A result over 64 KiB is truncated and marked so.")
+    error: dict[str, Any] | None = Field(description="The last error. A lost run's has a `reason`.")
+    incident_id: str | None = Field(description="The newest incident with an event of this run.")
     replay_of: str | None
 
 
@@ -34,7 +34,7 @@ class TaskRunList(ResponseModel):
 
 
 class ChangeResult(ResponseModel):
-    """The outcome of one change; a rejected one has its `index` and the `error`, and no id."""
+    """The result of one change. A rejected one has its `index` and `error`, and no id."""
 
     id: str | None = None
     status: Literal["accepted", "rejected"]
@@ -48,7 +48,7 @@ class ChangeResults(ResponseModel):
 
 
 class ReplayAnswer(ResponseModel):
-    """A run that the process is asked for: the task `task` with these arguments, under the id `id`."""
+    """A replay for this process: run the task `task` with these arguments, under the id `id`."""
 
     id: str
     replay_of: str | None
@@ -58,10 +58,8 @@ class ReplayAnswer(ResponseModel):
 
 
 class HeartbeatAnswer(ResponseModel):
-    replay: list[ReplayAnswer] = Field(
-        description="Given again with every heartbeat until the run is known to have begun."
-    )
-    interval: int = Field(description="Seconds until the next heartbeat is wanted.")
+    replay: list[ReplayAnswer] = Field(description="Repeated with every heartbeat until the run has started.")
+    interval: int = Field(description="Seconds until the next heartbeat.")
 
 
 class DeadRunAnswer(TaskRunAnswer):
@@ -70,7 +68,7 @@ class DeadRunAnswer(TaskRunAnswer):
     kind: Literal["task_run"] = "task_run"
     at: Moment = Field(validation_alias=AliasChoices("died_at", "at"))
     project: str
-    arguments: dict[str, Any] | None = Field(description="Where its task allows them to be kept.")
+    arguments: dict[str, Any] | None = Field(description="Null if the task does not allow storing them.")
     replayable: Replayable = Field(
-        description="`yes`; `no`, for its task was not declared so; `touched`: its arguments are not what they were."
+        description="`yes`; `no`: the task is not declared replayable; `touched`: scrubbing changed its arguments."
     )

@@ -231,11 +231,11 @@ async def test_statements_that_a_pooler_has_put_elsewhere_are_prepared_anew(
 
 
 async def test_whatever_a_cut_connection_says_the_store_is_unavailable(
-    postgres_url: str, clock: ManualClock
+    own_postgres_url: str, clock: ManualClock
 ) -> None:
     """The server ends sessions at any point of a transaction: each fails as one to be tried again, and all recover."""
-    database = await PostgresDatabase.open(postgres_url, replica="main", clock=clock, pool_size=4)
-    cutter = await PostgresDatabase.open(postgres_url, replica="cutter", clock=clock, pool_size=1)
+    database = await PostgresDatabase.open(own_postgres_url, replica="main", clock=clock, pool_size=4)
+    cutter = await PostgresDatabase.open(own_postgres_url, replica="cutter", clock=clock, pool_size=1)
     over = asyncio.Event()
     others = sa.text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

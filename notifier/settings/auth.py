@@ -75,7 +75,7 @@ def _with_openid(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 _MISSING_ROLES = "which groups may do what, as {GROUP: {PROJECT: [read]}}"
-_ROLES = Field(description="From a group to projects, and to the scopes that its members have in each.")
+_ROLES = Field(description="For each group, its projects, and the scopes that its members have in each.")
 
 
 class OpenIdSettings(Block):
@@ -89,12 +89,12 @@ class OpenIdSettings(Block):
     }
 
     issuer: Issuer = Field(
-        description="The provider's address; what it says of itself is below /.well-known/openid-configuration."
+        description="The provider's address. Its metadata is at /.well-known/openid-configuration below it."
     )
-    client_id: Text = Field(description="The name under which the provider knows this service.")
-    client_secret: SecretText = Field(description="What the provider gave beside client_id.")
+    client_id: Text = Field(description="This service's client id at the provider.")
+    client_secret: SecretText = Field(description="This service's client secret at the provider.")
     scopes: Annotated[tuple[Text, ...], AfterValidator(_with_openid)] = with_default(
-        ("openid", "profile", "email"), "What the provider is asked for."
+        ("openid", "profile", "email"), "Scopes to request."
     )
     groups_claim: Text = with_default("groups", "The claim that holds a person's groups.")
     roles: RoleBlocks = _ROLES
@@ -108,7 +108,7 @@ class OpenIdSettings(Block):
 
 
 class ProxyHeaderSettings(Block):
-    """A proxy that says in headers who asks. `secret` proves that it was the proxy."""
+    """A reverse proxy that names the person in headers. `secret` proves that the request came from the proxy."""
 
     missing: ClassVar[dict[str, str]] = {
         "name": "the header with the person's name, such as X-Forwarded-User",
@@ -120,11 +120,11 @@ class ProxyHeaderSettings(Block):
     name: HeaderName = Field(description="The header with the person's name.")
     groups_name: HeaderName | None = with_default(
         None,
-        "The header with that person's groups, separated by commas; without it each name is its own group.",
+        "The header with the person's groups, separated by commas. Without it, each name is its own group.",
     )
     secret_name: HeaderName = Field(description="The header in which the proxy sends `secret`.")
     secret: HeaderSecret = Field(
-        description="What only the proxy and this service know; at least 16 characters."
+        description="A secret that only the proxy and this service know, at least 16 characters."
     )
     roles: RoleBlocks = _ROLES
 
@@ -136,7 +136,7 @@ class ProxyHeaderSettings(Block):
 
 
 class AuthSettings(Block):
-    """How people sign in to the pages, besides with keys."""
+    """How people sign in to the pages, in addition to keys."""
 
-    oidc: OpenIdSettings | None = with_default(None, "Sign in through an OpenID provider.")
-    header: ProxyHeaderSettings | None = with_default(None, "Sign in by what a proxy in front says.")
+    oidc: OpenIdSettings | None = with_default(None, "Sign-in through an OpenID provider.")
+    header: ProxyHeaderSettings | None = with_default(None, "Sign-in through headers of a reverse proxy.")

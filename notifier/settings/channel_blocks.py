@@ -47,10 +47,10 @@ class ChannelCommon(Block):
         Annotated[RateLimitBlock, BeforeValidator(_of_rate, json_schema_input_type=Quota | RateLimitBlock)]
         | None
     ) = with_default(
-        None, "Per target; without it nothing is held. Without `burst`, all messages may go at once."
+        None, "Per target. Without it there is no limit; without `burst`, all messages may be sent at once."
     )
     digest: Flag | None = with_default(
-        None, "Whether what is held by the rate limit goes as one digest; else it goes one by one."
+        None, "Whether messages held by the rate limit are sent as one digest, or one by one."
     )
 
 

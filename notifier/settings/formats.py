@@ -58,31 +58,33 @@ _SeverityName = Annotated[str, ScalarForm(_severity, {"enum": _SEVERITIES})]
 
 
 class VerifyBlock(Block):
-    """A signature or a token in a header, which a request must have beside its key."""
+    """A signature or token in a header that a request must have in addition to its key."""
 
     example: ClassVar[str] = "{type: hmac, header: X-Signature-256, secret: ...}"
 
     type: Literal["hmac", "token", "standard-webhooks", "sns"] = with_default(
         "hmac",
         "`hmac`: SHA-256 of the body; `token`: the secret itself; `standard-webhooks`: its three headers; "
-        "`sns`: Amazon's signature, of the `topics` alone.",
+        "`sns`: Amazon's signature, for the `topics` only.",
     )
-    header: HeaderName | None = with_default(None, "Where it stands; not for `standard-webhooks`.")
-    prefix: Annotated[str, Field(max_length=40)] = with_default("", "What stands before it.")
-    encoding: Literal["hex", "base64"] = with_default("hex", "How an `hmac` is written.")
+    header: HeaderName | None = with_default(
+        None, "The header with the signature; not for `standard-webhooks`."
+    )
+    prefix: Annotated[str, Field(max_length=40)] = with_default("", "A prefix of the signature.")
+    encoding: Literal["hex", "base64"] = with_default("hex", "Encoding of an `hmac`.")
     secret: Annotated[
         tuple[Annotated[SecretStr, AfterValidator(_secret)], ...],
         BeforeValidator(_listed, json_schema_input_type=SecretStr | list[SecretStr]),
         Field(max_length=2),
-    ] = with_default((), "One secret, or two while one follows the other. Without it nothing is checked.")
+    ] = with_default((), "One secret, or two during a rotation. Without it, nothing is verified.")
 
     topics: Annotated[tuple[TopicArn, ...], Field(max_length=1_000)] = with_default(
-        (), "Of `sns`: the ARNs of topics that are confirmed and taken."
+        (), "For `sns`: ARNs of topics to confirm and accept."
     )
 
 
 class MapBlock(Block):
-    """Where each field of an event is found in an item."""
+    """Where to find each field of an event in an item."""
 
     expected: ClassVar[str] = "fields of an event, each with an expression"
 
@@ -108,21 +110,23 @@ class MapBlock(Block):
 
 
 class FormatBlock(Block):
-    """How a sender's JSON becomes events. What is left out of one that notifier brings stays as it is there."""
+    """How a sender's JSON becomes events. For a shipped format, omitted keys keep their values."""
 
     expected: ClassVar[str] = "a mapping with `map`, such as {map: {service: app, message: text}}"
 
-    detect: JmesPath | None = with_default(None, "What must hold of a body that is of this format.")
+    detect: JmesPath | None = with_default(None, "A condition that holds for bodies of this format.")
     verify: VerifyBlock | None = None
     id_header: Annotated[
         tuple[HeaderName, ...], BeforeValidator(_listed, json_schema_input_type=HeaderName | list[HeaderName])
-    ] = with_default((), "Headers that name a delivery: the first that is there is the event's id.")
-    items: JmesPath | None = with_default(None, "The list of what becomes an event each; else the body.")
+    ] = with_default((), "Headers with the sender's delivery id. The first one present is the event's id.")
+    items: JmesPath | None = with_default(
+        None, "The list of items, each of which becomes an event. Default: the body."
+    )
     map: MapBlock = MapBlock()
-    severities: dict[str, _SeverityName] = with_default({}, "What the sender's severities are called here.")
-    resolve_when: JmesPath | None = with_default(None, "What holds of an item that is over.")
+    severities: dict[str, _SeverityName] = with_default({}, "From the sender's severities to ours.")
+    resolve_when: JmesPath | None = with_default(None, "A condition that holds for resolved items.")
     sample: dict[str, Any] | list[Any] | None = with_default(
-        None, "A body, which `notifier check` reads as a test."
+        None, "A sample body, which `notifier check` reads as a test."
     )
 
     @model_validator(mode="after")

@@ -29,10 +29,10 @@ _Side = Annotated[
 class InhibitionBlock(Block):
     example: ClassVar[str] = _EXAMPLE
 
-    source: _Side = Field(description="Matchers: all of them must hold.")
-    target: _Side = Field(description="Matchers: all of them must hold.")
+    source: _Side = Field(description="Matchers, all of which must match.")
+    target: _Side = Field(description="Matchers, all of which must match.")
     equal: Annotated[Labels, Listed("[service]")] = with_default(
-        (), "Labels of which both have the same values."
+        (), "Labels that must have equal values in both."
     )
 
     @property

@@ -22,7 +22,7 @@ _HOURS = "{start_time: '09:00', end_time: '17:00'}"
 _STRING: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": ["string", "integer"]}
 _TIME: dict[str, Any] = {
-    "description": "A time of day such as 09:00, in quotes; a window that ends at 24:00 ends at midnight.",
+    "description": "A time of day such as 09:00, in quotes. A window that ends at 24:00 ends at midnight.",
     "type": "string",
     "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$|\$\{",
 }
@@ -58,7 +58,7 @@ class WindowBlock(Block):
     holidays: _Lists | None = with_default(None, "Only on the dates of these lists.")
     except_holidays: _Lists = with_default((), "Not on the dates of these lists.")
     times: Annotated[tuple[HoursBlock, ...], filled(f"[{_HOURS}]")] = with_default(
-        (), "One that ends at or before its start ends on the next day; without, all day."
+        (), "A time that ends at or before its start ends on the next day. Default: all day."
     )
     location: Annotated[str, ScalarForm(calendar.located, _STRING)] | None = with_default(
         None, "A time zone such as Europe/Berlin; else UTC."

@@ -38,10 +38,10 @@ class SettingsFile(Sections):
     model_config = ConfigDict(title="notifier configuration")
 
     channels: dict[str, ChannelCommon] = with_default({}, "The configured senders, by name.")
-    fallback: ChannelName | None = with_default(None, "The channel that is told when another fails.")
+    fallback: ChannelName | None = with_default(None, "The channel for alerts that another one fails to deliver.")
     route: RootRouteBlock | None = None
     inhibit: InhibitionBlocks = with_default(
-        (), "While an incident that meets `source` is not resolved, those that meet `target` are held."
+        (), "While an incident that matches `source` is unresolved, those that match `target` are held."
     )
     time_intervals: IntervalBlocks = with_default(
         (), "Windows by name, for mute_time_intervals and active_time_intervals of routes."
@@ -50,20 +50,22 @@ class SettingsFile(Sections):
         {}, "Lists of dates by name, for `holidays` and `except_holidays` of time intervals."
     )
     formats: FormatBlocks = with_default(
-        {}, "How senders' JSON becomes events at /v1/ingest/NAME: one's own, or changes of a known one."
+        {}, "Formats of JSON at /v1/ingest/NAME: your own, or changes to a shipped one."
     )
     monitors: MonitorBlocks = with_default(
-        {}, "Jobs that check in, by name: who stays away opens an incident, and the next check-in ends it."
+        {}, "Jobs that check in, by name. A missed check-in opens an incident, the next one resolves it."
     )
     auth: AuthSettings = Field(
-        default_factory=AuthSettings, description="How people sign in to the pages, besides with keys."
+        default_factory=AuthSettings, description="How people sign in to the pages, in addition to keys."
     )
     backup: BackupSettings | None = with_default(
-        None, "Backups that the service makes by itself; without it, it makes none."
+        None, "Scheduled backups. Without this section, none are made."
     )
-    auto_resolve: Span = with_default("24h", "An incident without events for this long resolves by itself.")
+    auto_resolve: Span = with_default(
+        "24h", "An incident without events for this long is resolved automatically."
+    )
     resolve_timeout: Span = with_default(
-        "5m", "An alert of Prometheus that has not come again resolves this long after its end."
+        "5m", "A Prometheus alert that is not sent again is resolved this long after its end."
     )
 
 

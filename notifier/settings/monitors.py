@@ -18,15 +18,15 @@ _NAME = re.compile(r"[^\x00-\x20\x7f/](?:[^\x00-\x1f\x7f/]{0,126}[^\x00-\x20\x7f
 
 
 class MonitorBlock(Block):
-    """A job that checks in with `POST /v1/monitors/NAME`. It is watched from its first check-in on."""
+    """A job that checks in with `POST /v1/monitors/NAME`. Monitoring starts with its first check-in."""
 
     example: ClassVar[str] = _EXAMPLE
     missing: ClassVar[dict[str, str]] = {"every": f"say how often the job checks in, as in {_EXAMPLE}"}
 
     every: Span = Field(description="How often the job checks in.")
-    grace: Wait = with_default("5m", "How much later it may be.")
+    grace: Wait = with_default("5m", "How late a check-in may be.")
     severity: Literal["critical", "error", "warning", "info", "none"] = with_default(
-        "error", "How bad it is that it is missed, or fails."
+        "error", "Severity of a missed or failed check-in."
     )
 
 

@@ -71,32 +71,32 @@ def _inherited(description: str) -> Any:
 
 
 class RouteCommon(Block):
-    """Takes what no other route takes."""
+    """Matches everything that no other route matches."""
 
-    channels: ChannelNames = _inherited("Who is told; [] is nobody.")
+    channels: ChannelNames = _inherited("Channels to notify; [] for none.")
     group_by: Annotated[
         Labels, checked(_not_alone), Listed("[service, environment], or [incident] for a group each")
-    ] = _inherited("Incidents with equal values of these labels are told together.")
-    group_wait: Wait = _inherited("How long a new group waits for more.")
-    group_interval: Wait = _inherited("The least time between two messages about one group.")
-    repeat_interval: Span = _inherited("When what still happens is told again.")
-    send_resolved: Flag = _inherited("Whether a resolution is told.")
+    ] = _inherited("Incidents with equal values of these labels are notified together.")
+    group_wait: Wait = _inherited("How long a new group waits for more incidents.")
+    group_interval: Wait = _inherited("Minimum time between two messages about a group.")
+    repeat_interval: Span = _inherited("How often an incident that still happens is notified again.")
+    send_resolved: Flag = _inherited("Whether resolutions are sent.")
     resolve_after: Wait = _inherited(
-        "How long an all-clear waits; without it, only what has come back within an hour does."
+        "How long a resolution waits before it is sent. Without it, only incidents that recurred within an hour wait."
     )
-    notify_after: ThresholdBlock = _inherited("Tell once so many events have arrived within the time.")
+    notify_after: ThresholdBlock = _inherited("Notify once this many events have arrived within the time.")
     escalate: Annotated[tuple[StepBlock, ...], checked(_not_longer), Listed(f"[{_STEP}]")] = _inherited(
-        "Whom else to tell of what is still open, and not acknowledged, so long after it was told."
+        "Further channels for incidents that are still open and unacknowledged this long after the first message."
     )
-    mute_time_intervals: IntervalNames = _inherited("While one of these is on, nothing is told.")
-    active_time_intervals: IntervalNames = _inherited("Told only while one of these is on.")
+    mute_time_intervals: IntervalNames = _inherited("Nothing is sent while one of these is active.")
+    active_time_intervals: IntervalNames = _inherited("Messages are sent only while one of these is active.")
     routes: Annotated[tuple[RouteBlock, ...], Listed("- match: [...]")] = with_default(
-        (), "An incident goes to the first that matches, and on after `continue: true`."
+        (), "An incident goes to the first matching route, and to further ones after `continue: true`."
     )
 
 
 class RootRouteBlock(RouteCommon):
-    """Takes what no other route takes."""
+    """Matches everything that no other route matches."""
 
     missing: ClassVar[dict[str, str]] = {"channels": "name the channels to tell, as in [team-mail]"}
     refused: ClassVar[dict[str, str]] = {
@@ -109,17 +109,17 @@ class RootRouteBlock(RouteCommon):
         Listed(
             "[team-mail]", empty="no channel is named, and what no other route takes comes here: name one"
         ),
-    ] = Field(description="Who is told.")
+    ] = Field(description="Channels to notify.")
 
 
 class RouteBlock(RouteCommon):
-    """Inherits all but match, continue and routes."""
+    """Inherits everything but match, continue and routes."""
 
     match: Annotated[Matchers, Listed(MATCHERS)] = with_default(
-        (), 'All of them must hold: name op "value", op one of = != =~ !~.'
+        (), 'Matchers, all of which must match: name op "value", with op one of = != =~ !~.'
     )
     continue_: Flag = Field(
-        default=False, alias="continue", description="Whether the routes below are asked as well."
+        default=False, alias="continue", description="Whether the following routes are tried as well."
     )
 
 

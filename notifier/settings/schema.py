@@ -25,7 +25,7 @@ _SHARED: Schema = {
         "pattern": r"\$\{",
     },
     "duration": {
-        "description": "Such as 500ms, 10s, 5m, 4h, 30d, 1w or 1h30m; a bare 0 is allowed where nothing is waited for.",
+        "description": "Such as 500ms, 10s, 5m, 4h, 30d, 1w or 1h30m. A bare 0 is allowed for no wait.",
         "anyOf": [
             {"type": "string", "pattern": f"^(?=[0-9])(?:{_UNITS})$"},
             {"enum": [0, "0"]},
@@ -41,7 +41,7 @@ _SHARED: Schema = {
         ],
     },
     "rate": {
-        "description": "How many in how long: 30/hour, 600000/minute, 30/10m.",
+        "description": "A count per time: 30/hour, 600000/minute, 30/10m.",
         "type": "string",
         "pattern": r"^[0-9]+ ?/ ?[0-9a-z]+$|\$\{",
     },
@@ -102,7 +102,7 @@ def json_schema(kinds: Mapping[str, type[BaseModel]] | None = None) -> Schema:
         "type": "object",
         "properties": file["properties"],
         "additionalProperties": False,
-        "patternProperties": {"^x-": {"description": "A place for anchors; nothing reads it."}},
+        "patternProperties": {"^x-": {"description": "A place for anchors, which is ignored otherwise."}},
         "$defs": _SHARED | definitions,
     }
     schema: Schema = json.loads(json.dumps(whole), object_hook=_referring)

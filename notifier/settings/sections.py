@@ -55,16 +55,18 @@ class ServerSettings(Block):
     """Where the service listens."""
 
     host: Host = with_default("127.0.0.1", "The address to listen on; 0.0.0.0 for every one.")
-    port: Port = with_default(8000, "The port to listen on; 0 lets the system choose.")
-    url: BaseUrl | None = with_default(None, "The base of links in messages. Without it they carry no links.")
+    port: Port = with_default(8000, "The port to listen on; 0 picks a free one.")
+    url: BaseUrl | None = with_default(
+        None, "The base URL of links in messages. Without it, messages have no links."
+    )
     trusted_proxies: Networks = with_default(
         ("127.0.0.0/8", "::1"),
-        "Addresses and networks of proxies in front, whose X-Forwarded-For says who asks.",
+        "Addresses and networks of reverse proxies whose X-Forwarded-For is trusted.",
     )
 
 
 class DatabaseSettings(Block):
-    """Where everything is kept."""
+    """Where data is stored."""
 
     url: DatabaseUrl = with_default(
         "sqlite:///notifier.db",
@@ -72,34 +74,36 @@ class DatabaseSettings(Block):
         "libpq has them: `?sslmode=verify-full`.",
     )
     max_size: Size = with_default(
-        "10GB", "The most that the database may take; the oldest samples go at 90 %, ingest waits at 100 %."
+        "10GB", "Maximum size of the database. The oldest samples are removed at 90 %, ingest stops at 100 %."
     )
 
 
 class DeliverySettings(Block):
     """How deliveries are retried."""
 
-    expires_after: Span = with_default("24h", "A delivery is retried for this long, then dead.")
-    fallback_after: Wait = with_default("10m", "The fallback is told of a delivery that fails for this long.")
+    expires_after: Span = with_default("24h", "A delivery is retried for this long, then it is dead.")
+    fallback_after: Wait = with_default(
+        "10m", "The fallback is notified of a delivery that has failed for this long."
+    )
     hold: Flag = with_default(
-        False, "Each start holds deliveries, the fallback and escalation until `notifier release`."
+        False, "Hold deliveries, the fallback and escalation after each start, until `notifier release`."
     )
     allow_private_addresses: Flag = with_default(
-        False, "Lifts the whole deny table of webhook and Slack addresses, loopback and http:// included."
+        False, "Allow webhook and Slack addresses that are denied by default, including loopback and http://."
     )
 
 
 class IngestSettings(Block):
-    """Limits of what one key may post."""
+    """Limits for one key."""
 
-    rate_limit: Quota = with_default("600000/minute", "Events that one key may post.")
+    rate_limit: Quota = with_default("600000/minute", "Events that one key may send.")
     new_incidents: Quota = with_default("10000/minute", "Incidents that one key may open.")
     max_event_bytes: Size = with_default("256KiB", "The largest event, after decompression.")
     max_body_bytes: Size = with_default("8MiB", "The largest request, after decompression.")
 
 
 class RetentionSettings(Block):
-    """How long what is finished is kept."""
+    """How long finished data is kept."""
 
     events: Span = with_default("30d", "How long samples of events are kept.")
     incidents: Span = with_default("365d", "How long resolved incidents are kept.")
@@ -108,15 +112,13 @@ class RetentionSettings(Block):
 
 
 class BackupSettings(Block):
-    """Backups that the service makes by itself."""
+    """Scheduled backups."""
 
     missing: ClassVar[dict[str, str]] = {"to": "a folder, which is made where there is none"}
 
-    to: Text = Field(
-        description="The folder that backups are written into; better on another disk than the database."
-    )
-    every: Span = with_default("24h", "A backup is begun this long after the last one that was made.")
-    keep: Count = with_default(7, "How many are kept; older ones are removed.")
+    to: Text = Field(description="The folder for backups, preferably on another disk than the database.")
+    every: Span = with_default("24h", "The next backup starts this long after the last one.")
+    keep: Count = with_default(7, "Number of backups to keep. Older ones are removed.")
 
 
 class Sections(Block):

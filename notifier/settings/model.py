@@ -38,7 +38,7 @@ class SettingsFile(Sections):
     model_config = ConfigDict(title="notifier configuration")
 
     channels: dict[str, ChannelCommon] = with_default({}, "The configured senders, by name.")
-    fallback: ChannelName | None = with_default(None, "The channel for alerts that another one fails to deliver.")
+    fallback: ChannelName | None = with_default(None, "The channel to use when another one fails.")
     route: RootRouteBlock | None = None
     inhibit: InhibitionBlocks = with_default(
         (), "While an incident that matches `source` is unresolved, those that match `target` are held."

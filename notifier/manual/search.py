@@ -42,6 +42,7 @@ _SYNONYMS = {
     "timezone": "zone",
 }
 """Terms of other products, and the manual's terms for them."""
+_WORD = re.compile(r"\d+(?:[,.]\d+)+(?!\w)|\w+")  # `50,757` is one word
 _COMMON = re.compile(
     "a|an|and|are|as|at|be|but|by|can|did|do|does|for|from|get|got|had|has|have|how|i|if|in|is|it|"
     "its|me|my|no|of|on|one|or|our|so|that|the|their|then|there|these|this|to|too|up|was|we|were|"
@@ -181,7 +182,7 @@ def _snippet(text: str, wanted: set[str]) -> str:
 
 def _words(text: str) -> Iterator[str]:
     """The normalized words of a text: `resolve_after` counts as one word and as two, and endings are cut."""
-    for word in re.findall(r"\w+", text.lower()):
+    for word in _WORD.findall(text.lower()):
         for part in dict.fromkeys((word, *word.split("_"))):
             if part and not _COMMON.fullmatch(part):
                 yield _stem(part)

@@ -295,3 +295,9 @@ def test_anchors_are_those_of_github() -> None:
     text = "# A `b` c, d!\n\n```sh\n# no heading\n```\n\n## Twice\n\n## Twice\n"
     found = sections(Chapter(path="x", part="", title="A b c, d!", text=text))
     assert [section.anchor for section in found] == ["a-b-c-d", "twice", "twice-1"]
+
+
+def test_a_number_is_one_word(index: ManualIndex) -> None:
+    """A part of a number with separators is not found by itself; the whole number is."""
+    assert [hit.path for hit in index.find("50,757")] == ["explanation/speed"]
+    assert "explanation/speed" not in [hit.path for hit in index.find("757")]

@@ -149,3 +149,11 @@ async def test_services_that_fail_together_are_crowds(world: World) -> None:
     first = await apart(world, limit=50)
     assert {crowd.service: crowd.count for crowd in first.collapsed} == dict.fromkeys(services, 20)
     assert (len(first.items), first.next_cursor) == (5 * SHOWN_OF_COLLAPSED + 1, None)
+
+
+async def test_a_search_for_words_collapses_nothing(world: World) -> None:
+    """Whoever searches wants what is found, in its order."""
+    await storm(world, "shop")
+    await world.post("critical 1", service="mail")
+    found = await apart(world, "critical")
+    assert (len(found.items), found.collapsed, found.apart) == (COLLAPSE_FROM + 1, (), ())

@@ -25,7 +25,7 @@ from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnav
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.store import driver
 from notifier.store.database import REQUEST, Broken, SerializationConflict, Signals, Tx
-from notifier.store.sqlite_files import FileLock, FilesInUse, Reserve, has_room
+from notifier.store.sqlite_files import FileLock, FilesInUse, Quota, Reserve
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.logging import get
 from notifier.telemetry.watchdog import pulse
@@ -224,6 +224,7 @@ class _Writer(threading.Thread):
         self._waits: Duration | None = None
         self._broken: StoreBroken | None = None
         self._files: FilesInUse | None = None
+        self._quota = Quota(database.path)
         self._due: float | None = None  # When the current work should have ended.
 
     async def submit(self, job: QueuedWork, *, yields_s: float) -> Any:
@@ -299,14 +300,10 @@ class _Writer(threading.Thread):
             raise self._broken
         if not job.essential:
             self._keep_reserve()
+        database = self._database
         for attempt in range(RACES):
             tx = Tx(
-                self._connection,
-                self._database.now(),
-                "sqlite",
-                self._database.replica,
-                attempt,
-                driver=self._driver,
+                self._connection, database.now(), "sqlite", database.replica, attempt, driver=self._driver
             )
             self._wait_at_most(job.left)
             try:
@@ -349,8 +346,9 @@ class _Writer(threading.Thread):
             raise StoreFull("the disk is full")
 
     def _over_quota(self, error: BaseException | None) -> bool:
-        code = getattr(error, "sqlite_errorcode", None)
-        return code == sqlite3.SQLITE_IOERR_WRITE and not has_room(self._database.path)
+        return (
+            getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_WRITE and self._quota.used_up()
+        )
 
     def _make_room(self) -> bool:
         """Release the reserve and truncate the WAL. Returns whether that succeeded."""

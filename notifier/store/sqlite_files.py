@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +19,7 @@ RESERVE_BYTES = 8 * 1024 * 1024
 LOOKS = 3
 BETWEEN_LOOKS_S = 0.05
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+QUOTA_MEMORY_S = 10.0
 
 
 class FileLock:
@@ -93,6 +95,25 @@ def has_room(path: Path) -> bool:
         with contextlib.suppress(OSError):
             probe.unlink()
     return True
+
+
+class Quota:
+    """The space for a file. A quota that was used up counts as such for `QUOTA_MEMORY_S` seconds more.
+
+    A write that fails just before somebody frees space is seen only after that.
+    """
+
+    def __init__(self, path: Path, *, has_room: Callable[[Path], bool] = has_room) -> None:
+        self._path = path
+        self._has_room = has_room
+        self._seen: float | None = None
+
+    def used_up(self) -> bool:
+        """Whether the quota is used up, or was lately."""
+        now = time.monotonic()
+        if not self._has_room(self._path):
+            self._seen = now
+        return self._seen is not None and now - self._seen < QUOTA_MEMORY_S
 
 
 class FilesInUse:

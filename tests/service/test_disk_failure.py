@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from notifier.store.sqlite_files import Quota
 from notifier.testing import Answer, WebhookReceiver
 from tests.disk import Disk, faulty
 from tests.processes import Service, clean_environ, eventually
@@ -262,3 +263,12 @@ def test_a_quota_that_is_used_up_is_a_full_disk(tmp_path: Path, disk: Disk) -> N
     environ = {**clean_environ(), **disk.environ}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=100)
     assert done.stdout.split() == ["full", "1", "False"], done.stdout + done.stderr
+
+
+def test_a_quota_that_was_used_up_a_moment_ago_still_counts(tmp_path: Path) -> None:
+    """Space that is freed between a failed write and the look at the disk makes no broken disk of it."""
+    room = [False, True, True]
+    quota = Quota(tmp_path / "notifier.db", has_room=lambda _path: room.pop(0))
+    assert quota.used_up()
+    assert quota.used_up()
+    assert not Quota(tmp_path / "notifier.db", has_room=lambda _path: True).used_up()

@@ -46,10 +46,12 @@ async def lived(world: World) -> None:
     await world.alert()
     for job in await world.claim():
         await world.deliver(job)
-    numbers = await world.database.read(lambda tx: tx.run(sa.select(incidents.c.number)).scalars().all())
+    ordered = sa.select(incidents.c.number, incidents.c.id).order_by(incidents.c.number)
+    found = await world.database.read(lambda tx: tx.run(ordered).all())
+    numbers = [row.number for row in found]
 
     def act(tx: Any) -> None:
-        ids = tx.run(sa.select(incidents.c.id)).scalars().all()
+        ids = [row.id for row in found]
         for id_ in ids:
             audit.add(
                 tx, id_=world.new_id(), project="shop", actor=ANN, key_name="k", action="note", subject=id_,

@@ -15,7 +15,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from notifier import wording
@@ -329,13 +329,21 @@ async def _posted(receiver: WebhookReceiver, told: Message) -> None:
 
 @settings(max_examples=examples(40, 100), deadline=None)
 @given(text=TEXTS)
+@example(text="\u05d0")
+@example(text="\u2068\u05d0")
+@example(text="\u05d0\u2069b")
 def test_no_text_commands_a_terminal(text: str) -> None:
-    """There is no escape sequence, control character or bidi override, and every line is behind the bar."""
+    """There is no escape sequence, control character or bidi override, and every line is behind the bar.
+
+    The isolates around right-to-left text are notifier's own, and each ends in its line.
+    """
     for told in (poisoned(text), poisoned(text, several(3))):
         printed = console.payload(told)
         assert all(line == "" or line.startswith("|") for line in printed.split("\n"))
+        assert all(line.count("\u2068") == line.count("\u2069") for line in printed.split("\n"))
         assert not re.search(
-            "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069]", printed
+            "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066\u2067\u206a-\u206f]",
+            printed,
         )
 
 

@@ -16,6 +16,14 @@ def page(base: str, number: int, id_: str) -> str:
     return f"{base}/incidents/{number}?id={id_}"
 
 
+def with_links_of(document: Mapping[str, Any], source: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The document of a sample. If it has no links it gets those of `source`, and `links_from` names their event."""
+    if source is None or document.get("links") or not source.get("links"):
+        return document
+    links_from = source.get("links_from") or source.get("id")
+    return {**document, "links": source["links"], "links_from": links_from}
+
+
 class Incident(Value, frozen=True, kw_only=True):
     """An incident as lists, webhooks and templates show it.
 

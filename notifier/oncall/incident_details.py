@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from notifier.domain.incident import Incident
+from notifier.domain.incident import Incident, with_links_of
 from notifier.domain.incident_history import IncidentHistory
 from notifier.domain.state import State
 from notifier.domain.task_run import TaskRun
@@ -115,21 +115,10 @@ def _occurrences(tx: Tx, incident: Incident) -> Occurrences:
     return Occurrences(since=since, width=width, counts=tuple(counts.get(place, 0) for place in range(count)))
 
 
-def _linked(document: Mapping[str, Any], newest: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The selected sample. If it has no links it gets those of the incident."""
-    if newest is None or document.get("links") or not newest.get("links"):
-        return document
-    return {
-        **document,
-        "links": newest["links"],
-        "links_from": newest.get("links_from") or newest.get("id"),
-    }
-
-
 def _sample(
     tx: Tx, incident: Incident, samples: tuple[Sample, ...], requested: int | None
 ) -> tuple[int | None, Mapping[str, Any] | None]:
     document = None if requested is None else views.sample(tx, incident.number, requested)
     if document is not None:
-        return requested, _linked(document, incident.latest_event)
+        return requested, with_links_of(document, incident.latest_event)
     return (samples[0].seq if samples else None), incident.latest_event

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.incident import Incident, page
+from notifier.domain.incident import Incident, page, with_links_of
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.domain.value import replace
@@ -77,10 +77,9 @@ def with_links(tx: Tx, found: Sequence[Incident]) -> tuple[Incident, ...]:
 
 
 def _linked(found: Incident, event: Mapping[str, Any] | None) -> Incident:
-    if event is None or found.latest_event is None or not event.get("links"):
+    if event is None or found.latest_event is None:
         return found
-    links = {"links": event["links"], "links_from": event.get("id")}
-    return replace(found, latest_event={**found.latest_event, **links})
+    return replace(found, latest_event=with_links_of(found.latest_event, event))
 
 
 def _linked_samples(dialect: Dialect) -> sa.ClauseElement:

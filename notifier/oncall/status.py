@@ -98,11 +98,7 @@ async def read(database: Database) -> DatabaseStatus:
             hold=hold.current(tx),
             replicas=replicas.since(tx, tx.now - REPLICAS_SHOWN_FOR),
             backup=backups.state(tx),
-            retention_waits_until=_still_ahead(timers.retention_waits_until(tx), tx.now),
+            retention_waits_until=timers.retention_waits_until(tx),
         )
 
     return await database.read(work)
-
-
-def _still_ahead(at: Instant | None, now: Instant) -> Instant | None:
-    return at if at is not None and at > now else None

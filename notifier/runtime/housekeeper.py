@@ -65,7 +65,7 @@ class Housekeeper:
         """
         if shed(tx, self._max_size):
             return True
-        if tx.now < (timers.retention_waits_until(tx) or 0) or is_doubted(timers.noted(tx), tx.now):
+        if timers.retention_waits_until(tx) is not None or is_doubted(timers.noted(tx), tx.now):
             return False
         keep = self.retention
         jobs: Sequence[Callable[[], int]] = (

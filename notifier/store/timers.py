@@ -106,8 +106,9 @@ def note(tx: Tx, now: Instant) -> None:
 
 
 def retention_waits_until(tx: Tx) -> Instant | None:
-    """Until when nothing is deleted for its age, or None if the clock was never doubted."""
-    return tx.run(sa.select(instance.c.at).where(instance.c.name == RETENTION_ROW)).scalar()
+    """Until when nothing is deleted for its age, or None if that is not in the future."""
+    ahead = instance.c.name == RETENTION_ROW, instance.c.at > tx.now
+    return tx.run(sa.select(instance.c.at).where(*ahead)).scalar()
 
 
 def let_retention_wait(tx: Tx, until: Instant) -> None:

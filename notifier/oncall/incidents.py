@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
 from notifier.domain.incident import Incident
@@ -75,6 +75,13 @@ def _continued(sort: Sort | None, page_request: PageRequest) -> tuple[Sort, Page
 async def get(database: Database, name: str, *, project_scope: str | None, url: str | None) -> Incident:
     """The incident with this id or number. Raises `Unknown`."""
     return await database.read(lambda tx: require(tx, name, project_scope, url))
+
+
+async def get_all(
+    database: Database, names: Sequence[str], *, project_scope: str | None
+) -> Sequence[Incident]:
+    """The incidents with these names, in their order, read in one transaction. Raises `Unknown`."""
+    return await database.read(lambda tx: [require(tx, name, project_scope, None) for name in names])
 
 
 async def events(

@@ -185,10 +185,8 @@ async def _silence(visit: Visit, filter_: IncidentsFilter, ids: Sequence[str]) -
         return Redirect(path="/silences/new", query={"matchers": matchers})
     if len(ids) > SILENCED_AT_MOST:
         raise Unreadable("ids", f"choose at most {SILENCED_AT_MOST} incidents for a silence")
-    chosen = [
-        await incidents.get(visit.service.database, id_[:128], project_scope=visit.project, url=None)
-        for id_ in ids
-    ]
+    names = [id_[:128] for id_ in ids]
+    chosen = await incidents.get_all(visit.service.database, names, project_scope=visit.project)
     return await silence_chosen(visit, chosen)
 
 
